@@ -1,0 +1,1 @@
+"""The client: a pure machine, and the asyncio shell and transport around it."""

@@ -1,0 +1,1 @@
+"""The test kit: an in-memory link with faults, contract suites, a checker of histories."""

@@ -1,0 +1,1 @@
+"""The terminal client: a pure view, and the application around it."""

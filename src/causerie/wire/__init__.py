@@ -1,0 +1,1 @@
+"""The protocol's frames as data: structs, codec, profiles, codes and errors. Pure."""
