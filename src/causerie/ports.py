@@ -1,0 +1,270 @@
+"""What the server needs of the world outside: a log, and a directory of names.
+
+The promises of Causerie live at this seam. Every adapter passes the contract suites in
+`causerie.testing`; whatever a docstring here says must be atomic, ordered or durable is a test
+there.
+
+**How answers come.** Nothing here blocks, and nothing awaits: a call returns at once, and the
+answer comes later as a call of `done`, or of a listener, always from the thread that drives the
+server (the event loop's), never from within the call itself. Each `done` is called exactly once,
+unless the adapter is closed or has failed first.
+
+**Time** is microseconds since 1970 (UTC), as an integer. **Rooms** are named by their folded name,
+conversations by their opaque one; both are plain strings here.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from causerie.chat.entry import Draft, Entry
+from causerie.chat.names import Name
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a room's log ends, and what sort of room it is."""
+
+    epoch: str
+    """Changes when the log was lost, moved or begun again: seqs of two epochs do not compare."""
+    seq: int
+    """0 in a room without entries."""
+    id: str
+    """The id of the entry at `seq`, or empty."""
+    timestamp: int
+    """The time of that entry, or 0."""
+    members: tuple[str, ...] = ()
+    """A private conversation: the two identities in it. Empty for a public room."""
+    recent: Sequence[Entry] = ()
+    """The newest entries up to `seq`, oldest first, as many as the adapter finds cheap to tell."""
+
+
+class Stored(msgspec.Struct, frozen=True, gc=False):
+    """The draft is durable, as this entry."""
+
+    draft: Draft
+    entry: Entry
+
+
+class Repeated(msgspec.Struct, frozen=True, gc=False):
+    """The draft had been stored before, as this entry; nothing was written."""
+
+    draft: Draft
+    entry: Entry
+
+
+class Rejected(msgspec.Struct, frozen=True, gc=False):
+    """Nothing was written, and the draft will never be: `id_reused`, or `failed` where this one
+    entry cannot be stored though others can."""
+
+    draft: Draft
+    reason: Literal["id_reused", "failed"]
+
+
+Outcome = Stored | Repeated | Rejected
+
+
+class Commit(msgspec.Struct, frozen=True, gc=False):
+    """What became durable in one stroke."""
+
+    outcomes: Sequence[Outcome]
+    """Of this node's drafts, in the order in which they were appended."""
+    entries: Sequence[Entry]
+    """The new entries of watched rooms, in the order of the log in each room: those of this
+    node's drafts among them, and, in a cluster, those of other nodes."""
+
+
+class Conversation(msgspec.Struct, frozen=True, kw_only=True):
+    """A private conversation, as one of the two sees it."""
+
+    room: str
+    peer_name: str
+    """The other's name in its newest entry."""
+    head: Head
+
+
+class Located(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a reader goes on from."""
+
+    after: int
+    """The entries to send are those with a greater seq, up to the shown head."""
+    recovered: Literal["complete", "partial", "none"]
+    missing: int = 0
+    """`partial`: how many entries between the cursor and the first to send are left out."""
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """A read could not be done now; trying again may help."""
+
+    reason: str
+
+
+class LogListener(Protocol):
+    """Who is told of what the log has done."""
+
+    def committed(self, commit: Commit) -> None:
+        """A batch is durable. Called once a batch, in the order of the batches."""
+
+    def log_failed(self, reason: str) -> None:
+        """The outcome of a commit is unknown, or the log is gone: nothing further will be
+        acknowledged. Called once at most; the process must not go on answering."""
+
+
+class Log(Protocol):
+    """The rooms' logs, append-only.
+
+    *Durable*: an entry in a `Commit` survives the loss of the process and of power. *Atomic*: a
+    draft is stored whole, with its seq, prev and place among duplicates, or not at all; of many
+    drafts under one (identity, id), wherever and whenever they are appended, one at most is stored,
+    and the others are answered as `Repeated` with the same entry, or `id_reused` if they differ
+    (`causerie.chat.entry.repeats`), as long as the entry lives. *Ordered*: seq strictly increases
+    in a room, prev names the entry before, timestamps never go back (one machine: they strictly
+    increase); drafts appended one after the other to one room keep that order. One bad draft of a
+    batch is `Rejected` alone.
+    """
+
+    def listen(self, listener: LogListener) -> None:
+        """Names the one listener. Called once, before all else."""
+
+    def append(self, draft: Draft) -> None:
+        """Hands over a draft. Its outcome comes in a `Commit`, once and only once, or not at all
+        after `log_failed`."""
+
+    def watch(self, room: str, done: Callable[[Head | Failed], None]) -> None:
+        """Begins to tell of a room: `done` gets its head, and from that very point on every later
+        entry of the room comes in a `Commit`, with none missing and none twice between the two."""
+
+    def unwatch(self, room: str) -> None:
+        """Ends telling of a room."""
+
+    def read(
+        self,
+        room: str,
+        *,
+        after: int,
+        upto: int,
+        limit: int,
+        done: Callable[[Sequence[Entry] | Failed], None],
+    ) -> None:
+        """Reads the oldest `limit` entries with `after` < seq <= `upto`, oldest first."""
+
+    def read_back(
+        self,
+        room: str,
+        *,
+        before: int,
+        limit: int,
+        done: Callable[[Sequence[Entry] | Failed], None],
+    ) -> None:
+        """Reads the newest `limit` entries with seq < `before`, oldest first."""
+
+    def locate(
+        self,
+        room: str,
+        *,
+        seq: int,
+        id: str,
+        epoch: str,
+        upto: int,
+        limit: int,
+        done: Callable[[Located | Failed], None],
+    ) -> None:
+        """Finds where a reader with the cursor (`epoch`, `seq`, `id`) goes on.
+
+        The cursor holds if the epoch is the log's and the entry at `seq` has that id (seq 0 with an
+        empty id is before all entries). Otherwise the id is looked up in the room, and the cursor
+        is where it is found, provided that it is found once only. Otherwise `none`, with `after` so
+        that the newest `limit` entries up to `upto` follow; never a guess.
+
+        With at most `limit` entries between the cursor and `upto` (inclusive) the answer is
+        `complete`; with more it is `partial`, the newest `limit` follow, and `missing` counts the
+        rest.
+        """
+
+    def locate_time(
+        self, room: str, *, timestamp: int, upto: int, limit: int, done: Callable[[int | Failed], None]
+    ) -> None:
+        """Finds the seq after which to read so that all entries later than `timestamp`, the newest
+        `limit` of them at most, up to `upto`, follow."""
+
+    def conversations(
+        self,
+        identity: str,
+        *,
+        after: str,
+        limit: int,
+        done: Callable[[Sequence[Conversation] | Failed], None],
+    ) -> None:
+        """Lists an identity's private conversations in the order of their room names, from the
+        first that is greater than `after`."""
+
+    def close(self) -> None:
+        """Commits what was appended, tells its outcome, and lets go. Blocks until done (at most a
+        few seconds); the listener is called from within."""
+
+
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
+    """Who holds a name."""
+
+    identity: str
+    display: str
+    kept: bool
+    """The name stays the identity's while it is away."""
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """The name is the claimant's."""
+
+    holder: Holder
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """The name, or one that looks like it, is another's."""
+
+    holder: Holder
+    folded: str
+    """The holder's name, folded: it differs from the claimed one where it only looks like it."""
+
+
+class TooManyNames(msgspec.Struct, frozen=True):
+    """This address has taken as many new names as it may."""
+
+    retry_after: int
+    """Milliseconds."""
+
+
+ClaimAnswer = Claimed | Taken | TooManyNames | Failed
+
+
+class Directory(Protocol):
+    """Who holds which name.
+
+    A name is *borrowed* by a session from `claim` to `release`, and gone with the process; or
+    *kept* by an identity from `keep` on, durably, until it has been unused for 90 days or an
+    operator releases it. One name (by its folded form), and one of all that look alike (by
+    skeleton), has one holder at any time: `claim` is atomic, in a cluster too.
+    """
+
+    def claim(
+        self,
+        name: Name,
+        identity: str,
+        *,
+        address: str,
+        now: int,
+        replacing: str | None,
+        done: Callable[[ClaimAnswer], None],
+    ) -> None:
+        """Takes a name for an identity: if it is free, or the identity's already, or borrowed by
+        the identity `replacing` (a session known to be dead or in its grace). Refreshes `used` of a
+        kept name. A new name counts against `address` (empty: not limited) once it is kept."""
+
+    def keep(self, name: Name, identity: str, *, address: str, now: int) -> None:
+        """Makes a borrowed name kept: durable no later than any entry appended after this call.
+        Does nothing if the identity does not hold the name."""
+
+    def release(self, folded: str, identity: str, *, now: int) -> None:
+        """Gives up a borrowed name; of a kept one, only notes when it was last used."""
+
+    def find(self, folded: str, *, now: int, done: Callable[[Holder | None | Failed], None]) -> None:
+        """Tells who holds a name, borrowed or kept."""

@@ -1,0 +1,148 @@
+"""The plain profile: no subprotocol, small enough to be typed by hand.
+
+Every frame has `type`, `username`, `content` and `timestamp`. Some clients count seconds, some
+milliseconds, and each breaks on the other's: the server answers in the unit that the client's own
+timestamps teach (`unit_of`).
+"""
+
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+
+from causerie.wire.codes import ErrorCode
+from causerie.wire.codec import explain
+from causerie.wire.errors import Refused
+
+YEAR_US = 366 * 86_400 * 1_000_000
+LATEST_US = 10**16
+"""The year 2286: no log reaches further."""
+
+
+class Unit(IntEnum):
+    """How a plain client counts time; the value is microseconds in one unit."""
+
+    SECONDS = 1_000_000
+    MILLISECONDS = 1_000
+
+
+class PlainCommand(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A frame of a plain client. Which fields count depends on `type`; the others do no harm."""
+
+    type: str
+    username: Any = None
+    content: Any = None
+    timestamp: Any = None
+    to: Any = None
+    room: Any = None
+    is_typing: Any = None
+    since: Any = None
+
+
+class PlainMessage(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type", gc=False):
+    """What a plain client is sent as `message`: an entry, or a word of System (without `id`)."""
+
+    username: str
+    content: str
+    timestamp: int | float
+    room: str | None = None
+    id: str | None = None
+
+
+class PlainPrivate(
+    msgspec.Struct,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="type",
+    rename={"sender": "from"},
+    gc=False,
+):
+    """What a plain client is sent as `private`; `username` and `content` for those who show only
+    these."""
+
+    username: str
+    content: str
+    timestamp: int | float
+    sender: str
+    to: str
+    id: str | None = None
+
+
+class PlainTyping(
+    msgspec.Struct, kw_only=True, omit_defaults=True, rename={"is_typing": "isTyping"}, gc=False
+):
+    """What a plain client that has used typing is sent of others' typing, in its own spelling:
+    `type` is `typing` with `isTyping`, or `typing.start` / `typing.stop`."""
+
+    type: str
+    username: str
+    content: str
+    timestamp: int | float
+    room: str | None = None
+    is_typing: bool | None = None
+
+
+PLAIN_TYPES = frozenset(
+    {"join", "message", "private", "typing", "typing.start", "typing.stop", "leave"}
+)
+
+_decoder = msgspec.json.Decoder(PlainCommand)
+
+
+def decode_plain(data: bytes) -> PlainCommand:
+    """Reads one frame of a plain client.
+
+    Raises:
+        Refused: `bad_json`, `unknown_type`, or `invalid` with the field and what is wrong with it.
+    """
+    try:
+        command = _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise explain(error, data) from None
+    if command.type not in PLAIN_TYPES:
+        raise Refused(ErrorCode.UNKNOWN_TYPE, field="type", reason=f"“{command.type[:64]}”")
+    for name in ("username", "content", "to", "room"):
+        value = getattr(command, name)
+        if value is not None and not isinstance(value, str):
+            raise Refused(ErrorCode.INVALID, field=name, reason="it must be a string")
+    if command.is_typing is not None and not isinstance(command.is_typing, bool):
+        raise Refused(ErrorCode.INVALID, field="isTyping", reason="it must be true or false")
+    if command.since is not None and _number(command.since) is None:
+        raise Refused(ErrorCode.INVALID, field="since", reason="it must be a timestamp")
+    return command
+
+
+def unit_of(timestamp: object, now_us: int) -> Unit | None:
+    """The unit that a client's timestamp teaches: the one in which it lies within a year of now.
+
+    `now_us` is the server's clock in microseconds since 1970. 0, `123456`, and what is no number
+    teach nothing (None).
+    """
+    number = _number(timestamp)
+    if number is None:
+        return None
+    for unit in Unit:
+        if abs(number * unit - now_us) <= YEAR_US:
+            return unit
+    return None
+
+
+def in_unit(time_us: int, unit: Unit) -> int | float:
+    """A time in microseconds as a plain client of that unit reads it, the fraction kept."""
+    whole, rest = divmod(time_us, unit)
+    return whole if rest == 0 and unit is Unit.MILLISECONDS else time_us / unit
+
+
+def from_unit(timestamp: object, unit: Unit) -> int:
+    """A plain client's timestamp in microseconds; `timestamp` is a number (`decode_plain` saw to
+    it). What lies before 1970, or too far ahead for the log to reach, is clamped."""
+    number = _number(timestamp)
+    assert number is not None, "decode_plain refuses other values"
+    return round(min(max(number, 0), LATEST_US // unit) * unit)
+
+
+def _number(value: object) -> int | float | None:
+    # bool is an int in Python, and no timestamp.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if abs(value) < 10**18 else None
