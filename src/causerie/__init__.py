@@ -1,3 +1,8 @@
-"""Causerie, a self-hosted real-time chat: a room is a log, a client is a cursor in it."""
+"""Causerie, a self-hosted real-time chat: a room is a log, a client is a cursor in it.
 
-__version__ = "0.1.0"
+This module is the public face. Nothing inside the package imports it.
+"""
+
+from causerie.version import __version__
+
+__all__ = ["__version__"]

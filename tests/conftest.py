@@ -1,0 +1,14 @@
+"""What every test shares: how Hypothesis looks for examples."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says more about what else the machine does than about the code: no
+# deadline here, since every test has one. CI always plays the same examples, so that a change
+# that lands breaks nothing by chance; elsewhere each run plays new ones.
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "ci", settings.get_profile("default"), database=None, derandomize=True, print_blob=True
+)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
