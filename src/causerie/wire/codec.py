@@ -9,8 +9,8 @@ from causerie.wire.commands import AnyCommand
 from causerie.wire.errors import Refused
 from causerie.wire.replies import AnyServerFrame, Error
 
-_commands = msgspec.json.Decoder(AnyCommand)
-_server_frames = msgspec.json.Decoder(AnyServerFrame)
+_commands: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
+_server_frames: msgspec.json.Decoder[AnyServerFrame] = msgspec.json.Decoder(AnyServerFrame)
 _encoder = msgspec.json.Encoder()
 
 encode = _encoder.encode

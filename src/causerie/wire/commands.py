@@ -21,7 +21,9 @@ CommandId = Annotated[
 ]
 Seq = Annotated[
     int,
-    msgspec.Meta(ge=0, le=MAX_SAFE_INTEGER, description="A place in a room's log; 0 is before all."),
+    msgspec.Meta(
+        ge=0, le=MAX_SAFE_INTEGER, description="A place in a room's log; 0 is before all."
+    ),
 ]
 Milliseconds = Annotated[
     int, msgspec.Meta(ge=0, le=MAX_SAFE_INTEGER, description="Milliseconds since 1970 (UTC).")
@@ -38,7 +40,7 @@ class Command(
     id: CommandId | None = None
 
 
-class Hello(Command, tag="hello"):
+class Hello(Command, frozen=True, tag="hello"):
     """Says who one is; the first command of a connection. Again, with another name: a rename."""
 
     username: str
@@ -63,7 +65,7 @@ class Cursor(msgspec.Struct, frozen=True, rename="camel"):
     id: Annotated[str, msgspec.Meta(max_length=64)]
 
 
-class Join(Command, tag="join"):
+class Join(Command, frozen=True, tag="join"):
     """Begins to listen to a room, from its head or from a cursor."""
 
     room: str
@@ -72,7 +74,7 @@ class Join(Command, tag="join"):
     limit: ReplayLimit | None = None
 
 
-class Members(Command, tag="members"):
+class Members(Command, frozen=True, tag="members"):
     """Asks who is in a room, a page at a time, in the order of folded names."""
 
     room: str
@@ -80,14 +82,14 @@ class Members(Command, tag="members"):
     limit: PageLimit = 100
 
 
-class Rooms(Command, tag="rooms"):
+class Rooms(Command, frozen=True, tag="rooms"):
     """Asks for the rooms one is in and one's private conversations, with their heads."""
 
     after: str | None = None
     limit: PageLimit = 100
 
 
-class SendMessage(Command, tag="message"):
+class SendMessage(Command, frozen=True, tag="message"):
     """Says something in a room."""
 
     room: str
@@ -96,7 +98,7 @@ class SendMessage(Command, tag="message"):
     at: Milliseconds | None = None
 
 
-class SendPrivate(Command, tag="private"):
+class SendPrivate(Command, frozen=True, tag="private"):
     """Says something to one person."""
 
     to: str
@@ -105,14 +107,14 @@ class SendPrivate(Command, tag="private"):
     at: Milliseconds | None = None
 
 
-class SetTyping(Command, tag="typing"):
+class SetTyping(Command, frozen=True, tag="typing"):
     """Says that one has begun to type, types still, or has stopped. Has no reply but an error."""
 
     room: str
     is_typing: bool
 
 
-class GetHistory(Command, tag="history"):
+class GetHistory(Command, frozen=True, tag="history"):
     """Asks for a page of a room's entries: the newest, those before a seq, or those after one."""
 
     room: str
@@ -121,13 +123,13 @@ class GetHistory(Command, tag="history"):
     limit: PageLimit = 50
 
 
-class Leave(Command, tag="leave"):
+class Leave(Command, frozen=True, tag="leave"):
     """Stops listening to a room, and goes at once, without the grace period."""
 
     room: str
 
 
-class Ping(Command, tag="ping"):
+class Ping(Command, frozen=True, tag="ping"):
     """Asks for a pong, so that a page, which cannot see WebSocket pings, can measure its RTT."""
 
 

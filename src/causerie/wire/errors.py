@@ -2,6 +2,8 @@
 
     CauserieError
     └── Refused          a command, or a frame that could not be read, is answered by an error frame
+
+The codes that a `Refused` carries are in `causerie.wire.codes`.
 """
 
 from causerie.wire.codes import ErrorCode

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from causerie.wire.codes import ErrorCode
 from causerie.wire.codec import explain
+from causerie.wire.codes import ErrorCode
 from causerie.wire.errors import Refused
 
 YEAR_US = 366 * 86_400 * 1_000_000
@@ -39,7 +39,9 @@ class PlainCommand(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     since: Any = None
 
 
-class PlainMessage(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type", gc=False):
+class PlainMessage(
+    msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type", tag="message", gc=False
+):
     """What a plain client is sent as `message`: an entry, or a word of System (without `id`)."""
 
     username: str
@@ -54,6 +56,7 @@ class PlainPrivate(
     kw_only=True,
     omit_defaults=True,
     tag_field="type",
+    tag="private",
     rename={"sender": "from"},
     gc=False,
 ):

@@ -41,7 +41,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Entries or names in a page."""
 
 
-class Welcome(Reply, tag="welcome"):
+class Welcome(Reply, frozen=True, tag="welcome"):
     """Answers hello: who one is now, and what the server expects and allows."""
 
     username: str
@@ -58,7 +58,7 @@ class Welcome(Reply, tag="welcome"):
     limits: Limits
 
 
-class Joined(Reply, tag="joined"):
+class Joined(Reply, frozen=True, tag="joined"):
     """Answers join; the entries asked for follow, then live ones."""
 
     room: str
@@ -76,13 +76,13 @@ class Joined(Reply, tag="joined"):
     out."""
 
 
-class Left(Reply, tag="left"):
+class Left(Reply, frozen=True, tag="left"):
     """Answers leave."""
 
     room: str
 
 
-class Ack(Reply, tag="ack"):
+class Ack(Reply, frozen=True, tag="ack"):
     """Answers message and private: the entry is durable, at this place."""
 
     room: str
@@ -90,7 +90,7 @@ class Ack(Reply, tag="ack"):
     timestamp: Milliseconds
 
 
-class MembersPage(Reply, tag="members"):
+class MembersPage(Reply, frozen=True, tag="members"):
     """Answers members."""
 
     room: str
@@ -113,14 +113,14 @@ class RoomSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
     """A private conversation: the other's name."""
 
 
-class RoomsPage(Reply, tag="rooms"):
+class RoomsPage(Reply, frozen=True, tag="rooms"):
     """Answers rooms."""
 
     rooms: list[RoomSummary]
     more: bool = False
 
 
-class HistoryPage(Reply, tag="history"):
+class HistoryPage(Reply, frozen=True, tag="history"):
     """Answers history: entries in the order of the log."""
 
     room: str
@@ -130,13 +130,13 @@ class HistoryPage(Reply, tag="history"):
     """There are further entries in the direction asked for."""
 
 
-class Pong(Reply, tag="pong"):
+class Pong(Reply, frozen=True, tag="pong"):
     """Answers ping."""
 
     time: Milliseconds
 
 
-class Error(Reply, tag="error"):
+class Error(Reply, frozen=True, tag="error"):
     """Answers a command that was refused, or tells of a frame that could not be read."""
 
     code: str
@@ -207,7 +207,7 @@ class Signal(
     """The base of what is pushed and never stored."""
 
 
-class Typing(Signal, tag="typing"):
+class Typing(Signal, frozen=True, tag="typing"):
     """Somebody types, or has stopped. The server tells of the end, at the latest after 6 s."""
 
     room: str
@@ -215,7 +215,7 @@ class Typing(Signal, tag="typing"):
     is_typing: bool
 
 
-class Presence(Signal, tag="presence"):
+class Presence(Signal, frozen=True, tag="presence"):
     """Who came and who went since the last one; in a room of more than 200, only how many are in.
 
     `snapshot` replaces all that was known: `joined` is then the member list (at most 200).
@@ -228,15 +228,13 @@ class Presence(Signal, tag="presence"):
     snapshot: bool = False
 
 
-class Notice(Signal, tag="notice"):
+class Notice(Signal, frozen=True, tag="notice"):
     """System tells something; it is known by its type, never by its name alone."""
 
     message: str
     room: str | None = None
 
 
-AnyReply = (
-    Welcome | Joined | Left | Ack | MembersPage | RoomsPage | HistoryPage | Pong | Error
-)
+AnyReply = Welcome | Joined | Left | Ack | MembersPage | RoomsPage | HistoryPage | Pong | Error
 AnyPush = Message | Private | Typing | Presence | Notice
 AnyServerFrame = AnyReply | AnyPush
