@@ -20,6 +20,60 @@ serve: $(VENV)/.runtime ## install and start the server; flags go into ARGS, as 
 .PHONY: install
 install: $(VENV)/.dev ## make .venv with Causerie (editable) and all that its tests need
 
+.PHONY: test
+test: lint layers generated types tests ## run all checks and all tests, as CI does
+
+.PHONY: lint
+lint: $(VENV)/.dev ## check style and format (make format mends what can be mended)
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
+
+.PHONY: format
+format: $(VENV)/.dev ## format, and mend what ruff can mend
+	$(BIN)/ruff check --fix --quiet
+	$(BIN)/ruff format --quiet
+
+.PHONY: layers
+layers: $(VENV)/.dev ## check that imports point downwards
+	$(BIN)/lint-imports --no-logo --no-cache
+
+.PHONY: generated
+generated: $(VENV)/.dev ## check that generated files are current
+	$(BIN)/python tools/generate.py --check
+
+.PHONY: types
+types: $(VENV)/.dev ## check types
+	$(BIN)/mypy $(wildcard src tests tools bench examples)
+
+# Each run keeps its measurement in a folder of its own, so that two runs do not mix.
+MEASURE = data=$$(mktemp -d) && trap 'rm -rf "$$data"' EXIT && export COVERAGE_FILE="$$data/coverage" \
+	&& $(BIN)/coverage run -m pytest -p tools.coverage_contexts $(1) \
+	&& $(BIN)/coverage combine --quiet \
+	&& $(BIN)/python tools/coverage_gate.py $(2)
+
+.PHONY: tests
+tests: $(VENV)/.dev ## run the tests, and prove that each module is covered by its own
+	$(call MEASURE,--durations=10 --durations-min=1,)
+
+# tests/chat/test_room.py for src/causerie/chat/room.py
+OWN_TEST = $(patsubst src/causerie/%,tests/%,$(dir $(FILE)))test_$(notdir $(FILE))
+
+.PHONY: cover
+cover: $(VENV)/.dev ## run one module's own tests and say what they miss: make cover FILE=src/causerie/chat/room.py
+	@test -f "$(FILE)" || { echo "make: say which module: make cover FILE=src/causerie/chat/room.py" >&2; exit 1; }
+	@$(call MEASURE,--quiet $(OWN_TEST),$(FILE))
+
+COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock"
+
+.PHONY: lock
+lock: $(VENV)/.made ## lock the newest versions of all that pyproject.toml names, in requirements/
+	@$(PIP) install uv
+	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
+	$(COMPILE) --group build --output-file requirements/build.txt
+	$(COMPILE) pyproject.toml --extra fast --group dev --output-file requirements/dev.txt \
+	  --constraints requirements/runtime.txt --constraints requirements/build.txt
+
 # The stamps say what has been installed, so that the next make does not do it again.
 $(VENV)/.made:
 	@command -v $(PYTHON) >/dev/null || { \
