@@ -27,20 +27,37 @@ class Unit(IntEnum):
 
 
 class PlainCommand(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A frame of a plain client. Which fields count depends on `type`; the others do no harm."""
+    """A frame of a plain client.
+
+    Which fields count depends on `type`: `decode_plain` saw to it that these are there and right.
+    All others it has set to None, whatever the client had put into them.
+    """
 
     type: str
     username: Any = None
+    """`join`: a string."""
     content: Any = None
+    """`message` and `private`: a string."""
     timestamp: Any = None
+    """Anything: it teaches the client's unit (`unit_of`), or nothing."""
     to: Any = None
+    """`private`: a string."""
     room: Any = None
+    """All but `private`: a string, or None for the lobby."""
     is_typing: Any = None
+    """`typing`, `typing.start` and `typing.stop`: a bool; a `typing` without it is a start."""
     since: Any = None
+    """`join`: a number, or None."""
 
 
 class PlainMessage(
-    msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type", tag="message", gc=False
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="type",
+    tag="message",
+    gc=False,
 ):
     """What a plain client is sent as `message`: an entry, or a word of System (without `id`)."""
 
@@ -53,6 +70,7 @@ class PlainMessage(
 
 class PlainPrivate(
     msgspec.Struct,
+    frozen=True,
     kw_only=True,
     omit_defaults=True,
     tag_field="type",
@@ -60,10 +78,10 @@ class PlainPrivate(
     rename={"sender": "from"},
     gc=False,
 ):
-    """What a plain client is sent as `private`; `username` and `content` for those who show only
-    these."""
+    """What a plain client is sent as `private`."""
 
     username: str
+    """The same as `from`: with `content`, for clients that show only these two."""
     content: str
     timestamp: int | float
     sender: str
@@ -72,14 +90,20 @@ class PlainPrivate(
 
 
 class PlainTyping(
-    msgspec.Struct, kw_only=True, omit_defaults=True, rename={"is_typing": "isTyping"}, gc=False
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    rename={"is_typing": "isTyping"},
+    gc=False,
 ):
-    """What a plain client that has used typing is sent of others' typing, in its own spelling:
-    `type` is `typing` with `isTyping`, or `typing.start` / `typing.stop`."""
+    """What a plain client that has used typing is sent of others' typing, in its own spelling."""
 
     type: str
+    """`typing` with `isTyping`, or `typing.start` / `typing.stop` without."""
     username: str
     content: str
+    """Empty."""
     timestamp: int | float
     room: str | None = None
     is_typing: bool | None = None
@@ -93,26 +117,58 @@ _decoder = msgspec.json.Decoder(PlainCommand)
 
 
 def decode_plain(data: bytes) -> PlainCommand:
-    """Reads one frame of a plain client.
+    """Reads one frame of a plain client. `data` is UTF-8: of a field that is ignored this is not
+    checked again.
 
     Raises:
         Refused: `bad_json`, `unknown_type`, or `invalid` with the field and what is wrong with it.
     """
     try:
-        command = _decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        frame = _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise explain(error, data) from None
-    if command.type not in PLAIN_TYPES:
-        raise Refused(ErrorCode.UNKNOWN_TYPE, field="type", reason=f"“{command.type[:64]}”")
-    for name in ("username", "content", "to", "room"):
-        value = getattr(command, name)
-        if value is not None and not isinstance(value, str):
-            raise Refused(ErrorCode.INVALID, field=name, reason="it must be a string")
-    if command.is_typing is not None and not isinstance(command.is_typing, bool):
-        raise Refused(ErrorCode.INVALID, field="isTyping", reason="it must be true or false")
-    if command.since is not None and _number(command.since) is None:
-        raise Refused(ErrorCode.INVALID, field="since", reason="it must be a timestamp")
-    return command
+    kind, timestamp = frame.type, frame.timestamp
+    match kind:
+        case "join":
+            return PlainCommand(
+                type=kind,
+                timestamp=timestamp,
+                username=_string("username", frame.username),
+                room=_room(frame.room),
+                since=_since(frame.since),
+            )
+        case "message":
+            return PlainCommand(
+                type=kind,
+                timestamp=timestamp,
+                content=_string("content", frame.content),
+                room=_room(frame.room),
+            )
+        case "private":
+            return PlainCommand(
+                type=kind,
+                timestamp=timestamp,
+                to=_string("to", frame.to),
+                content=_string("content", frame.content),
+            )
+        case "typing":
+            return PlainCommand(
+                type=kind,
+                timestamp=timestamp,
+                room=_room(frame.room),
+                is_typing=_is_typing(frame.is_typing),
+            )
+        case "typing.start" | "typing.stop":
+            return PlainCommand(
+                type=kind,
+                timestamp=timestamp,
+                room=_room(frame.room),
+                is_typing=kind == "typing.start",
+            )
+        case "leave":
+            return PlainCommand(type=kind, timestamp=timestamp, room=_room(frame.room))
+        case _:
+            raise Refused(ErrorCode.UNKNOWN_TYPE, field="type", reason=f"“{kind[:64]}”")
 
 
 def unit_of(timestamp: object, now_us: int) -> Unit | None:
@@ -138,10 +194,39 @@ def in_unit(time_us: int, unit: Unit) -> int | float:
 
 def from_unit(timestamp: object, unit: Unit) -> int:
     """A plain client's timestamp in microseconds; `timestamp` is a number (`decode_plain` saw to
-    it). What lies before 1970, or too far ahead for the log to reach, is clamped."""
+    it). What lies before 1970, or too far ahead for the log to reach, is clamped.
+    """
     number = _number(timestamp)
     assert number is not None, "decode_plain refuses other values"
     return round(min(max(number, 0), LATEST_US // unit) * unit)
+
+
+def _string(field: str, value: object) -> str:
+    if value is None:
+        raise Refused(ErrorCode.INVALID, field=field, reason="it is missing")
+    if not isinstance(value, str):
+        raise Refused(ErrorCode.INVALID, field=field, reason="it must be a string")
+    return value
+
+
+def _room(value: object) -> str | None:
+    return None if value is None else _string("room", value)
+
+
+def _is_typing(value: object) -> bool:
+    if value is None:
+        return True
+    if not isinstance(value, bool):
+        raise Refused(ErrorCode.INVALID, field="isTyping", reason="it must be true or false")
+    return value
+
+
+def _since(value: object) -> int | float | None:
+    if value is None:
+        return None
+    if (number := _number(value)) is None:
+        raise Refused(ErrorCode.INVALID, field="since", reason="it must be a timestamp")
+    return number
 
 
 def _number(value: object) -> int | float | None:

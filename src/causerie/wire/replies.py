@@ -2,14 +2,20 @@
 
 A reply carries the `id` of its command; a push has none, save that an entry keeps its author's.
 Whatever has `room`, `seq` and `prev` is an entry: a client that does not know its type still
-follows the chain through it.
+follows the chain through it (`UnknownEntry`).
+
+What is null here is left out of a frame, and so is what has its default where the struct says
+`omit_defaults`; a reader takes what is absent for the default.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from causerie.wire.commands import CommandId, Cursor, Milliseconds, Seq
+from causerie.wire.commands import MAX_SAFE_INTEGER, CommandId, Cursor, Milliseconds, Seq
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_SAFE_INTEGER)]
+"""Some of something, or a time that passes, in whole units."""
 
 
 class Reply(
@@ -23,21 +29,21 @@ class Reply(
 class Limits(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The server's limits, in numbers."""
 
-    frame: int
+    frame: Count
     """Bytes of a client's message."""
-    reply: int
+    reply: Count
     """Bytes at which a reply stops and says `more`."""
-    content: int
+    content: Count
     """Code points of a message's content."""
-    rooms: int
+    rooms: Count
     """Rooms of one connection."""
-    rate: float
+    rate: Annotated[float, msgspec.Meta(ge=0)]
     """Commands a second and connection; 0: no limit."""
-    burst: int
+    burst: Count
     """Commands that may come at once."""
-    dedupe: int | None
+    dedupe: Count | None
     """Milliseconds for which a repeated `id` is known; null: as long as the message lives."""
-    page: int
+    page: Count
     """Entries or names in a page."""
 
 
@@ -45,15 +51,16 @@ class Welcome(Reply, frozen=True, tag="welcome"):
     """Answers hello: who one is now, and what the server expects and allows."""
 
     username: str
+    """One's name, as it is shown."""
     kept: bool
     """The name stays one's own after one has gone (it was claimed with a key)."""
     server: str
     """Product and version, as `causerie/0.1.0`."""
     time: Milliseconds
     """The server's clock."""
-    heartbeat: int
+    heartbeat: Count
     """Milliseconds between the server's pings: twice as long without a byte means a dead link."""
-    grace: int
+    grace: Count
     """Milliseconds from a cut to the announcement that one has left."""
     limits: Limits
 
@@ -64,14 +71,16 @@ class Joined(Reply, frozen=True, tag="joined"):
     room: str
     """The room's canonical name, used in every frame from here on."""
     epoch: str
+    """Changes when the room's log was lost, moved or begun again: a cursor is good in its own."""
     head: Cursor
     """The newest entry shown: seq 0 and an empty id in a room without entries."""
-    members: int
+    members: Count
+    """How many are in the room, oneself among them."""
     names: list[str]
     """At most 200 of the members."""
     recovered: Literal["complete", "partial", "none"] | None = None
     """With `since`: whether all that came after it follows. Absent without `since`."""
-    missing: int = 0
+    missing: Count = 0
     """With `partial`: how many entries between the cursor and the first that follows are left
     out."""
 
@@ -86,6 +95,7 @@ class Ack(Reply, frozen=True, tag="ack"):
     """Answers message and private: the entry is durable, at this place."""
 
     room: str
+    """The room, or the conversation's opaque name."""
     seq: Seq
     timestamp: Milliseconds
 
@@ -94,9 +104,12 @@ class MembersPage(Reply, frozen=True, tag="members"):
     """Answers members."""
 
     room: str
-    members: int
+    members: Count
+    """How many are in the room."""
     names: list[str]
+    """In the order of folded names."""
     more: bool = False
+    """There are further names: ask again with the last one as `after`."""
 
 
 class RoomSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -107,7 +120,7 @@ class RoomSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
     head: Cursor
     joined: bool = False
     """This connection listens to it."""
-    members: int = 0
+    members: Count = 0
     """How many are in it; 0 for a private conversation."""
     peer: str | None = None
     """A private conversation: the other's name."""
@@ -117,7 +130,9 @@ class RoomsPage(Reply, frozen=True, tag="rooms"):
     """Answers rooms."""
 
     rooms: list[RoomSummary]
+    """In the order of their names."""
     more: bool = False
+    """There are further rooms: ask again with the last one as `after`."""
 
 
 class HistoryPage(Reply, frozen=True, tag="history"):
@@ -126,6 +141,7 @@ class HistoryPage(Reply, frozen=True, tag="history"):
     room: str
     epoch: str
     entries: list[msgspec.Raw]
+    """Each as it would be pushed; they follow on one another by `prev`."""
     more: bool
     """There are further entries in the direction asked for."""
 
@@ -145,8 +161,8 @@ class Error(Reply, frozen=True, tag="error"):
     """For people, in the language of hello."""
     field: str | None = None
     """The field at fault."""
-    retry_after: int | None = None
-    """Milliseconds."""
+    retry_after: Count | None = None
+    """Milliseconds to wait before the same command is sent again."""
 
 
 class Message(
@@ -166,10 +182,14 @@ class Message(
     prev: Seq
     """The seq of the entry before it in the room; 0 if it is the first."""
     id: str
+    """The author's own, or the server's where the author gave none."""
     username: str
+    """The author's name, as it was when this was said."""
     content: str
     timestamp: Milliseconds
+    """When it was stored; never goes back in a room."""
     reply_to: str | None = None
+    """The id of the entry that this one answers."""
     replay: bool = False
     """It had been said before this connection joined the room."""
 
@@ -215,17 +235,18 @@ class Typing(Signal, frozen=True, tag="typing"):
     is_typing: bool
 
 
-class Presence(Signal, frozen=True, tag="presence"):
-    """Who came and who went since the last one; in a room of more than 200, only how many are in.
-
-    `snapshot` replaces all that was known: `joined` is then the member list (at most 200).
-    """
+class Presence(Signal, frozen=True, omit_defaults=False, tag="presence"):
+    """Who came and who went since the last one; in a room over 200, only how many are in."""
 
     room: str
-    members: int
+    members: Count
+    """How many are in the room now."""
     joined: list[str] = []
+    """Who came; in a snapshot, who is in."""
     left: list[str] = []
+    """Who went."""
     snapshot: bool = False
+    """It replaces all that was known: sent to whoever was too slow for what came before."""
 
 
 class Notice(Signal, frozen=True, tag="notice"):
@@ -233,6 +254,16 @@ class Notice(Signal, frozen=True, tag="notice"):
 
     message: str
     room: str | None = None
+
+
+class UnknownEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An entry of a type that is not known here: what it takes to follow the chain through it."""
+
+    room: str
+    seq: Seq
+    prev: Seq
+    id: str = ""
+    replay: bool = False
 
 
 AnyReply = Welcome | Joined | Left | Ack | MembersPage | RoomsPage | HistoryPage | Pong | Error
