@@ -56,6 +56,18 @@ def impurities(source: str, *, may_declare_coroutines: bool = False) -> Iterator
                 pass
 
 
+def sleeps(source: str) -> Iterator[str]:
+    """Yields the calls that let time pass; ``sleep(0)`` lets others run, which is no waste."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Call(args=[ast.Constant(value=0)]):
+                pass
+            case ast.Call(func=ast.Attribute(attr="sleep") | ast.Name(id="sleep")):
+                yield f"line {node.lineno}: {ast.unparse(node)}"
+            case _:
+                pass
+
+
 def imported_packages(source: str) -> set[str]:
     """Returns the top-level packages that a module imports, wherever in it."""
     packages = set[str]()
@@ -103,6 +115,15 @@ def test_only_adapters_and_their_test_kit_know_sqlite() -> None:
     assert not importers("sqlite3")
 
 
+def test_no_test_sleeps() -> None:
+    tests = Path(__file__).parent
+    assert not [
+        f"{module.relative_to(tests)}: {sleep}"
+        for module in tests.rglob("test_*.py")
+        for sleep in sleeps(module.read_text())
+    ]
+
+
 @pytest.mark.parametrize(
     "source",
     [
@@ -129,6 +150,14 @@ def test_an_impurity_is_seen(source: str) -> None:
 )
 def test_what_only_looks_like_an_impurity_is_let_pass(source: str) -> None:
     assert not list(impurities(source))
+
+
+@pytest.mark.parametrize(
+    ("source", "count"),
+    [("time.sleep(0.1)", 1), ("async def f(): await sleep(x)", 1), ("asyncio.sleep(0)", 0)],
+)
+def test_a_sleep_is_seen(source: str, count: int) -> None:
+    assert len(list(sleeps(source))) == count
 
 
 def test_an_import_is_seen_wherever_it_stands() -> None:
