@@ -25,7 +25,7 @@ test: lint layers generated types tests ## run all checks and all tests, as CI d
 
 .PHONY: lint
 lint: $(VENV)/.dev ## check style and format (make format mends what can be mended)
-	$(BIN)/ruff check --quiet
+	$(BIN)/ruff check --quiet --output-format concise
 	$(BIN)/ruff format --check --quiet
 
 .PHONY: format
