@@ -8,14 +8,25 @@ on them alone: not on the Python that runs this, nor on a formatter.
 """
 
 import argparse
+import ast
+import inspect
+import itertools
 import json
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any, get_args
+
+import msgspec
 
 ROOT = Path(__file__).resolve().parent.parent
 CODES = ROOT / "protocol" / "codes.json"
+PAGE = ROOT / "protocol" / "PROTOCOL.md"
+
+Frame = type[msgspec.Struct]
+Json = dict[str, Any]
 
 _LINE = 100
 
@@ -107,10 +118,561 @@ def _python_string(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
+def json_schema() -> str:
+    """The JSON Schema of all frames, from the structs."""
+    return _json(
+        {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": "The frames of Causerie's protocol",
+            "description": f"{_ORIGIN} A field that is not listed is ignored.",
+            "$defs": _definitions("#/$defs/{name}"),
+        }
+    )
+
+
+def asyncapi() -> str:
+    """The AsyncAPI document of a server, from the same structs."""
+    from causerie.wire import plain, replies
+    from causerie.wire.commands import AnyCommand
+
+    commands, pushes = get_args(AnyCommand), get_args(replies.AnyPush)
+    v1 = (*commands, *get_args(replies.AnyServerFrame))
+    plain_pushes = (plain.PlainMessage, plain.PlainPrivate, plain.PlainTyping)
+    answers = _answers()
+    operations = {
+        _camel(command): {
+            **_operation("receive", "v1", _summary(command), [command]),
+            "reply": {
+                "channel": {"$ref": "#/channels/v1"},
+                "messages": _channel_messages("v1", [*answers[command], replies.Error]),
+            },
+        }
+        for command in commands
+    }
+    operations |= {
+        "push": _operation(
+            "send",
+            "v1",
+            "Tells of new entries, of what passes, and of frames that could not be read.",
+            [*pushes, replies.Error],
+        ),
+        "plainCommand": _operation(
+            "receive", "plain", "Reads what a plain client sends.", [plain.PlainCommand]
+        ),
+        "plainPush": _operation(
+            "send", "plain", "Tells a plain client what others say, and System.", plain_pushes
+        ),
+    }
+    return _json(
+        {
+            "asyncapi": "3.0.0",
+            "info": {
+                "title": "Causerie",
+                "version": "1.0.0",
+                "description": (
+                    "A chat in which a room is an append-only log and a client is a cursor in it. "
+                    f"{_ORIGIN} PROTOCOL.md explains it."
+                ),
+                "license": {"name": "MIT"},
+            },
+            "defaultContentType": "application/json",
+            "servers": {
+                "local": {
+                    "host": "localhost:8080",
+                    "protocol": "ws",
+                    "description": "As `causerie serve` starts it.",
+                }
+            },
+            "channels": {
+                "v1": {
+                    **_channel("The v1 profile: the subprotocol is `causerie.v1`.", v1),
+                    "bindings": {
+                        "ws": {
+                            "method": "GET",
+                            "headers": {
+                                "type": "object",
+                                "properties": {
+                                    "Sec-WebSocket-Protocol": {
+                                        "type": "string",
+                                        "const": "causerie.v1",
+                                    }
+                                },
+                                "required": ["Sec-WebSocket-Protocol"],
+                            },
+                            "bindingVersion": "0.1.0",
+                        }
+                    },
+                },
+                "plain": _channel(
+                    "The plain profile: no subprotocol. For what is typed by hand.",
+                    (plain.PlainCommand, *plain_pushes),
+                ),
+            },
+            "operations": operations,
+            "components": {
+                "messages": {
+                    frame.__name__: _message(frame)
+                    for frame in (*v1, plain.PlainCommand, *plain_pushes)
+                },
+                "schemas": _definitions("#/components/schemas/{name}"),
+            },
+        }
+    )
+
+
+def protocol_page() -> str:
+    """PROTOCOL.md, with its tables of codes made anew; the rest of it is written by hand."""
+    codes = json.loads(CODES.read_text(encoding="utf-8"))
+    tables = {
+        "errors": [
+            "| `code` | when | again? |",
+            "|---|---|---|",
+            *(
+                f"| `{error['code']}` | {error['doc']} | {'later' if error['retry'] else 'no'} |"
+                for error in codes["errors"]
+            ),
+        ],
+        "closes": [
+            "| code | name | when | come back? |",
+            "|---|---|---|---|",
+            *(
+                f"| {close['code']} | `{close['name']}` | {close['doc']} "
+                f"| {'yes' if close['reconnect'] else 'no'} |"
+                for close in codes["closes"]
+            ),
+        ],
+    }
+    page = PAGE.read_text(encoding="utf-8")
+    for name, rows in tables.items():
+        begin, end = f"<!-- {name}: made by tools/generate.py -->\n", f"<!-- end of {name} -->"
+        before, table_and_after = page.split(begin)
+        after = table_and_after.split(end)[1]
+        page = before + begin + "\n".join(rows) + "\n" + end + after
+    return page
+
+
+_ORIGIN = "Made by tools/generate.py from the frames in causerie.wire."
+
+
+def _answers() -> dict[Frame, tuple[Frame, ...]]:
+    # The reply that each command has once it is carried out; any can be refused with an error.
+    from causerie.wire import commands, replies
+
+    return {
+        commands.Hello: (replies.Welcome,),
+        commands.Join: (replies.Joined,),
+        commands.Members: (replies.MembersPage,),
+        commands.Rooms: (replies.RoomsPage,),
+        commands.SendMessage: (replies.Ack,),
+        commands.SendPrivate: (replies.Ack,),
+        commands.SetTyping: (),
+        commands.GetHistory: (replies.HistoryPage,),
+        commands.Leave: (replies.Left,),
+        commands.Ping: (replies.Pong,),
+    }
+
+
+def _examples() -> dict[Frame, Iterable[tuple[str, msgspec.Struct]]]:
+    # Two people in a room, from the hello to the leave.
+    from causerie.wire import commands as c
+    from causerie.wire import plain as p
+    from causerie.wire import replies as r
+
+    now = 1_732_300_000_250
+    cursor = c.Cursor(seq=41, id="5rZ0Zc8w3n1aFQ1t0bYb2g")
+    head = c.Cursor(seq=42, id="Qm3x9sT6kT2m0o4yVbWc1A")
+    talk = "~mfrggzdfmztwq2lknnwg23tpob"
+    message = r.Message(
+        room="lobby",
+        seq=42,
+        prev=41,
+        id=head.id,
+        username="Bob",
+        content="Hello, Alice!",
+        timestamp=now,
+    )
+    private = r.Private(
+        room=talk,
+        seq=7,
+        prev=5,
+        id="Z5o6x0b1Ssm2e4y8cJt3Ow",
+        username="Bob",
+        sender="Bob",
+        to="Alice",
+        content="psst",
+        timestamp=now,
+    )
+    limits = r.Limits(
+        frame=65_536,
+        reply=262_144,
+        content=4_000,
+        rooms=100,
+        rate=20,
+        burst=40,
+        dedupe=None,
+        page=100,
+    )
+    return {
+        c.Hello: [
+            (
+                "Alice, with the key that keeps her name.",
+                c.Hello(username="Alice", key="jX9mPq2vR7sT4wYzA1bC3g", id="1"),
+            ),
+            ("Nobody in particular.", c.Hello(username="User042")),
+        ],
+        c.Join: [
+            ("From now on.", c.Join(room="Lobby", id="2")),
+            (
+                "With the newest ten entries.",
+                c.Join(room="lobby", limit=10, id="2"),
+            ),
+            (
+                "After a cut, from where one was.",
+                c.Join(room="lobby", since=cursor, epoch="k3v9", limit=1_000, id="2"),
+            ),
+        ],
+        c.Members: [("The first page.", c.Members(room="lobby", id="3"))],
+        c.Rooms: [("The page after a room.", c.Rooms(after="lobby", id="4"))],
+        c.SendMessage: [
+            (
+                "The id makes it safe to send again.",
+                c.SendMessage(room="lobby", content="Hello, Alice!", id=head.id),
+            ),
+            (
+                "Sent again after a cut: `at` is when it was first tried.",
+                c.SendMessage(room="lobby", content="Hello, Alice!", at=now, id=head.id),
+            ),
+        ],
+        c.SendPrivate: [
+            ("To one person.", c.SendPrivate(to="Alice", content="psst", id=private.id))
+        ],
+        c.SetTyping: [("One types.", c.SetTyping(room="lobby", is_typing=True))],
+        c.GetHistory: [
+            ("What came before.", c.GetHistory(room="lobby", before=42, limit=100, id="5"))
+        ],
+        c.Leave: [("One room of several.", c.Leave(room="lobby", id="6"))],
+        c.Ping: [("How far is it?", c.Ping(id="7"))],
+        r.Welcome: [
+            (
+                "The name is kept by the key.",
+                r.Welcome(
+                    username="Alice",
+                    kept=True,
+                    server="causerie/0.1.0",
+                    time=now,
+                    heartbeat=25_000,
+                    grace=15_000,
+                    limits=limits,
+                    id="1",
+                ),
+            )
+        ],
+        r.Joined: [
+            (
+                "From now on.",
+                r.Joined(
+                    room="lobby", epoch="k3v9", head=head, members=2, names=["Alice", "Bob"], id="2"
+                ),
+            ),
+            (
+                "After a long absence: 31 entries are left out.",
+                r.Joined(
+                    room="lobby",
+                    epoch="k3v9",
+                    head=c.Cursor(seq=1_074, id="b0b7d4nS1mQ8e2rT6yWu5A"),
+                    members=2,
+                    names=["Alice", "Bob"],
+                    recovered="partial",
+                    missing=31,
+                    id="2",
+                ),
+            ),
+        ],
+        r.Left: [("Gone.", r.Left(room="lobby", id="6"))],
+        r.Ack: [
+            (
+                "Durable, and in its place.",
+                r.Ack(room="lobby", seq=42, timestamp=now, id=head.id),
+            )
+        ],
+        r.MembersPage: [
+            (
+                "All of them.",
+                r.MembersPage(room="lobby", members=2, names=["Alice", "Bob"], id="3"),
+            )
+        ],
+        r.RoomsPage: [
+            (
+                "A private conversation.",
+                r.RoomsPage(
+                    rooms=[
+                        r.RoomSummary(
+                            room=talk,
+                            epoch="k3v9",
+                            head=c.Cursor(seq=7, id=private.id),
+                            peer="Bob",
+                        )
+                    ],
+                    id="4",
+                ),
+            )
+        ],
+        r.HistoryPage: [
+            (
+                "One entry, and older ones.",
+                r.HistoryPage(
+                    room="lobby",
+                    epoch="k3v9",
+                    entries=[msgspec.Raw(msgspec.json.encode(message))],
+                    more=True,
+                    id="5",
+                ),
+            )
+        ],
+        r.Pong: [("Here.", r.Pong(time=now, id="7"))],
+        r.Error: [
+            (
+                "A field is missing.",
+                r.Error(
+                    code="invalid",
+                    message="The field content is not valid: it is missing.",
+                    field="content",
+                    id="8",
+                ),
+            ),
+            (
+                "Too fast.",
+                r.Error(
+                    code="rate_limited",
+                    message="Too many commands. Wait a moment.",
+                    retry_after=50,
+                    id="9",
+                ),
+            ),
+        ],
+        r.Message: [("Live.", message)],
+        r.Private: [("To Alice.", private)],
+        r.Typing: [("Bob types.", r.Typing(room="lobby", username="Bob", is_typing=True))],
+        r.Presence: [("Bob came.", r.Presence(room="lobby", members=2, joined=["Bob"]))],
+        r.Notice: [("To everyone.", r.Notice(message="The server restarts at noon."))],
+        p.PlainCommand: [
+            (
+                "Who one is; `timestamp` is in milliseconds here.",
+                p.PlainCommand(type="join", username="Alice", content="", timestamp=now),
+            ),
+            (
+                "What was said after a time is said again; in seconds here.",
+                p.PlainCommand(type="join", username="Alice", since=1_732_300_000.25),
+            ),
+            ("Something said.", p.PlainCommand(type="message", content="hi")),
+            ("To one person.", p.PlainCommand(type="private", to="Bob", content="psst")),
+            ("One types.", p.PlainCommand(type="typing", is_typing=True)),
+            ("The other spelling.", p.PlainCommand(type="typing.stop")),
+            ("Goodbye.", p.PlainCommand(type="leave")),
+        ],
+        p.PlainMessage: [
+            (
+                "An entry; milliseconds, with the fraction of the microseconds.",
+                p.PlainMessage(
+                    username="Bob",
+                    content="Hello, Alice!",
+                    timestamp=now + 0.125,
+                    room="lobby",
+                    id=head.id,
+                ),
+            ),
+            (
+                "System.",
+                p.PlainMessage(
+                    username="System",
+                    content="Bob has joined the chat",
+                    timestamp=now,
+                    room="lobby",
+                ),
+            ),
+        ],
+        p.PlainPrivate: [
+            (
+                "To Alice, who counts seconds.",
+                p.PlainPrivate(
+                    username="Bob",
+                    content="psst",
+                    timestamp=1_732_300_000.25,
+                    sender="Bob",
+                    to="Alice",
+                    id=private.id,
+                ),
+            )
+        ],
+        p.PlainTyping: [
+            (
+                "Bob types, told to one who used the same spelling.",
+                p.PlainTyping(
+                    type="typing",
+                    username="Bob",
+                    content="",
+                    timestamp=now,
+                    room="lobby",
+                    is_typing=True,
+                ),
+            )
+        ],
+    }
+
+
+def _channel(description: str, frames: Iterable[Frame]) -> Json:
+    return {
+        "address": "/ws",
+        "description": f"{description} `/` and `/chat` serve it as well.",
+        "messages": {
+            _camel(frame): {"$ref": f"#/components/messages/{frame.__name__}"} for frame in frames
+        },
+    }
+
+
+def _operation(action: str, channel: str, summary: str, frames: Iterable[Frame]) -> Json:
+    return {
+        "action": action,
+        "channel": {"$ref": f"#/channels/{channel}"},
+        "summary": summary,
+        "messages": _channel_messages(channel, frames),
+    }
+
+
+def _channel_messages(channel: str, frames: Iterable[Frame]) -> list[Json]:
+    return [{"$ref": f"#/channels/{channel}/messages/{_camel(frame)}"} for frame in frames]
+
+
+def _message(frame: Frame) -> Json:
+    tag = frame.__struct_config__.tag
+    message: Json = {
+        "name": tag if tag is not None else frame.__name__,
+        "title": frame.__name__,
+        "summary": _summary(frame),
+    }
+    if "id" in frame.__struct_fields__:
+        message["correlationId"] = {
+            "description": "A reply has the `id` of its command, an entry that of its author.",
+            "location": "$message.payload#/id",
+        }
+    message["payload"] = {"$ref": f"#/components/schemas/{frame.__name__}"}
+    message["examples"] = [
+        {"summary": summary, "payload": _payload(example)}
+        for summary, example in _examples()[frame]
+    ]
+    return message
+
+
+def _payload(example: msgspec.Struct) -> Json:
+    # As it goes over the wire; a client leaves out what it has nothing to say about.
+    payload: Json = json.loads(msgspec.json.encode(example))
+    return {name: value for name, value in payload.items() if value is not None}
+
+
+def _definitions(ref_template: str) -> dict[str, Json]:
+    from causerie.wire import commands, plain, replies
+
+    frames: list[Frame] = [
+        *get_args(commands.AnyCommand),
+        *get_args(replies.AnyServerFrame),
+        replies.UnknownEntry,
+        plain.PlainCommand,
+        plain.PlainMessage,
+        plain.PlainPrivate,
+        plain.PlainTyping,
+    ]
+    _, definitions = msgspec.json.schema_components(frames, ref_template=ref_template)
+    found = {
+        struct.__name__: _tidied(definitions[struct.__name__], struct, docs)
+        for module in (commands, replies, plain)
+        for struct, docs in _structs(module)
+        if struct.__name__ in definitions
+    }
+    entries = (replies.Message, replies.Private, replies.UnknownEntry)
+    found["HistoryPage"]["properties"]["entries"]["items"] = {
+        "anyOf": [{"$ref": ref_template.format(name=entry.__name__)} for entry in entries]
+    }
+    # Nothing is left out of a presence frame, whatever its defaults.
+    found["Presence"]["required"] = list(found["Presence"]["properties"])
+    return found
+
+
+def _structs(module: ModuleType) -> Iterator[tuple[Frame, dict[str, str]]]:
+    # The structs that a module defines, each with the docstrings of its fields.
+    for node in ast.parse(inspect.getsource(module)).body:
+        if not isinstance(node, ast.ClassDef):
+            continue
+        struct = getattr(module, node.name)
+        if issubclass(struct, msgspec.Struct):
+            yield struct, dict(_field_docs(node))
+
+
+def _field_docs(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    for field, doc in itertools.pairwise(node.body):
+        match field, doc:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                yield name, " ".join(text.split())
+            case _:
+                pass
+
+
+def _tidied(definition: Json, struct: Frame, docs: dict[str, str]) -> Json:
+    # msgspec's definition of a struct, as somebody who reads it would have it.
+    properties = {}
+    names = {field.encode_name: field.name for field in msgspec.structs.fields(struct)}
+    for encoded, value in definition["properties"].items():
+        tidied = _tidied_value(value)
+        if (doc := docs.get(names.get(encoded, ""))) is not None:
+            tidied = {"description": doc, **{k: v for k, v in tidied.items() if k != "description"}}
+        properties[encoded] = tidied
+    return {
+        "title": definition["title"],
+        "description": _summary(struct),
+        "type": "object",
+        "properties": properties,
+        "required": definition["required"],
+    }
+
+
+def _tidied_value(value: Json) -> Json:
+    match value:
+        case {"enum": [tag]}:
+            return {"type": "string", "const": tag}
+        case {"anyOf": [one, {"type": "null"}], "default": None}:
+            # It may be null in a command, but is best left out, as it is by the server.
+            return dict(one)
+        case {"anyOf": [{"type": "integer"}, {"type": "number"}]}:
+            return {"type": "number"}
+        case {"default": None}:
+            return {name: part for name, part in value.items() if name != "default"}
+        case _:
+            return value
+
+
+def _summary(frame: Frame) -> str:
+    # The first paragraph of the docstring, which Python 3.13 keeps with other spaces.
+    assert frame.__doc__ is not None, f"{frame.__name__} says what it is"
+    return " ".join(frame.__doc__.split("\n\n", maxsplit=1)[0].split())
+
+
+def _camel(frame: Frame) -> str:
+    return frame.__name__[0].lower() + frame.__name__[1:]
+
+
+def _json(document: Json) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
 GENERATED: dict[Path, Callable[[], str]] = {
     ROOT / "src" / "causerie" / "wire" / "codes.py": python_codes,
+    ROOT / "protocol" / "schema.json": json_schema,
+    ROOT / "protocol" / "asyncapi.json": asyncapi,
+    PAGE: protocol_page,
 }
-"""What is made, and by what; in this order, as the later ones import the first."""
+"""What is made, and by what. The codes come first: the frames import them."""
 
 
 def stale() -> list[Path]:
@@ -118,29 +680,29 @@ def stale() -> list[Path]:
     return [path for path, make in GENERATED.items() if _current(path) != make().encode()]
 
 
-def _current(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
-
-
 def main(argv: list[str] | None = None) -> int:
+    """Writes what is not current, or only names it; returns the exit code."""
     parser = argparse.ArgumentParser(description="Makes the files that come from the protocol.")
     parser.add_argument("--check", action="store_true", help="only name the stale files")
     if parser.parse_args(argv).check:
         found = stale()
         for path in found:
-            print(
-                f"{path.relative_to(ROOT)} is not current: run tools/generate.py", file=sys.stderr
-            )
+            name = path.relative_to(ROOT)
+            sys.stderr.write(f"{name} is not current: run python tools/generate.py\n")
         return 1 if found else 0
     for path, make in GENERATED.items():
-        text = make()
-        if _current(path) != text.encode():
-            path.write_bytes(text.encode())
-            print(f"wrote {path.relative_to(ROOT)}")
+        made = make().encode()
+        if _current(path) != made:
+            path.write_bytes(made)
+            sys.stdout.write(f"wrote {path.relative_to(ROOT)}\n")
     return 0
+
+
+def _current(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
 
 
 if __name__ == "__main__":

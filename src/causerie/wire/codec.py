@@ -91,7 +91,7 @@ def explain(error: Exception, data: bytes | str, types: frozenset[str] = frozens
     """
     match error:
         case msgspec.ValidationError():
-            return _explain_invalid(str(error), _usable_id(data), types)
+            return _explain_invalid(str(error), command_id(data), types)
         case RecursionError():
             reason = "it is nested too deeply"
         case UnicodeError():
@@ -173,7 +173,7 @@ def _is_text(value: object) -> bool:
     return True
 
 
-def _usable_id(data: bytes | str) -> str | None:
+def command_id(data: bytes | str) -> str | None:
     # A frame that breaks the schema was read up to there only: what follows may be anything.
     try:
         id = _addressed.decode(data).id

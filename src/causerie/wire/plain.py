@@ -6,7 +6,7 @@ timestamps teach (`unit_of`).
 """
 
 from enum import IntEnum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -26,6 +26,16 @@ class Unit(IntEnum):
     MILLISECONDS = 1_000
 
 
+PLAIN_TYPES = frozenset(
+    {"join", "message", "private", "typing", "typing.start", "typing.stop", "leave"}
+)
+
+
+def _whatever(**schema: object) -> msgspec.Meta:
+    # A foreign client's value is looked at by `decode_plain`; this is what it should be.
+    return msgspec.Meta(extra_json_schema=schema)
+
+
 class PlainCommand(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A frame of a plain client.
 
@@ -33,21 +43,21 @@ class PlainCommand(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     All others it has set to None, whatever the client had put into them.
     """
 
-    type: str
-    username: Any = None
-    """`join`: a string."""
-    content: Any = None
-    """`message` and `private`: a string."""
-    timestamp: Any = None
-    """Anything: it teaches the client's unit (`unit_of`), or nothing."""
-    to: Any = None
-    """`private`: a string."""
-    room: Any = None
-    """All but `private`: a string, or None for the lobby."""
-    is_typing: Any = None
-    """`typing`, `typing.start` and `typing.stop`: a bool; a `typing` without it is a start."""
-    since: Any = None
-    """`join`: a number, or None."""
+    type: Annotated[str, _whatever(enum=sorted(PLAIN_TYPES))]
+    username: Annotated[Any, _whatever(type="string")] = None
+    """`join`: who one is."""
+    content: Annotated[Any, _whatever(type="string")] = None
+    """`message` and `private`: what one says."""
+    timestamp: Annotated[Any, _whatever(type="number")] = None
+    """The client's clock, in seconds or milliseconds since 1970; it teaches the server the unit."""
+    to: Annotated[Any, _whatever(type="string")] = None
+    """`private`: the name of whom it is for."""
+    room: Annotated[Any, _whatever(type="string")] = None
+    """All but `private`: the room, or null for the lobby."""
+    is_typing: Annotated[Any, _whatever(type="boolean")] = None
+    """`typing`: whether one types."""
+    since: Annotated[Any, _whatever(type="number")] = None
+    """`join`: a time in the client's unit; what was said after it is said again."""
 
 
 class PlainMessage(
@@ -108,10 +118,6 @@ class PlainTyping(
     room: str | None = None
     is_typing: bool | None = None
 
-
-PLAIN_TYPES = frozenset(
-    {"join", "message", "private", "typing", "typing.start", "typing.stop", "leave"}
-)
 
 _decoder = msgspec.json.Decoder(PlainCommand)
 
@@ -215,7 +221,7 @@ def _room(value: object) -> str | None:
 
 def _is_typing(value: object) -> bool:
     if value is None:
-        return True
+        raise Refused(ErrorCode.INVALID, field="isTyping", reason="it is missing")
     if not isinstance(value, bool):
         raise Refused(ErrorCode.INVALID, field="isTyping", reason="it must be true or false")
     return value

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from causerie.wire.codes import ErrorCode
 from causerie.wire.commands import MAX_SAFE_INTEGER, CommandId, Cursor, Milliseconds, Seq
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_SAFE_INTEGER)]
@@ -155,8 +156,8 @@ class Pong(Reply, frozen=True, tag="pong"):
 class Error(Reply, frozen=True, tag="error"):
     """Answers a command that was refused, or tells of a frame that could not be read."""
 
-    code: str
-    """One of `protocol/codes.json`."""
+    code: Annotated[str, msgspec.Meta(extra_json_schema={"examples": [*ErrorCode]})]
+    """Why, in one word, from `codes.json`; a later server may know more words."""
     message: str
     """For people, in the language of hello."""
     field: str | None = None
