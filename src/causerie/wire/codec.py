@@ -84,6 +84,15 @@ def decode_unknown_entry(data: bytes | str) -> UnknownEntry | None:
         return None
 
 
+def command_id(data: bytes | str) -> str | None:
+    """Reads only the id of a command, whatever else is wrong with it; None without a usable one."""
+    try:
+        id = _addressed.decode(data).id
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    return id if _is_usable(id) else None
+
+
 def explain(error: Exception, data: bytes | str, types: frozenset[str] = frozenset()) -> Refused:
     """Turns what msgspec says of a frame into what its sender should be told.
 
@@ -171,15 +180,6 @@ def _is_text(value: object) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def command_id(data: bytes | str) -> str | None:
-    # A frame that breaks the schema was read up to there only: what follows may be anything.
-    try:
-        id = _addressed.decode(data).id
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None
-    return id if _is_usable(id) else None
 
 
 def _is_usable(id: object) -> TypeGuard[str]:

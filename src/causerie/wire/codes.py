@@ -25,7 +25,7 @@ class ErrorCode(StrEnum):
     """A second hello came with another key than the first."""
 
     NAME_INVALID = "name_invalid"
-    """The name of a person or a room breaks the rules for names."""
+    """A username breaks the rules for names."""
 
     NAME_TAKEN = "name_taken"
     """Somebody else holds the name, or one that looks like it."""
