@@ -182,7 +182,13 @@ class Log(Protocol):
         """
 
     def locate_time(
-        self, room: str, *, timestamp: int, upto: int, limit: int, done: Callable[[int | Failed], None]
+        self,
+        room: str,
+        *,
+        timestamp: int,
+        upto: int,
+        limit: int,
+        done: Callable[[int | Failed], None],
     ) -> None:
         """Finds the seq after which to read so that all entries later than `timestamp`, the newest
         `limit` of them at most, up to `upto`, follow."""
@@ -266,5 +272,7 @@ class Directory(Protocol):
     def release(self, folded: str, identity: str, *, now: int) -> None:
         """Gives up a borrowed name; of a kept one, only notes when it was last used."""
 
-    def find(self, folded: str, *, now: int, done: Callable[[Holder | None | Failed], None]) -> None:
+    def find(
+        self, folded: str, *, now: int, done: Callable[[Holder | None | Failed], None]
+    ) -> None:
         """Tells who holds a name, borrowed or kept."""

@@ -1,0 +1,116 @@
+"""One entry as the bytes that go out, made once for all who want the same.
+
+A *variant* is a way of showing entries: v1, or plain in either unit of time. It is a small number,
+so that a room keeps its listeners in a list indexed by it.
+"""
+
+from enum import IntEnum
+from typing import assert_never
+
+from causerie.chat.entry import Entry
+from causerie.wire.codec import encode
+from causerie.wire.framing import frame_text
+from causerie.wire.plain import PlainMessage, PlainPrivate, Unit, in_unit
+from causerie.wire.replies import Message, Private
+
+
+class Variant(IntEnum):
+    """A way of showing entries; all connections of one variant get the same bytes."""
+
+    V1 = 0
+    PLAIN_MILLISECONDS = 1
+    PLAIN_SECONDS = 2
+
+
+UNITS = {
+    Variant.PLAIN_MILLISECONDS: Unit.MILLISECONDS,
+    Variant.PLAIN_SECONDS: Unit.SECONDS,
+}
+
+
+class FramedEntry:
+    """An entry with its frames, each made when it is first asked for."""
+
+    __slots__ = ("_frames", "_replay", "entry", "seq")
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        self.seq = entry.seq
+        self._frames: list[bytes | None] = [None, None, None]
+        self._replay: bytes | None = None
+
+    def frame(self, variant: Variant, *, replay: bool = False) -> bytes:
+        """The WebSocket frame; `replay` marks it as said before, where the profile has a mark."""
+        if replay and variant is Variant.V1:
+            if self._replay is None:
+                self._replay = frame_text(encode(v1_entry(self.entry, replay=True)))
+            return self._replay
+        frame = self._frames[variant]
+        if frame is None:
+            frame = self._frames[variant] = frame_text(payload(self.entry, variant))
+        return frame
+
+
+def payload(entry: Entry, variant: Variant) -> bytes:
+    """The JSON of an entry."""
+    if variant is Variant.V1:
+        return encode(v1_entry(entry))
+    return encode(plain_entry(entry, UNITS[variant]))
+
+
+def v1_entry(entry: Entry, *, replay: bool = False) -> Message | Private:
+    """An entry as the v1 profile shows it."""
+    match entry.kind:
+        case "message":
+            return Message(
+                room=entry.room,
+                seq=entry.seq,
+                prev=entry.prev,
+                id=entry.id,
+                username=entry.username,
+                content=entry.content,
+                timestamp=entry.timestamp // 1000,
+                reply_to=entry.reply_to or None,
+                replay=replay,
+            )
+        case "private":
+            return Private(
+                room=entry.room,
+                seq=entry.seq,
+                prev=entry.prev,
+                id=entry.id,
+                username=entry.username,
+                sender=entry.username,
+                to=entry.to,
+                content=entry.content,
+                timestamp=entry.timestamp // 1000,
+                reply_to=entry.reply_to or None,
+                replay=replay,
+            )
+        case unknown:
+            assert_never(unknown)
+
+
+def plain_entry(entry: Entry, unit: Unit) -> PlainMessage | PlainPrivate:
+    """An entry as the plain profile shows it."""
+    timestamp = in_unit(entry.timestamp, unit)
+    match entry.kind:
+        case "message":
+            return PlainMessage(
+                username=entry.username,
+                content=entry.content,
+                timestamp=timestamp,
+                room=entry.room,
+                id=entry.id,
+            )
+        case "private":
+            return PlainPrivate(
+                username=entry.username,
+                content=entry.content,
+                timestamp=timestamp,
+                sender=entry.username,
+                to=entry.to,
+                id=entry.id,
+            )
+        case unknown:
+            assert_never(unknown)

@@ -1,0 +1,248 @@
+"""The rooms with listeners on this node, and everybody connected to it.
+
+The hub is driven and does no I/O: sockets tell it what came, the log what became durable, and a
+timer that something is due. It is told how to have something done later (`schedule`) and when to
+be called again (`arm`), and reads the time from a clock it is given; so a test can drive a whole
+server step by step, and kill it between any two.
+
+The path of a message: `Connection.receive` → a profile's `handle` → `append` → the log makes it
+durable → `committed` → `Turn.publish` → one write for each connection.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from random import Random
+
+from causerie.chat.entry import Draft, Entry
+from causerie.chat.identity import is_conversation, session_identity
+from causerie.chat.presence import TOLD_UP_TO
+from causerie.ports import Commit, Directory, Log, Rejected
+from causerie.server.announcements import announce_presence, announce_typing
+from causerie.server.catchup import CatchUp
+from causerie.server.connection import Connection
+from causerie.server.frames import FramedEntry, Variant
+from causerie.server.live_room import Listener, LiveRoom
+from causerie.server.plain import PlainConnection
+from causerie.server.rooms import Rooms
+from causerie.server.sessions import Sessions
+from causerie.server.settings import Clock, HubSettings
+from causerie.server.socket import Socket
+from causerie.server.timers import Timers
+from causerie.server.turn import Turn
+from causerie.server.v1 import V1Connection
+from causerie.wire.codes import CloseCode
+
+SUBPROTOCOL = "causerie.v1"
+"""The WebSocket subprotocol of the v1 profile; without it a connection is plain."""
+
+
+class Hub:
+    """All that is connected to this node. Is the log's listener and the sockets' acceptor."""
+
+    def __init__(
+        self,
+        log: Log,
+        directory: Directory,
+        settings: HubSettings,
+        clock: Clock,
+        *,
+        schedule: Callable[[Callable[[], None]], None],
+        arm: Callable[[float], None],
+        chance: Random,
+        failed: Callable[[str], None],
+    ) -> None:
+        """Makes a hub with nobody in it.
+
+        `schedule` has something called soon, after what is going on; `arm` asks for `tick` to be
+        called at a time of the monotonic clock (the nearest one asked for counts); `chance` makes
+        ids and spreads the heartbeats, and has to be unpredictable outside tests; `failed` is told
+        once if the log can no longer be trusted.
+        """
+        self.log = log
+        self.directory = directory
+        self.settings = settings
+        self.clock = clock
+        self._chance = chance
+        self._failed = failed
+        self.timers = Timers(arm)
+        self.turn = Turn(schedule)
+        self.rooms = Rooms(
+            log,
+            self.timers,
+            clock,
+            settings,
+            announce=partial(announce_presence, self.turn, clock),
+            stopped_typing=partial(self.tell_typing, is_typing=False),
+        )
+        self.catch_up = CatchUp(log, self.turn, schedule, self._went_live, settings.catch_up)
+        self.rooms.catch_up = self.catch_up
+        self.sessions = Sessions(directory, self.timers, clock, settings)
+        self.connections: dict[Connection, None] = {}
+        # Drafts on their way, by the object's id: whose they are, and under which id of a command.
+        self._in_flight: dict[int, tuple[Connection, str | None]] = {}
+        self._wheel: list[dict[Connection, None]] = [{} for _ in range(round(settings.heartbeat))]
+        self._slots: dict[Connection, int] = {}
+        self._wheel_at = 0
+        self._stopping = False
+        self._when_stopped: Callable[[], None] | None = None
+        log.listen(self)
+        self.timers.at(clock.monotonic() + 1.0, self._turn_wheel)
+
+    # What sockets tell.
+
+    def accept(self, socket: Socket, *, subprotocol: str | None, address: str) -> Connection:
+        """Begins a connection. Is the `Acceptor` of sockets."""
+        connection: Connection
+        if subprotocol == SUBPROTOCOL:
+            connection = V1Connection(self, socket, address, Variant.V1)
+        else:
+            connection = PlainConnection(self, socket, address, Variant.PLAIN_MILLISECONDS)
+        self.connections[connection] = None
+        slot = self._chance.randrange(len(self._wheel))
+        self._slots[connection] = slot
+        self._wheel[slot][connection] = None
+        if self._stopping:
+            connection.close(CloseCode.GOING_AWAY, "the server is stopping")
+        return connection
+
+    def disconnected(self, connection: Connection, *, goodbye: bool) -> None:
+        """A connection has ended, with a goodbye or without."""
+        del self.connections[connection]
+        del self._wheel[self._slots.pop(connection)][connection]
+        for room in list(connection.listeners):
+            self.rooms.leave(connection, room, goodbye=goodbye)
+        if connection.session is not None:
+            self.sessions.detach(connection.session, connection, goodbye=goodbye)
+
+    # What the log tells.
+
+    def committed(self, commit: Commit) -> None:
+        """A batch is durable: it is shown, and its authors are told."""
+        for entry in commit.entries:
+            room = self.rooms.get(entry.room)
+            if room is None:
+                continue
+            if entry.kind == "private":
+                self._attach(room, entry)
+            framed = FramedEntry(entry)
+            self.rooms.remember(room, framed)
+            self.turn.publish(room, (framed,))
+            self._wake_conversation(room)
+        for outcome in commit.outcomes:
+            connection, command_id = self._in_flight.pop(id(outcome.draft))
+            room = self.rooms.get(outcome.draft.room)
+            if connection.is_open:
+                connection.settled(outcome, command_id)
+                connection.answered()
+            if room is not None:
+                if not isinstance(outcome, Rejected):
+                    self._ends_typing(room, connection)
+                self.rooms.unpin(room)
+        self.turn.flush()
+        self._maybe_stopped()
+
+    def log_failed(self, reason: str) -> None:
+        """Nothing can be promised any more: says so and ends everything."""
+        self._failed(reason)
+        self.close_all(CloseCode.INTERNAL_ERROR, "the log has failed")
+
+    # What the profiles need.
+
+    def append(
+        self, connection: Connection, room: LiveRoom, draft: Draft, command_id: str | None
+    ) -> None:
+        """Hands a message of a connection to the log; `Connection.settled` tells what came of it.
+        The first one of a name with a key makes that name its identity's.
+        """
+        session = connection.session
+        if session is not None and not session.kept and session.has_key:
+            self.sessions.keep(session, connection.address)
+        room.pins += 1
+        self._in_flight[id(draft)] = (connection, command_id)
+        connection.appended()
+        self.log.append(draft)
+
+    def new_id(self) -> str:
+        """128 random bits as text."""
+        return f"{self._chance.getrandbits(128):032x}"
+
+    def new_identity(self) -> str:
+        """The identity of a new keyless session."""
+        return session_identity(self.new_id())
+
+    def tell_typing(self, room: LiveRoom, display: str, *, is_typing: bool) -> None:
+        """Tells the others in a room that somebody types or has stopped. Not in a large room."""
+        if len(room.presence) <= TOLD_UP_TO:
+            announce_typing(self.turn, self.clock, room, display, is_typing=is_typing)
+
+    # The passing of time.
+
+    def tick(self) -> None:
+        """Does all that is due."""
+        self.timers.run(self.clock.monotonic())
+
+    def deadline(self) -> float | None:
+        """When `tick` is to be called next."""
+        return self.timers.deadline()
+
+    def stop(self, done: Callable[[], None]) -> None:
+        """Ends gracefully: takes nothing more, waits until what was taken is durable and answered,
+        closes everyone with 1001 (come back), and calls `done`.
+        """
+        self._stopping = True
+        self._when_stopped = done
+        for connection in self.connections:
+            connection.hold()
+        self._maybe_stopped()
+
+    def close_all(self, code: int, reason: str) -> None:
+        """Closes every connection."""
+        self.turn.flush()
+        for connection in list(self.connections):
+            connection.close(code, reason)
+
+    def _maybe_stopped(self) -> None:
+        if self._when_stopped is not None and not self._in_flight:
+            done, self._when_stopped = self._when_stopped, None
+            self.close_all(CloseCode.GOING_AWAY, "the server is stopping")
+            done()
+
+    def _turn_wheel(self) -> None:
+        now = self.clock.monotonic()
+        self._wheel_at = (self._wheel_at + 1) % len(self._wheel)
+        for connection in list(self._wheel[self._wheel_at]):
+            connection.beat()
+        self.timers.at(now + 1.0, self._turn_wheel)
+
+    # Who is caught up, and whom a private message reaches.
+
+    def _went_live(self, listener: Listener) -> None:
+        if listener.snapshot_due:
+            listener.snapshot_due = False
+            if not is_conversation(listener.room.name):
+                listener.connection.tell_presence(listener.room)
+
+    def _attach(self, room: LiveRoom, entry: Entry) -> None:
+        """A private entry reaches all connections of the two, also those that have not joined the
+        conversation: they listen to it from just before this entry on.
+        """
+        for identity in {entry.identity, entry.peer}:
+            session = self.sessions.of(identity)
+            if session is None:
+                continue
+            for connection in session.connections:
+                if room not in connection.listeners:
+                    listener = Listener(connection, room, entry.prev, replay_upto=0)
+                    connection.listeners[room] = listener
+                    room.admit(listener)
+
+    def _wake_conversation(self, room: LiveRoom) -> None:
+        if is_conversation(room.name):
+            for connection, listener in room.listeners.items():
+                if not connection.is_paused:
+                    self.catch_up.enqueue(listener)
+
+    def _ends_typing(self, room: LiveRoom, connection: Connection) -> None:
+        session = connection.session
+        if session is not None and room.typing.stop(session.name.folded):
+            self.tell_typing(room, session.name.display, is_typing=False)

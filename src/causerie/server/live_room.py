@@ -1,0 +1,200 @@
+"""A room with listeners on this node: who gets what, up to where, as the same bytes.
+
+A listener is a cursor in the room's log. It is *live* when it stands at the shown head: then each
+new entry reaches it by `distribute`. Otherwise it is *behind*, and `causerie.server.catchup` brings
+it forward, from the ring of recent entries or from the log. Joining, coming back and reading slowly
+are the same case.
+
+The shown head (`shown`) is the newest entry that anybody may be shown. What is published is
+gathered in `_gathered` and handed to the live listeners once a turn; `sent` is the newest entry
+handed out. The set of live listeners changes only while nothing is gathered, or else a newcomer
+would be given twice what its catch-up had already brought.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from causerie.chat.presence import Presence
+from causerie.chat.typing import Typing
+from causerie.ports import Head
+from causerie.server.frames import FramedEntry, Variant
+
+if TYPE_CHECKING:
+    from causerie.server.connection import Connection
+    from causerie.server.timers import Timer
+
+RUN_BYTES = 32 * 1024
+"""How much one listener is brought forward at a time, and the most that one turn gathers before it
+is written: no more than this waits in the memory of a connection that suddenly stops reading."""
+
+
+class Listener:
+    """One connection's cursor in one room."""
+
+    __slots__ = ("connection", "cursor", "live", "queued", "replay_upto", "room", "snapshot_due")
+
+    def __init__(
+        self, connection: "Connection", room: "LiveRoom", cursor: int, replay_upto: int
+    ) -> None:
+        self.connection = connection
+        self.room = room
+        self.cursor = cursor
+        """The newest entry given to the connection; out of date while live."""
+        self.replay_upto = replay_upto
+        """Entries up to this one had been said before the connection joined."""
+        self.live = False
+        self.queued = False
+        self.snapshot_due = False
+        """It has missed signals, and is told who is here when it is live again."""
+
+
+class LiveRoom:
+    """The room's shown head, its ring of recent entries, its listeners, members and typists."""
+
+    __slots__ = (
+        "_by_seq",
+        "_gathered",
+        "_runs",
+        "_successors",
+        "conversation",
+        "epoch",
+        "head_id",
+        "listeners",
+        "live",
+        "members",
+        "name",
+        "pins",
+        "presence",
+        "reads",
+        "sent",
+        "shown",
+        "timer",
+        "typing",
+    )
+
+    def __init__(self, name: str, head: Head, grace: float) -> None:
+        self.name = name
+        self.epoch = head.epoch
+        self.shown = self.sent = head.seq
+        self.head_id = head.id
+        self.members = head.members
+        """A private conversation: the two identities."""
+        self.presence = Presence(grace)
+        self.typing = Typing()
+        self.listeners: dict[Connection, Listener] = {}
+        self.live: tuple[dict[Connection, Listener], ...] = ({}, {}, {})
+        """The live ones, by variant."""
+        self.pins = 0
+        """How many operations under way need the room to stay."""
+        self.reads: dict[int, list[Listener]] = {}
+        """Reads of the log under way, by the seq they read after, with those who wait for them."""
+        self.timer: Timer | None = None
+        self._gathered: list[FramedEntry] = []
+        self._by_seq: dict[int, FramedEntry] = {}
+        self._successors: dict[int, FramedEntry] = {}
+        self._runs: dict[tuple[int, int, Variant], tuple[bytes, int]] = {}
+
+    # The ring: the newest entries, framed, in the order of the log.
+
+    def remember(self, framed: FramedEntry) -> None:
+        """Puts an entry at the end of the ring."""
+        self._by_seq[framed.seq] = framed
+        self._successors[framed.entry.prev] = framed
+
+    def forget(self, framed: FramedEntry) -> None:
+        """Takes the oldest entry out of the ring."""
+        if self._by_seq.pop(framed.seq, None) is not None:
+            del self._successors[framed.entry.prev]
+
+    def recent(self, seq: int) -> FramedEntry | None:
+        """The entry at a seq, if it is in the ring."""
+        return self._by_seq.get(seq)
+
+    def run(self, listener: Listener) -> tuple[bytes, int] | None:
+        """What a listener is given next out of the ring: its frames, about `RUN_BYTES` of them, and
+        the seq of the last. None if the ring does not reach back to its cursor.
+
+        Many who stand at the same place are given the same bytes: the runs are kept until
+        `forget_runs`.
+        """
+        cursor, variant = listener.cursor, listener.connection.variant
+        replay = cursor < listener.replay_upto
+        upto = min(self.shown, listener.replay_upto) if replay else self.shown
+        key = (cursor, upto if replay else -1, variant)
+        if (known := self._runs.get(key)) is not None:
+            return known
+        frames: list[bytes] = []
+        size = 0
+        while size < RUN_BYTES and cursor < upto:
+            framed = self._successors.get(cursor)
+            if framed is None:
+                break
+            frame = framed.frame(variant, replay=replay)
+            frames.append(frame)
+            size += len(frame)
+            cursor = framed.seq
+        if not frames:
+            return None
+        found = self._runs[key] = (b"".join(frames), cursor)
+        return found
+
+    def forget_runs(self) -> None:
+        """Lets go of the bytes kept for those who stand at the same place."""
+        self._runs.clear()
+
+    # The listeners.
+
+    def admit(self, listener: Listener) -> None:
+        """Adds a listener, behind."""
+        self.listeners[listener.connection] = listener
+
+    def dismiss(self, listener: Listener) -> None:
+        """Removes a listener."""
+        self.listeners.pop(listener.connection, None)
+        self.live[listener.connection.variant].pop(listener.connection, None)
+        listener.live = False
+
+    def go_live(self, listener: Listener, push: Callable[["Connection", bytes], None]) -> None:
+        """A listener stands at the shown head: from now on entries reach it as they come."""
+        assert listener.cursor == self.shown, "only who has seen all that was shown is live"
+        self.distribute(push)
+        self.live[listener.connection.variant][listener.connection] = listener
+        listener.live = True
+
+    def fall_behind(self, listener: Listener) -> None:
+        """A listener cannot be written to: it is served from the log when it can be again."""
+        del self.live[listener.connection.variant][listener.connection]
+        listener.live = False
+        listener.cursor = self.sent
+        listener.snapshot_due = True
+
+    def live_connections(self) -> "list[Connection]":
+        """Whom signals reach."""
+        return [connection for live in self.live for connection in live]
+
+    # New entries.
+
+    def publish(self, framed: FramedEntry) -> int:
+        """Moves the shown head to a new entry, which is in the ring; answers about how many bytes
+        were gathered. The live listeners get it when `distribute` is called, later in this turn.
+        """
+        self._gathered.append(framed)
+        self.shown = framed.seq
+        self.head_id = framed.entry.id
+        for variant, live in enumerate(self.live):
+            if live:
+                return len(framed.frame(Variant(variant)))
+        return 0
+
+    def distribute(self, push: Callable[["Connection", bytes], None]) -> None:
+        """Gives what was gathered to all live listeners; each variant as one piece of bytes."""
+        if not self._gathered:
+            return
+        self.sent = self.shown
+        for variant in Variant:
+            live = self.live[variant]
+            if live:
+                piece = b"".join([framed.frame(variant) for framed in self._gathered])
+                for connection in live:
+                    push(connection, piece)
+        self._gathered.clear()

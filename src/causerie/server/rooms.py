@@ -1,0 +1,293 @@
+"""The rooms with listeners on this node, and how one begins and ends to listen."""
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from causerie.chat.identity import is_conversation
+from causerie.chat.presence import Change
+from causerie.ports import Failed, Head, Located, Log
+from causerie.server.catchup import CatchUp
+from causerie.server.connection import Connection
+from causerie.server.frames import FramedEntry
+from causerie.server.live_room import Listener, LiveRoom
+from causerie.server.settings import Clock, HubSettings
+from causerie.server.timers import Timers
+from causerie.wire.codes import ErrorCode
+from causerie.wire.commands import Cursor
+from causerie.wire.errors import Refused
+
+FRAMING_COST = 600
+"""Bytes that an entry in the ring takes besides its content: objects, and frames of it."""
+
+EVERYTHING = 2**53
+"""A limit that no room reaches."""
+
+
+class Start(NamedTuple):
+    """Where a listener begins: after `cursor`; and how that compares with what it asked for."""
+
+    located: Located | None
+    """None if it did not ask to resume."""
+    cursor: int
+
+
+class Rooms:
+    """The rooms of this node, by name. A room is open from the first who needs it to the last."""
+
+    def __init__(
+        self,
+        log: Log,
+        timers: Timers,
+        clock: Clock,
+        settings: HubSettings,
+        *,
+        announce: Callable[[LiveRoom, Change], None],
+        stopped_typing: Callable[[LiveRoom, str], None],
+    ) -> None:
+        self._log = log
+        self._timers = timers
+        self._clock = clock
+        self._settings = settings
+        self._announce = announce
+        self._stopped_typing = stopped_typing
+        self._open: dict[str, LiveRoom] = {}
+        self._opening: dict[str, list[Callable[[LiveRoom | Failed], None]]] = {}
+        self._ring: deque[tuple[LiveRoom, FramedEntry]] = deque()
+        self._ring_bytes = 0
+        self.catch_up: CatchUp
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def get(self, name: str) -> LiveRoom | None:
+        """The room, if it is open."""
+        return self._open.get(name)
+
+    def with_room(self, name: str, use: Callable[[LiveRoom | Failed], None]) -> None:
+        """Calls `use` with the room, opened if need be; the room stays open for the call."""
+        room = self._open.get(name)
+        if room is not None:
+            use(room)
+        elif name in self._opening:
+            self._opening[name].append(use)
+        else:
+            self._opening[name] = [use]
+            self._log.watch(name, partial(self._opened, name))
+
+    def _opened(self, name: str, head: Head | Failed) -> None:
+        waiting = self._opening.pop(name)
+        if isinstance(head, Failed):
+            for use in waiting:
+                use(head)
+            return
+        room = self._open[name] = LiveRoom(name, head, self._settings.grace)
+        for entry in head.recent:
+            self.remember(room, FramedEntry(entry))
+        room.pins += 1
+        for use in waiting:
+            use(room)
+        self.unpin(room)
+
+    def unpin(self, room: LiveRoom) -> None:
+        """An operation no longer needs the room."""
+        room.pins -= 1
+        self.close_if_unused(room)
+
+    def close_if_unused(self, room: LiveRoom) -> None:
+        """Lets go of a room that nobody listens to, is a member of, or needs."""
+        if room.pins or room.listeners or len(room.presence) or room.reads:
+            return
+        if self._open.get(room.name) is room:
+            del self._open[room.name]
+            if room.timer is not None:
+                room.timer.cancel()
+            self._log.unwatch(room.name)
+
+    def remember(self, room: LiveRoom, framed: FramedEntry) -> None:
+        """Puts an entry into its room's ring. All rings together keep to one bound: what is oldest
+        in time goes first, whichever room it is of.
+        """
+        room.remember(framed)
+        self._ring.append((room, framed))
+        self._ring_bytes += _cost(framed)
+        while self._ring_bytes > self._settings.ring:
+            oldest_room, oldest = self._ring.popleft()
+            oldest_room.forget(oldest)
+            self._ring_bytes -= _cost(oldest)
+
+    # Where a listener begins.
+
+    def locate(
+        self,
+        room: LiveRoom,
+        since: Cursor | None,
+        epoch: str | None,
+        limit: int | None,
+        done: Callable[[Start | Failed], None],
+    ) -> None:
+        """Finds where somebody who joins begins: at the cursor `since`, or `limit` entries before
+        the head. The room stays open until `done` is called.
+        """
+        if since is None and not limit:
+            done(Start(None, room.shown))
+            return
+        if since is not None and epoch == room.epoch and limit is None and self._holds(room, since):
+            done(Start(Located(after=since.seq, recovered="complete"), since.seq))
+            return
+        room.pins += 1
+        place = since or Cursor(0, "")
+        self._log.locate(
+            room.name,
+            seq=place.seq,
+            id=place.id,
+            epoch=(epoch or "") if since else room.epoch,
+            upto=room.shown,
+            limit=EVERYTHING if limit is None else limit,
+            done=partial(self._located, room, since is not None, done),
+        )
+
+    def locate_time(
+        self, room: LiveRoom, timestamp: int, done: Callable[[Start | Failed], None]
+    ) -> None:
+        """Finds where somebody begins who has seen all up to a time, in microseconds."""
+        room.pins += 1
+        self._log.locate_time(
+            room.name,
+            timestamp=timestamp,
+            upto=room.shown,
+            limit=self._settings.plain_replay,
+            done=partial(self._located_time, room, done),
+        )
+
+    @staticmethod
+    def _holds(room: LiveRoom, cursor: Cursor) -> bool:
+        """Whether the cursor is one that this node can vouch for without asking the log."""
+        if cursor.seq == room.shown:
+            return cursor.id == room.head_id
+        framed = room.recent(cursor.seq)
+        return framed is not None and framed.entry.id == cursor.id
+
+    def _located(
+        self,
+        room: LiveRoom,
+        resumes: bool,
+        done: Callable[[Start | Failed], None],
+        answer: Located | Failed,
+    ) -> None:
+        if isinstance(answer, Failed):
+            done(answer)
+        else:
+            done(Start(answer if resumes else None, answer.after))
+        self.unpin(room)
+
+    def _located_time(
+        self, room: LiveRoom, done: Callable[[Start | Failed], None], answer: int | Failed
+    ) -> None:
+        done(answer if isinstance(answer, Failed) else Start(None, answer))
+        self.unpin(room)
+
+    # Listening.
+
+    def check_may_join(self, connection: Connection, name: str) -> None:
+        """Sees to it that a connection may listen to one more room.
+
+        Raises:
+            Refused: it is in as many as it may be.
+        """
+        room = self._open.get(name)
+        if room is not None and room in connection.listeners:
+            return
+        if not is_conversation(name) and connection.joined >= self._settings.rooms:
+            raise Refused(ErrorCode.TOO_MANY_ROOMS, field="room")
+
+    @staticmethod
+    def check_may_read(connection: Connection, room: LiveRoom) -> None:
+        """Sees to it that a connection may read a room.
+
+        Raises:
+            Refused: it is a private conversation of others, or there is none of this name; which
+                of the two is not told.
+        """
+        if is_conversation(room.name):
+            session = connection.session
+            if session is None or session.identity not in room.members:
+                raise Refused(ErrorCode.FORBIDDEN, field="room")
+
+    def listen(self, connection: Connection, room: LiveRoom, cursor: int) -> None:
+        """Lets a connection listen from a cursor; it is live at once, or caught up from there.
+
+        One that listened already goes on from the new cursor.
+        """
+        known = connection.listeners.get(room)
+        if known is not None:
+            room.dismiss(known)
+        elif not is_conversation(room.name):
+            connection.joined += 1
+        listener = Listener(connection, room, cursor, replay_upto=room.shown)
+        connection.listeners[room] = listener
+        room.admit(listener)
+        self.catch_up.begin(listener)
+
+    def become_member(self, connection: Connection, room: LiveRoom) -> None:
+        """A connection that is about to listen makes its user a member; `tick` announces it."""
+        session = connection.session
+        assert session is not None, "who has no name is no member"
+        session.rooms[room] = None
+        room.presence.arrive(session.name.folded, session.name.display)
+
+    def leave(self, connection: Connection, room: LiveRoom, *, goodbye: bool) -> None:
+        """A connection listens no longer; its user leaves with the last one, at once with a
+        goodbye, else after the grace period.
+        """
+        listener = connection.listeners.pop(room, None)
+        if listener is None:
+            return
+        room.dismiss(listener)
+        if not is_conversation(room.name):
+            connection.joined -= 1
+            session = connection.session
+            if session is not None:
+                folded, display = session.name.folded, session.name.display
+                room.presence.depart(folded, self._clock.monotonic(), goodbye=goodbye)
+                if room.typing.stop(folded):
+                    self._stopped_typing(room, display)
+                if folded not in room.presence:
+                    session.rooms.pop(room, None)
+        self.tick(room)
+
+    # What is due in a room.
+
+    def tick(self, room: LiveRoom) -> None:
+        """Does what is due in a room: graces that end, changes to announce, typing to forget."""
+        now = self._clock.monotonic()
+        for _, display in room.typing.tick(now):
+            self._stopped_typing(room, display)
+        change = room.presence.tick(now)
+        if change is not None:
+            self._announce(room, change)
+        self.rearm(room)
+        self.close_if_unused(room)
+
+    def rearm(self, room: LiveRoom) -> None:
+        """Sees to it that `tick` is called when it next has something to do."""
+        due = [
+            when for when in (room.presence.deadline(), room.typing.deadline()) if when is not None
+        ]
+        when = min(due, default=None)
+        if room.timer is not None:
+            if when is not None and room.timer.action is not None and room.timer.when <= when:
+                return
+            room.timer.cancel()
+            room.timer = None
+        if when is not None:
+            room.timer = self._timers.at(when, partial(self._due, room))
+
+    def _due(self, room: LiveRoom) -> None:
+        room.timer = None
+        self.tick(room)
+
+
+def _cost(framed: FramedEntry) -> int:
+    return FRAMING_COST + 3 * len(framed.entry.content)

@@ -1,0 +1,268 @@
+"""Who is connected under which name, and who gets a name that two ask for.
+
+A *session* is one identity's stay; its connections may come and go. A keyless one ends with its
+grace period and cannot be resumed; meanwhile its name is free to whoever asks. The name of a holder
+that is connected but silent is free if the holder does not answer a probe.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, assert_never
+
+from causerie.chat.identity import is_lasting
+from causerie.chat.names import Name
+from causerie.ports import (
+    ClaimAnswer,
+    Claimed,
+    Directory,
+    Failed,
+    Holder,
+    Taken,
+    TooManyNames,
+)
+from causerie.server.settings import Clock, HubSettings
+from causerie.server.timers import Timer, Timers
+from causerie.wire.codes import CloseCode, ErrorCode
+from causerie.wire.errors import Refused
+
+if TYPE_CHECKING:
+    from causerie.server.connection import Connection
+    from causerie.server.live_room import LiveRoom
+
+Answer = Callable[["Session | Refused"], None]
+"""Gets the session that now has the name, or why there is none."""
+
+
+class Claim:
+    """Somebody asks for a name."""
+
+    __slots__ = ("address", "answer", "identity", "name")
+
+    def __init__(self, name: Name, identity: str, address: str, answer: Answer) -> None:
+        self.name = name
+        self.identity = identity
+        self.address = address
+        self.answer = answer
+
+
+class Session:
+    """One identity's stay under one name."""
+
+    __slots__ = (
+        "claimants",
+        "connections",
+        "ending",
+        "identity",
+        "kept",
+        "name",
+        "probe",
+        "rooms",
+    )
+
+    def __init__(self, identity: str, name: Name, *, kept: bool) -> None:
+        self.identity = identity
+        self.name = name
+        self.kept = kept
+        """The name stays the identity's after the session."""
+        self.connections: dict[Connection, None] = {}
+        self.rooms: dict[LiveRoom, None] = {}
+        """Where it has been seen as a member; it may have left since."""
+        self.ending: Timer | None = None
+        """The end of its grace period."""
+        self.claimants: list[Claim] = []
+        """Those who wait for this session to show life, or not."""
+        self.probe: Timer | None = None
+
+    @property
+    def has_key(self) -> bool:
+        """Whether the identity can come back after this session."""
+        return is_lasting(self.identity)
+
+    def heard_at(self) -> float:
+        """When any of its connections was last heard of."""
+        return max((one.heard_at for one in self.connections), default=float("-inf"))
+
+
+class Sessions:
+    """The sessions of this node, by identity."""
+
+    def __init__(
+        self, directory: Directory, timers: Timers, clock: Clock, settings: HubSettings
+    ) -> None:
+        self._directory = directory
+        self._timers = timers
+        self._clock = clock
+        self._settings = settings
+        self._by_identity: dict[str, Session] = {}
+        self._by_name: dict[str, Session] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_identity)
+
+    def of(self, identity: str) -> Session | None:
+        """The session of an identity."""
+        return self._by_identity.get(identity)
+
+    def named(self, folded: str) -> Session | None:
+        """The session that has a name."""
+        return self._by_name.get(folded)
+
+    def is_reachable(self, holder: Holder) -> bool:
+        """Whether what is said to a holder can ever be read by it: it has a key, or is here."""
+        if is_lasting(holder.identity):
+            return True
+        session = self._by_identity.get(holder.identity)
+        return session is not None and bool(session.connections)
+
+    def claim(self, name: Name, identity: str, address: str, answer: Answer) -> None:
+        """Gives a name to an identity, or says why not; its session begins, or is renamed.
+
+        The answer may take as long as a probe does.
+        """
+        self._claim(Claim(name, identity, address, answer), replacing=None)
+
+    def keep(self, session: Session, address: str) -> None:
+        """Makes a session's name its identity's for good: it has spoken, and has a key."""
+        session.kept = True
+        self._directory.keep(
+            session.name, session.identity, address=address, now=self._clock.wall()
+        )
+
+    def attach(self, session: Session, connection: "Connection") -> None:
+        """A connection belongs to a session."""
+        session.connections[connection] = None
+        if session.ending is not None:
+            session.ending.cancel()
+            session.ending = None
+
+    def detach(self, session: Session, connection: "Connection", *, goodbye: bool) -> None:
+        """A connection of a session has ended; with the last one the session ends, at once or
+        after the grace period.
+        """
+        session.connections.pop(connection, None)
+        if session.connections or self._by_identity.get(session.identity) is not session:
+            return
+        if session.claimants:
+            self._give_way(session)
+        elif goodbye:
+            self._end(session)
+        else:
+            session.ending = self._timers.at(
+                self._clock.monotonic() + self._settings.grace, partial(self._end, session)
+            )
+
+    def alive(self, session: Session) -> None:
+        """A session that others want the name of has shown life: they are refused."""
+        claimants, session.claimants = session.claimants, []
+        if session.probe is not None:
+            session.probe.cancel()
+            session.probe = None
+        for claim in claimants:
+            claim.answer(self._taken())
+
+    def _claim(self, claim: Claim, replacing: str | None) -> None:
+        self._directory.claim(
+            claim.name,
+            claim.identity,
+            address=claim.address,
+            now=self._clock.wall(),
+            replacing=replacing,
+            done=partial(self._claimed, claim),
+        )
+
+    def _claimed(self, claim: Claim, answer: ClaimAnswer) -> None:
+        match answer:
+            case Claimed(holder):
+                claim.answer(self._begin(claim, kept=holder.kept))
+            case Taken(holder):
+                session = self._by_identity.get(holder.identity)
+                if holder.kept:
+                    claim.answer(Refused(ErrorCode.NAME_TAKEN, field="username"))
+                elif session is None or not session.connections:
+                    if session is not None:
+                        self._forget(session)
+                    self._claim(claim, replacing=holder.identity)
+                else:
+                    self._contest(session, claim)
+            case TooManyNames(retry_after):
+                claim.answer(
+                    Refused(ErrorCode.NAME_LIMIT, field="username", retry_after=retry_after)
+                )
+            case Failed():
+                claim.answer(Refused(ErrorCode.UNAVAILABLE, retry_after=1000))
+            case unknown:
+                assert_never(unknown)
+
+    def _contest(self, session: Session, claim: Claim) -> None:
+        """The holder is connected: it keeps the name if it lives, which a probe tells; one at a
+        time, and none while it was heard of a moment ago.
+        """
+        now = self._clock.monotonic()
+        if now - session.heard_at() < self._settings.probe:
+            claim.answer(self._taken())
+            return
+        session.claimants.append(claim)
+        if session.probe is None:
+            for connection in session.connections:
+                connection.socket.ping()
+            session.probe = self._timers.at(
+                now + self._settings.probe, partial(self._unanswered, session)
+            )
+
+    def _unanswered(self, session: Session) -> None:
+        for connection in list(session.connections):
+            connection.close(CloseCode.NAME_LOST, "the name was claimed and you were silent")
+            connection.socket.abort()
+        self._give_way(session)
+
+    def _give_way(self, session: Session) -> None:
+        claimants, session.claimants = session.claimants, []
+        if session.probe is not None:
+            session.probe.cancel()
+            session.probe = None
+        self._forget(session)
+        for claim in claimants:
+            self._claim(claim, replacing=session.identity)
+
+    def _begin(self, claim: Claim, *, kept: bool) -> Session:
+        session = self._by_identity.get(claim.identity)
+        if session is None:
+            session = Session(claim.identity, claim.name, kept=kept)
+            self._by_identity[claim.identity] = session
+        elif session.name != claim.name:
+            old = session.name
+            session.name = claim.name
+            if old.folded != claim.name.folded:
+                session.kept = kept
+                self._by_name.pop(old.folded, None)
+                self._release(old, session.identity)
+            for room in session.rooms:
+                room.presence.rename(old.folded, claim.name.folded, claim.name.display)
+                room.typing.stop(old.folded)
+        self._by_name[claim.name.folded] = session
+        return session
+
+    def _end(self, session: Session) -> None:
+        if session.connections:
+            return
+        self._forget(session)
+        self._release(session.name, session.identity)
+
+    def _forget(self, session: Session) -> None:
+        if session.ending is not None:
+            session.ending.cancel()
+            session.ending = None
+        if self._by_identity.get(session.identity) is session:
+            del self._by_identity[session.identity]
+        if self._by_name.get(session.name.folded) is session:
+            del self._by_name[session.name.folded]
+
+    def _release(self, name: Name, identity: str) -> None:
+        self._directory.release(name.folded, identity, now=self._clock.wall())
+
+    def _taken(self) -> Refused:
+        return Refused(
+            ErrorCode.NAME_TAKEN,
+            field="username",
+            retry_after=int(self._settings.probe * 1000),
+        )

@@ -1,0 +1,52 @@
+"""What the hub can be told to do otherwise."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where the hub reads the time."""
+
+    def monotonic(self) -> float:
+        """Seconds; never goes back."""
+
+    def wall(self) -> int:
+        """Microseconds since 1970 (UTC)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubSettings:
+    """The hub's limits and times. Times are in seconds, sizes in bytes."""
+
+    rate: float = 20.0
+    """Commands a second and connection; twice as many may come at once. 0: no limit."""
+    content: int = 4_000
+    """Code points of a message."""
+    frame: int = 64 * 1024
+    """A client's message."""
+    reply: int = 256 * 1024
+    """Where a page of history stops."""
+    rooms: int = 100
+    """Rooms that one connection may join."""
+    page: int = 100
+    """Entries or names in a page."""
+    in_flight: int = 256
+    """Messages of one connection that wait for the disk; what comes beyond waits to be read."""
+    strikes: int = 200
+    """Errors at once after which a connection is closed (flooding); they heal at 10 a second."""
+    grace: float = 15.0
+    """From a cut to the announcement that somebody has left."""
+    greeting: float = 1.0
+    """How long a plain client may take to teach its unit of time before it is greeted."""
+    heartbeat: float = 27.0
+    """Between two pings; two unanswered ones end a connection."""
+    probe: float = 5.0
+    """How long the silent holder of a name has to answer when somebody else asks for it."""
+    plain_replay: int = 100
+    """Entries that `since` replays at most."""
+    ring: int = 32 * 1024 * 1024
+    """Memory for recent entries, of all rooms together."""
+    catch_up: int = 256 * 1024
+    """Bytes a turn for those who are behind, so that they do not hold up those who are live."""
+    version: str = "causerie"
+    """Product and version, told in welcome."""

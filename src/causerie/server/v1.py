@@ -1,0 +1,473 @@
+"""The v1 profile: commands with ids, replies, cursors."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, assert_never
+
+import msgspec
+
+from causerie.chat.entry import Draft, Entry
+from causerie.chat.identity import (
+    CONVERSATION_MARK,
+    is_conversation,
+    key_identity,
+)
+from causerie.chat.limits import check_content
+from causerie.chat.names import NameRefused, parse_room, parse_username
+from causerie.ports import Conversation, Failed, Holder, Outcome, Rejected
+from causerie.server.connection import Connection
+from causerie.server.frames import Variant, payload
+from causerie.server.live_room import LiveRoom
+from causerie.server.rooms import EVERYTHING, Start
+from causerie.server.sessions import Session
+from causerie.server.socket import Socket
+from causerie.wire import commands, replies
+from causerie.wire.codec import command_id, decode_command, encode, error_frame
+from causerie.wire.codes import CloseCode, ErrorCode
+from causerie.wire.errors import Refused
+from causerie.wire.framing import frame_text
+
+if TYPE_CHECKING:
+    from causerie.server.hub import Hub
+
+UNAVAILABLE_RETRY = 1_000
+"""Milliseconds after which to ask a log again that could not be read."""
+
+
+class V1Connection(Connection):
+    """A connection that speaks `causerie.v1`."""
+
+    __slots__ = ("_locale",)
+
+    def __init__(self, hub: "Hub", socket: Socket, address: str, variant: Variant) -> None:
+        super().__init__(hub, socket, address, variant)
+        self._locale = "en"
+
+    def handle(self, text: bytes) -> None:
+        """Carries out one command."""
+        command = decode_command(text)
+        try:
+            self._dispatch(command)
+        except Refused as refused:
+            refused.id = command.id
+            raise
+
+    def refuse(self, refused: Refused) -> None:
+        """Tells of a refusal by an error frame."""
+        self._reply(error_frame(refused, self._locale))
+
+    def over_rate(self, text: bytes, retry_after: int) -> Refused:
+        """The error carries the command's id."""
+        return Refused(ErrorCode.RATE_LIMITED, retry_after=retry_after, id=command_id(text))
+
+    def is_goodbye(self, code: int | None) -> bool:
+        """1000 is a goodbye. A page that reloads says 1001, and a lost link says nothing."""
+        return code == CloseCode.NORMAL
+
+    def settled(self, outcome: Outcome, command_id: str | None) -> None:
+        """Acks a message, once it is durable."""
+        if isinstance(outcome, Rejected):
+            self.fault(self._rejection(outcome, command_id))
+        elif command_id is not None:
+            entry = outcome.entry
+            self._reply(
+                replies.Ack(
+                    id=command_id,
+                    room=entry.room,
+                    seq=entry.seq,
+                    timestamp=entry.timestamp // 1000,
+                )
+            )
+
+    def tell_presence(self, room: LiveRoom) -> None:
+        """Tells who is in the room, as a snapshot."""
+        self._reply(
+            replies.Presence(
+                room=room.name,
+                members=len(room.presence),
+                joined=room.presence.names(),
+                snapshot=True,
+            )
+        )
+
+    def _dispatch(self, command: commands.AnyCommand) -> None:
+        match command:
+            case commands.Ping():
+                self._reply(replies.Pong(id=command.id, time=self.hub.clock.wall() // 1000))
+            case commands.Hello():
+                self._hello(command)
+            case commands.SendMessage():
+                self._message(command, self._require_session())
+            case commands.SendPrivate():
+                self._private(command, self._require_session())
+            case commands.SetTyping():
+                self._typing(command, self._require_session())
+            case commands.Join():
+                self._require_session()
+                self._join(command)
+            case commands.Leave():
+                self._require_session()
+                self._leave(command)
+            case commands.Members():
+                self._require_session()
+                self._members(command)
+            case commands.Rooms():
+                self._rooms(command, self._require_session())
+            case commands.GetHistory():
+                self._require_session()
+                self._history(command)
+            case unknown:
+                assert_never(unknown)
+
+    # Who one is.
+
+    def _hello(self, command: commands.Hello) -> None:
+        if command.token is not None:
+            raise Refused(
+                ErrorCode.INVALID, field="token", reason="this server is open and takes no tokens"
+            )
+        try:
+            name = parse_username(command.username)
+        except NameRefused as error:
+            raise Refused(ErrorCode.NAME_INVALID, field="username", reason=str(error)) from None
+        known = self.session.identity if self.session else None
+        identity = key_identity(command.key) if command.key else known or self.hub.new_identity()
+        if known is not None and identity != known:
+            raise Refused(ErrorCode.ALREADY_IDENTIFIED, field="key")
+        self._locale = command.locale
+        self.hold()
+        self.hub.sessions.claim(name, identity, self.address, partial(self._claimed, command))
+
+    def _claimed(self, command: commands.Hello, answer: Session | Refused) -> None:
+        if not self.is_open:
+            if isinstance(answer, Session):
+                self.hub.sessions.detach(answer, self, goodbye=True)
+            return
+        if isinstance(answer, Refused):
+            answer.id = command.id
+            self.fault(answer)
+            self.release()
+            return
+        self.session = answer
+        self.hub.sessions.attach(answer, self)
+        for room in list(answer.rooms):
+            self.hub.rooms.tick(room)
+        settings = self.hub.settings
+        self._reply(
+            replies.Welcome(
+                id=command.id,
+                username=answer.name.display,
+                kept=answer.kept,
+                server=settings.version,
+                time=self.hub.clock.wall() // 1000,
+                heartbeat=round(settings.heartbeat * 1000),
+                grace=round(settings.grace * 1000),
+                limits=replies.Limits(
+                    frame=settings.frame,
+                    reply=settings.reply,
+                    content=settings.content,
+                    rooms=settings.rooms,
+                    rate=settings.rate,
+                    burst=round(2 * settings.rate),
+                    dedupe=None,
+                    page=settings.page,
+                ),
+            )
+        )
+        self.release()
+
+    # Listening.
+
+    def _join(self, command: commands.Join) -> None:
+        name = room_name(command.room)
+        self.hub.rooms.check_may_join(self, name)
+        self._with_room(name, command.id, partial(self._join_room, command))
+
+    def _join_room(self, command: commands.Join, room: LiveRoom) -> None:
+        self.hub.rooms.check_may_read(self, room)
+        self.hold()
+        self.hub.rooms.locate(
+            room,
+            command.since,
+            command.epoch,
+            command.limit,
+            done=partial(self._located, command, room),
+        )
+
+    def _located(self, command: commands.Join, room: LiveRoom, start: Start | Failed) -> None:
+        if not self.is_open:
+            return
+        if isinstance(start, Failed):
+            self._unavailable(command.id)
+            return
+        private = is_conversation(room.name)
+        if room not in self.listeners and not private:
+            self.hub.rooms.become_member(self, room)
+        located = start.located
+        self._reply(
+            replies.Joined(
+                id=command.id,
+                room=room.name,
+                epoch=room.epoch,
+                head=commands.Cursor(room.shown, room.head_id),
+                members=len(room.members) if private else len(room.presence),
+                names=room.presence.names(),
+                recovered=located.recovered if located else None,
+                missing=located.missing if located else 0,
+            )
+        )
+        self.hub.rooms.listen(self, room, start.cursor)
+        self.hub.rooms.tick(room)
+        self.release()
+
+    def _leave(self, command: commands.Leave) -> None:
+        name = room_name(command.room)
+        room = self.hub.rooms.get(name)
+        if room is None or room not in self.listeners:
+            raise Refused(ErrorCode.NOT_JOINED, field="room")
+        self.hub.rooms.leave(self, room, goodbye=True)
+        self._reply(replies.Left(id=command.id, room=name))
+
+    # Saying.
+
+    def _message(self, command: commands.SendMessage, session: Session) -> None:
+        check_content(command.content, self.hub.settings.content)
+        room = self._joined_room(command.room)
+        if is_conversation(room.name):
+            raise Refused(ErrorCode.INVALID, field="room", reason="say it as private, to a person")
+        draft = Draft(
+            room=room.name,
+            identity=session.identity,
+            id=command.id or self.hub.new_id(),
+            kind="message",
+            username=session.name.display,
+            content=command.content,
+            reply_to=command.reply_to or "",
+            first_tried=None if command.at is None else command.at * 1000,
+        )
+        self.hub.append(self, room, draft, command.id)
+
+    def _private(self, command: commands.SendPrivate, session: Session) -> None:
+        check_content(command.content, self.hub.settings.content)
+        self.find_recipient(
+            command.to,
+            session,
+            found=partial(self._private_to, command, session),
+            refused=partial(self._refuse_later, command.id),
+        )
+
+    def _private_to(
+        self, command: commands.SendPrivate, session: Session, room: LiveRoom, holder: Holder
+    ) -> None:
+        draft = Draft(
+            room=room.name,
+            identity=session.identity,
+            id=command.id or self.hub.new_id(),
+            kind="private",
+            username=session.name.display,
+            content=command.content,
+            to=holder.display,
+            peer=holder.identity,
+            reply_to=command.reply_to or "",
+            first_tried=None if command.at is None else command.at * 1000,
+        )
+        self.hub.append(self, room, draft, command.id)
+
+    def _typing(self, command: commands.SetTyping, session: Session) -> None:
+        room = self._joined_room(command.room)
+        self.set_typing(room, session, is_typing=command.is_typing)
+
+    # Asking.
+
+    def _members(self, command: commands.Members) -> None:
+        room = self._joined_room(command.room)
+        names, more = room.presence.page(command.after or "", command.limit)
+        self._reply(
+            replies.MembersPage(
+                id=command.id,
+                room=room.name,
+                members=len(room.presence),
+                names=names,
+                more=more,
+            )
+        )
+
+    def _rooms(self, command: commands.Rooms, session: Session) -> None:
+        self.hold()
+        after = command.after or ""
+        self.hub.log.conversations(
+            session.identity,
+            after=after if after.startswith(CONVERSATION_MARK) else "",
+            limit=command.limit + 1,
+            done=partial(self._have_conversations, command),
+        )
+
+    def _have_conversations(
+        self, command: commands.Rooms, answer: Sequence[Conversation] | Failed
+    ) -> None:
+        if not self.is_open:
+            return
+        if isinstance(answer, Failed):
+            self._unavailable(command.id)
+            return
+        after = command.after or ""
+        found = [
+            replies.RoomSummary(
+                room=room.name,
+                epoch=room.epoch,
+                head=commands.Cursor(room.shown, room.head_id),
+                joined=True,
+                members=len(room.presence),
+            )
+            for room in self.listeners
+            if not is_conversation(room.name) and room.name > after
+        ]
+        found += [
+            replies.RoomSummary(
+                room=one.room,
+                epoch=one.head.epoch,
+                head=commands.Cursor(one.head.seq, one.head.id),
+                joined=any(room.name == one.room for room in self.listeners),
+                peer=one.peer_name,
+            )
+            for one in answer
+            if one.room > after
+        ]
+        found.sort(key=lambda summary: summary.room)
+        self._reply(
+            replies.RoomsPage(
+                id=command.id,
+                rooms=found[: command.limit],
+                more=len(found) > command.limit,
+            )
+        )
+        self.release()
+
+    def _history(self, command: commands.GetHistory) -> None:
+        if command.before is not None and command.after is not None:
+            raise Refused(ErrorCode.INVALID, field="after", reason="give it or before, not both")
+        self._with_room(room_name(command.room), command.id, partial(self._history_of, command))
+
+    def _history_of(self, command: commands.GetHistory, room: LiveRoom) -> None:
+        self.hub.rooms.check_may_read(self, room)
+        self.hold()
+        room.pins += 1
+        done = partial(self._have_history, command, room)
+        if command.after is not None:
+            self.hub.log.read(
+                room.name,
+                after=command.after,
+                upto=room.shown,
+                limit=command.limit + 1,
+                done=done,
+            )
+        else:
+            before = EVERYTHING if command.before is None else command.before
+            self.hub.log.read_back(
+                room.name,
+                before=min(before, room.shown + 1),
+                limit=command.limit + 1,
+                done=done,
+            )
+
+    def _have_history(
+        self, command: commands.GetHistory, room: LiveRoom, answer: Sequence[Entry] | Failed
+    ) -> None:
+        self.hub.rooms.unpin(room)
+        if not self.is_open:
+            return
+        if isinstance(answer, Failed):
+            self._unavailable(command.id)
+            return
+        forward = command.after is not None
+        chosen: list[bytes] = []
+        size = 0
+        for entry in answer if forward else reversed(answer):
+            text = payload(entry, Variant.V1)
+            size += len(text)
+            if len(chosen) == command.limit or (chosen and size > self.hub.settings.reply):
+                break
+            chosen.append(text)
+        more = len(chosen) < len(answer)
+        if not forward:
+            chosen.reverse()
+        self._reply(
+            replies.HistoryPage(
+                id=command.id,
+                room=room.name,
+                epoch=room.epoch,
+                entries=[msgspec.Raw(text) for text in chosen],
+                more=more,
+            )
+        )
+        self.release()
+
+    # Steps that several commands share.
+
+    def _require_session(self) -> Session:
+        if self.session is None:
+            raise Refused(ErrorCode.HELLO_REQUIRED)
+        return self.session
+
+    def _joined_room(self, name: str) -> LiveRoom:
+        room = self.hub.rooms.get(room_name(name))
+        if room is None or room not in self.listeners:
+            raise Refused(ErrorCode.NOT_JOINED, field="room")
+        return room
+
+    def _with_room(
+        self, name: str, command_id: str | None, use: Callable[[LiveRoom], None]
+    ) -> None:
+        """Carries a command on with its room; what it raises is told as for any command."""
+        self.hold()
+
+        def opened(room: LiveRoom | Failed) -> None:
+            if not self.is_open:
+                return
+            if isinstance(room, Failed):
+                self._unavailable(command_id)
+                return
+            try:
+                use(room)
+            except Refused as refused:
+                refused.id = command_id
+                self.fault(refused)
+            self.release()
+
+        self.hub.rooms.with_room(name, opened)
+
+    def _refuse_later(self, command_id: str | None, refused: Refused) -> None:
+        refused.id = command_id
+        self.fault(refused)
+
+    def _unavailable(self, command_id: str | None) -> None:
+        self._refuse_later(
+            command_id, Refused(ErrorCode.UNAVAILABLE, retry_after=UNAVAILABLE_RETRY)
+        )
+        self.release()
+
+    def _rejection(self, outcome: Rejected, command_id: str | None) -> Refused:
+        match outcome.reason:
+            case "id_reused":
+                return Refused(ErrorCode.ID_REUSED, field="id", id=command_id)
+            case "failed":
+                return Refused(ErrorCode.UNAVAILABLE, retry_after=UNAVAILABLE_RETRY, id=command_id)
+            case unknown:
+                assert_never(unknown)
+
+    def _reply(self, frame: replies.AnyServerFrame) -> None:
+        self.send(frame_text(encode(frame)))
+
+
+def room_name(text: str) -> str:
+    """The name of a room in the log: a public one's folded name, a conversation's as it is.
+
+    Raises:
+        Refused: `invalid`, for the field `room`.
+    """
+    if is_conversation(text):
+        return text
+    try:
+        return parse_room(text).folded
+    except NameRefused as error:
+        raise Refused(ErrorCode.INVALID, field="room", reason=str(error)) from None

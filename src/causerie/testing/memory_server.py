@@ -1,0 +1,249 @@
+"""A whole server in memory, driven step by step: no socket, no thread, no real time.
+
+The clock stands still until `advance`; nothing happens until `run`. So a test can drive every order
+of events, cut a link in the middle of a frame, and let the server die between any two steps.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from random import Random
+
+from causerie.adapters.memory import MemoryDirectory, MemoryLog
+from causerie.adapters.memory_store import MemoryStore
+from causerie.server.hub import SUBPROTOCOL, Hub
+from causerie.server.settings import HubSettings
+from causerie.server.socket import Receiver
+
+START = 1_800_000_000_000_000
+"""The wall clock of a new `VirtualClock`, in microseconds."""
+
+
+class VirtualClock:
+    """A clock that a test moves. Is the hub's `Clock`."""
+
+    def __init__(self, wall: int = START) -> None:
+        self._wall = wall
+        self._elapsed = 0.0
+
+    def monotonic(self) -> float:
+        """Seconds since the clock was made."""
+        return self._elapsed
+
+    def wall(self) -> int:
+        """Microseconds since 1970."""
+        return self._wall + round(self._elapsed * 1_000_000)
+
+    def set(self, monotonic: float) -> None:
+        """Moves the clock forward to a time."""
+        assert monotonic >= self._elapsed, "time never goes back"
+        self._elapsed = monotonic
+
+
+class MemorySocket:
+    """The server's end of a link in memory. Is a `Socket`.
+
+    The client's end: `frames` are the texts that have arrived; `window` is how many bytes the
+    client lets come before it stops reading (None: it reads everything).
+    """
+
+    def __init__(self, server: "MemoryServer") -> None:
+        self._server = server
+        self.receiver: Receiver
+        self.window: int | None = None
+        self._unsent = bytearray()
+        self._arrived = bytearray()
+        self._inbound: deque[bytes] = deque()
+        self._reads = True
+        self.pings = 0
+        """Pings of the server that have arrived and were not answered."""
+        self.answers_pings = True
+        self.writes = 0
+        self.close_code: int | None = None
+        self.close_reason = ""
+        self.aborted = False
+        self.is_open = True
+
+    # The server's side.
+
+    def write(self, frames: bytes) -> None:
+        """Hands frames to the link."""
+        if not self.is_open:
+            return
+        self.writes += 1
+        self._unsent += frames
+        self._transmit()
+        if self._unsent:
+            self.receiver.paused()
+
+    def unsent(self) -> int:
+        """Bytes that the client has not read."""
+        return len(self._unsent)
+
+    def ping(self) -> None:
+        """Reaches a client that reads at once."""
+        if self.is_open and self.window is None:
+            if self.answers_pings:
+                self._server.later(self._pong)
+            else:
+                self.pings += 1
+
+    def pause_reading(self) -> None:
+        """Holds back what the client sends."""
+        self._reads = False
+
+    def resume_reading(self) -> None:
+        """Takes what the client has sent."""
+        if not self._reads:
+            self._reads = True
+            if self._inbound:
+                self._server.later(self._deliver)
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Ends the connection; the client answers at once."""
+        if self.is_open:
+            self.close_code, self.close_reason = code, reason
+            self._end(code)
+
+    def abort(self) -> None:
+        """Cuts."""
+        if self.is_open:
+            self.aborted = True
+            self._end(None)
+
+    # The client's side.
+
+    def send(self, text: str | bytes) -> None:
+        """The client sends a text message."""
+        if self.is_open:
+            self._inbound.append(text.encode() if isinstance(text, str) else text)
+            self._server.later(self._deliver)
+
+    def hang_up(self, code: int | None) -> None:
+        """The client ends the connection: with a close frame, or (None) by vanishing."""
+        if self.is_open:
+            self._end(code)
+
+    def read_more(self, window: int | None) -> None:
+        """The client takes so many bytes more, or (None) all from now on."""
+        self.window = window
+        had_unsent = bool(self._unsent)
+        self._transmit()
+        if had_unsent and not self._unsent and self.is_open:
+            self._server.later(self._resumed)
+
+    def take(self) -> list[bytes]:
+        """The texts that have arrived since the last call."""
+        return list(self._parse())
+
+    def _end(self, code: int | None) -> None:
+        self.is_open = False
+        self._inbound.clear()
+        self._unsent.clear()
+        self._server.later(lambda: self.receiver.closed(code))
+
+    def _deliver(self) -> None:
+        while self._inbound and self._reads and self.is_open:
+            text = self._inbound.popleft()
+            self.receiver.heard()
+            self.receiver.receive(text)
+
+    def _pong(self) -> None:
+        if self.is_open:
+            self.receiver.heard()
+
+    def _resumed(self) -> None:
+        if self.is_open and not self._unsent:
+            self.receiver.resumed()
+
+    def _transmit(self) -> None:
+        size = len(self._unsent) if self.window is None else min(self.window, len(self._unsent))
+        self._arrived += self._unsent[:size]
+        del self._unsent[:size]
+        if self.window is not None:
+            self.window -= size
+
+    def _parse(self) -> Iterator[bytes]:
+        """Takes whole frames from the front of what has arrived (RFC 6455, section 5.2)."""
+        while len(self._arrived) >= 2:
+            assert self._arrived[0] == 0x81, "the hub writes whole text messages only"
+            size, start = self._arrived[1], 2
+            if size >= 126:
+                start = 4 if size == 126 else 10
+                size = int.from_bytes(self._arrived[2:start])
+            if len(self._arrived) < start + size:
+                return
+            yield bytes(self._arrived[start : start + size])
+            del self._arrived[: start + size]
+
+
+class MemoryServer:
+    """A hub over a log in memory, and the links to it."""
+
+    def __init__(
+        self,
+        store: MemoryStore | None = None,
+        *,
+        settings: HubSettings | None = None,
+        clock: VirtualClock | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.clock = clock or VirtualClock()
+        self.store = store or MemoryStore()
+        self._steps: deque[Callable[[], None]] = deque()
+        self.is_dead = False
+        self.failures: list[str] = []
+        self.log = MemoryLog(self.store, self.clock.wall, self.later)
+        self.directory = MemoryDirectory(self.store, self.later)
+        self.hub = Hub(
+            self.log,
+            self.directory,
+            settings or HubSettings(),
+            self.clock,
+            schedule=self.later,
+            arm=lambda _when: None,
+            chance=Random(seed),
+            failed=self.failures.append,
+        )
+
+    def later(self, step: Callable[[], None]) -> None:
+        """Puts a step behind those that wait."""
+        self._steps.append(step)
+
+    def connect(self, *, v1: bool = True, address: str = "") -> MemorySocket:
+        """Opens a link; the handshake is done."""
+        socket = MemorySocket(self)
+        socket.receiver = self.hub.accept(
+            socket, subprotocol=SUBPROTOCOL if v1 else None, address=address
+        )
+        return socket
+
+    def step(self) -> bool:
+        """Takes one step; answers whether there was one."""
+        if self.is_dead or not self._steps:
+            return False
+        self._steps.popleft()()
+        return True
+
+    def run(self) -> None:
+        """Takes steps until nothing is left to do at this time."""
+        while self.step():
+            pass
+
+    def advance(self, seconds: float) -> None:
+        """Lets time pass, with everything that falls due on the way, in order."""
+        until = self.clock.monotonic() + seconds
+        self.run()
+        while not self.is_dead:
+            due = self.hub.deadline()
+            if due is None or due > until:
+                break
+            self.clock.set(max(due, self.clock.monotonic()))
+            self.hub.tick()
+            self.run()
+        self.clock.set(until)
+
+    def die(self) -> MemoryStore:
+        """Ends the server as `kill -9` would; answers what is on the disk."""
+        self.is_dead = True
+        self._steps.clear()
+        return self.store
