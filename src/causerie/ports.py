@@ -55,7 +55,8 @@ class Repeated(msgspec.Struct, frozen=True, gc=False):
 
 class Rejected(msgspec.Struct, frozen=True, gc=False):
     """Nothing was written, and the draft will never be: `id_reused`, or `failed` where this one
-    entry cannot be stored though others can."""
+    entry cannot be stored though others can.
+    """
 
     draft: Draft
     reason: Literal["id_reused", "failed"]
@@ -107,7 +108,8 @@ class LogListener(Protocol):
 
     def log_failed(self, reason: str) -> None:
         """The outcome of a commit is unknown, or the log is gone: nothing further will be
-        acknowledged. Called once at most; the process must not go on answering."""
+        acknowledged. Called once at most; the process must not go on answering.
+        """
 
 
 class Log(Protocol):
@@ -128,11 +130,13 @@ class Log(Protocol):
 
     def append(self, draft: Draft) -> None:
         """Hands over a draft. Its outcome comes in a `Commit`, once and only once, or not at all
-        after `log_failed`."""
+        after `log_failed`.
+        """
 
     def watch(self, room: str, done: Callable[[Head | Failed], None]) -> None:
         """Begins to tell of a room: `done` gets its head, and from that very point on every later
-        entry of the room comes in a `Commit`, with none missing and none twice between the two."""
+        entry of the room comes in a `Commit`, with none missing and none twice between the two.
+        """
 
     def unwatch(self, room: str) -> None:
         """Ends telling of a room."""
@@ -191,7 +195,8 @@ class Log(Protocol):
         done: Callable[[int | Failed], None],
     ) -> None:
         """Finds the seq after which to read so that all entries later than `timestamp`, the newest
-        `limit` of them at most, up to `upto`, follow."""
+        `limit` of them at most, up to `upto`, follow.
+        """
 
     def conversations(
         self,
@@ -202,11 +207,13 @@ class Log(Protocol):
         done: Callable[[Sequence[Conversation] | Failed], None],
     ) -> None:
         """Lists an identity's private conversations in the order of their room names, from the
-        first that is greater than `after`."""
+        first that is greater than `after`.
+        """
 
     def close(self) -> None:
         """Commits what was appended, tells its outcome, and lets go. Blocks until done (at most a
-        few seconds); the listener is called from within."""
+        few seconds); the listener is called from within.
+        """
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
@@ -263,16 +270,18 @@ class Directory(Protocol):
     ) -> None:
         """Takes a name for an identity: if it is free, or the identity's already, or borrowed by
         the identity `replacing` (a session known to be dead or in its grace). Refreshes `used` of a
-        kept name. A new name counts against `address` (empty: not limited) once it is kept."""
+        kept name. A new name counts against `address` (empty: not limited) once it is kept.
+        """
 
     def keep(self, name: Name, identity: str, *, address: str, now: int) -> None:
         """Makes a borrowed name kept: durable no later than any entry appended after this call.
-        Does nothing if the identity does not hold the name."""
+        Does nothing if the identity does not hold the name.
+        """
 
     def release(self, folded: str, identity: str, *, now: int) -> None:
         """Gives up a borrowed name; of a kept one, only notes when it was last used."""
 
     def find(
-        self, folded: str, *, now: int, done: Callable[[Holder | None | Failed], None]
+        self, folded: str, *, now: int, done: Callable[[Holder | Failed | None], None]
     ) -> None:
         """Tells who holds a name, borrowed or kept."""

@@ -18,7 +18,8 @@ class Socket(Protocol):
     def write(self, frames: bytes) -> None:
         """Hands whole WebSocket frames, framed already, to the transport in one write. If some of
         it could not be sent at once, `Receiver.paused` is called before this returns, or before
-        anything else of this connection is."""
+        anything else of this connection is.
+        """
 
     def unsent(self) -> int:
         """Bytes that were written and that the system has not taken yet."""
@@ -34,7 +35,8 @@ class Socket(Protocol):
 
     def close(self, code: int, reason: str = "") -> None:
         """Sends a close frame after what was written, and ends; cuts if the peer does not answer
-        within a few seconds. The reason is cut to 123 bytes (RFC 6455, section 5.5)."""
+        within a few seconds. The reason is cut to 123 bytes (RFC 6455, section 5.5).
+        """
 
     def abort(self) -> None:
         """Cuts at once, without a close frame: clients take it for a lost connection."""
@@ -57,7 +59,8 @@ class Receiver(Protocol):
 
     def closed(self, code: int | None) -> None:
         """The connection has ended. `code` is that of the peer's close frame (1005 if it named
-        none), None if there was no close frame. Called exactly once."""
+        none), None if there was no close frame. Called exactly once.
+        """
 
 
 class Acceptor(Protocol):
@@ -65,4 +68,5 @@ class Acceptor(Protocol):
 
     def __call__(self, socket: Socket, *, subprotocol: str | None, address: str) -> Receiver:
         """`subprotocol` is the one agreed on (None: the plain profile); `address` is the peer's,
-        empty where it is this very machine."""
+        empty where it is this very machine.
+        """
