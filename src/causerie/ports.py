@@ -129,8 +129,8 @@ class Log(Protocol):
         """Names the one listener. Called once, before all else."""
 
     def append(self, draft: Draft) -> None:
-        """Hands over a draft. Its outcome comes in a `Commit`, once and only once, or not at all
-        after `log_failed`.
+        """Hands over a draft. Its outcome, with this very object in it, comes in a `Commit`, once
+        and only once, or not at all after `log_failed`.
         """
 
     def watch(self, room: str, done: Callable[[Head | Failed], None]) -> None:

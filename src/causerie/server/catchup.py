@@ -27,13 +27,16 @@ class CatchUp:
         log: Log,
         turn: Turn,
         schedule: Callable[[Callable[[], None]], None],
+        *,
         went_live: Callable[[Listener], None],
+        unpin: Callable[[LiveRoom], None],
         budget: int,
     ) -> None:
         self._log = log
         self._turn = turn
         self._schedule = schedule
         self._went_live = went_live
+        self._unpin = unpin
         self._budget = budget
         self._ready: deque[Listener] = deque()
         self._scheduled = False
@@ -116,8 +119,8 @@ class CatchUp:
         )
 
     def _have_read(self, room: LiveRoom, after: int, answer: Sequence[Entry] | Failed) -> None:
-        room.pins -= 1
         waiting = room.reads.pop(after)
+        self._unpin(room)
         if isinstance(answer, Failed) or not answer:
             for listener in waiting:
                 listener.queued = False

@@ -36,6 +36,7 @@ class Connection(ABC):
         "_bucket",
         "_holds",
         "_inbox",
+        "_is_draining",
         "_stalled_at",
         "_strikes",
         "address",
@@ -76,6 +77,7 @@ class Connection(ABC):
         self.beats_unanswered = 0
         self._holds = 0
         self._inbox: deque[bytes] | None = None
+        self._is_draining = False
         self._bucket = TokenBucket(hub.settings.rate, 2 * hub.settings.rate, now)
         self._strikes: TokenBucket | None = None
         self._stalled_at: int | None = None
@@ -298,8 +300,13 @@ class Connection(ABC):
             self.socket.ping()
 
     def _drain(self) -> None:
+        if self._is_draining:
+            # A command that was answered at once: the loop below goes on by itself.
+            return
+        self._is_draining = True
         while self._inbox and not (self._holds or self.is_paused or self.is_closing):
             self._handle_within_limits(self._inbox.popleft())
+        self._is_draining = False
         if self._inbox is not None and not self._inbox and not self._holds and not self.is_closing:
             self._inbox = None
             self.socket.resume_reading()

@@ -74,7 +74,14 @@ class Hub:
             announce=partial(announce_presence, self.turn, clock),
             stopped_typing=partial(self.tell_typing, is_typing=False),
         )
-        self.catch_up = CatchUp(log, self.turn, schedule, self._went_live, settings.catch_up)
+        self.catch_up = CatchUp(
+            log,
+            self.turn,
+            schedule,
+            went_live=self._went_live,
+            unpin=self.rooms.unpin,
+            budget=settings.catch_up,
+        )
         self.rooms.catch_up = self.catch_up
         self.sessions = Sessions(directory, self.timers, clock, settings)
         self.connections: dict[Connection, None] = {}
