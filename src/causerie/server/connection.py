@@ -304,9 +304,11 @@ class Connection(ABC):
             # A command that was answered at once: the loop below goes on by itself.
             return
         self._is_draining = True
-        while self._inbox and not (self._holds or self.is_paused or self.is_closing):
-            self._handle_within_limits(self._inbox.popleft())
-        self._is_draining = False
+        try:
+            while self._inbox and not (self._holds or self.is_paused or self.is_closing):
+                self._handle_within_limits(self._inbox.popleft())
+        finally:
+            self._is_draining = False
         if self._inbox is not None and not self._inbox and not self._holds and not self.is_closing:
             self._inbox = None
             self.socket.resume_reading()
