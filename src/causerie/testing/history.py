@@ -15,6 +15,7 @@ are in the end, and with one another, and answers every promise that was broken,
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 
@@ -74,7 +75,7 @@ def _check_log(room: str, log: Sequence[Seen]) -> Iterable[Violation]:
     for (username, id), times in Counter((seen.username, seen.id) for seen in log).items():
         if times > 1:
             yield Violation("doubled", "log", f"{id} of {username} is {times} times in {room}")
-    for one, other in zip(log, log[1:], strict=False):
+    for one, other in pairwise(log):
         if other.seq <= one.seq:
             yield Violation("misordered", "log", f"{other.seq} follows {one.seq} in {room}")
 
@@ -95,7 +96,7 @@ def _check_shown(witness: Witness, room: str, log: Sequence[Seen]) -> Iterable[V
     for seq, times in Counter(seen.seq for seen in shown).items():
         if times > 1:
             yield Violation("doubled", witness.name, f"{seq} of {room} was shown {times} times")
-    for one, other in zip(shown, shown[1:], strict=False):
+    for one, other in pairwise(shown):
         if other.seq < one.seq:
             yield Violation("misordered", witness.name, f"{other.seq} after {one.seq} in {room}")
     held = set(log)
