@@ -48,7 +48,8 @@ class Hello(Command, frozen=True, tag="hello"):
         Annotated[
             str,
             msgspec.Meta(
-                pattern="^[A-Za-z0-9_-]{22,64}$",
+                # A $ alone would let a newline pass at the end.
+                pattern=r"^[A-Za-z0-9_-]{22,64}(?!\n)$",
                 description="128 bits or more, made by the client and kept by it.",
             ),
         ]
