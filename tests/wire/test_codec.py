@@ -533,6 +533,7 @@ def test_the_field_of_a_lone_surrogate_is_the_one_of_the_frame(
     "data",
     [
         '{"type":"ping","\\ud800":1}',  # no frame could repeat the name of such a field
+        '{"type":"ping","\\ud800":"\\ud800"}',
         '{"type":"ping","x":"\\ud800","x":1}',  # the one that was read last is well
         '["\\ud800"',
         '"\\ud800"',

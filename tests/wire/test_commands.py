@@ -98,6 +98,12 @@ def test_null_is_the_same_as_left_out() -> None:
     assert read == Join(room="a")
 
 
+def test_a_page_has_a_size_unless_one_is_asked_for() -> None:
+    assert Members(room="a").limit == 100
+    assert Rooms().limit == 100
+    assert GetHistory(room="a").limit == 50
+
+
 ALLOWED = [
     {"type": "ping", "id": "x"},
     {"type": "ping", "id": "x" * 64},
