@@ -245,9 +245,9 @@ def protocol_page() -> str:
     page = PAGE.read_text(encoding="utf-8")
     for name, rows in tables.items():
         begin, end = f"<!-- {name}: made by tools/generate.py -->\n", f"<!-- end of {name} -->"
-        before, begun, rest = page.partition(begin)
+        before, _, rest = page.partition(begin)
         _, ended, after = rest.partition(end)
-        assert begun and ended, f"{PAGE.name} has lost the marks around its table of {name}"
+        assert ended, f"{PAGE.name} has lost the marks around its table of {name}"
         page = before + begin + "\n".join(rows) + "\n" + end + after
     return page
 
