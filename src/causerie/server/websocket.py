@@ -154,7 +154,33 @@ class _Partial:
         """
         if not self.binary:
             self.decoder.decode(fragment, final)
+            unfinished, _ = self.decoder.getstate()
+            if unfinished[:1] == b"\xed" and unfinished[1:] >= b"\xa0":
+                # Python waits for the last byte of a surrogate, which no last byte makes UTF-8.
+                raise UnicodeDecodeError("utf-8", unfinished, 0, 2, "a surrogate")
         self.content += fragment
+
+
+class _Nobody:
+    """The receiver of a connection that has none yet, or none any more."""
+
+    def heard(self) -> None:
+        """Does nothing."""
+
+    def receive(self, text: bytes) -> None:
+        """Does nothing."""
+
+    def paused(self) -> None:
+        """Does nothing."""
+
+    def resumed(self) -> None:
+        """Does nothing."""
+
+    def closed(self, code: int | None) -> None:
+        """Does nothing."""
+
+
+_NOBODY: Final = _Nobody()
 
 
 class _Shared:
@@ -213,7 +239,6 @@ class WebSocketProtocol(asyncio.Protocol):
 
     _shared: ClassVar[_Shared]
     _transport: asyncio.Transport
-    _receiver: Receiver
 
     def __init__(
         self,
@@ -224,6 +249,7 @@ class WebSocketProtocol(asyncio.Protocol):
     ) -> None:
         self._server = server_state
         self._phase = _HANDSHAKE
+        self._receiver: Receiver = _NOBODY
         self._handshake: _Handshake | None = _Handshake(logger=_library_log)
         self._reader: _Reader | None = None
         self._partial: _Partial | None = None
@@ -339,8 +365,6 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """Says that the server is going away."""
-        if self._phase is _HANDSHAKE:
-            self._transport.close()
         self.close(CloseCode.GOING_AWAY)
 
     # The handshake.
@@ -404,7 +428,6 @@ class WebSocketProtocol(asyncio.Protocol):
             self._end_transport(linger=True)
             return
         shared.open += 1
-        self._receiver = shared.accept(self, subprotocol=subprotocol, address=self._address)
         self._phase = _OPEN
         _logger.info(
             "connected",
@@ -412,10 +435,15 @@ class WebSocketProtocol(asyncio.Protocol):
             address=self._address or "local",
             profile=subprotocol or "plain",
         )
-        if self._held:
-            self._tell(self._receiver.paused)
+        self._tell(self._accept, subprotocol)
         if early:
             self.data_received(early)
+
+    def _accept(self, subprotocol: str | None) -> None:
+        self._receiver = self._shared.accept(self, subprotocol=subprotocol, address=self._address)
+        # The acceptor may have written already.
+        if self._held & _UNSENT:
+            self._receiver.paused()
 
     def _drop_handshake(self) -> None:
         """Lets go of the request, the headers, and the generators that hold them in a cycle."""
@@ -578,7 +606,8 @@ class WebSocketProtocol(asyncio.Protocol):
         assert close is not None
         if self._phase is _OPEN:
             self._transport.write(answer)
-        self._finish(close.code, why=close.reason)
+        # The reason is the peer's own words, and stays out of the log.
+        self._finish(close.code, why="the peer closed")
 
     def _finish(self, code: int | None, *, why: str) -> None:
         """Ends the WebSocket, if it has not ended: tells the receiver, and has TCP end too."""
@@ -594,8 +623,8 @@ class WebSocketProtocol(asyncio.Protocol):
             self._reader.parser.close()
             self._reader = None
         self._end_transport(linger=code is None)
-        self._tell(self._receiver.closed, code)
-        del self._receiver
+        receiver, self._receiver = self._receiver, _NOBODY
+        self._tell(receiver.closed, code)
         _logger.info(
             "disconnected",
             connection=self._number,

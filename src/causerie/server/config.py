@@ -1,0 +1,207 @@
+"""How the server is configured: flags over environment over a file over defaults.
+
+ConfigError          a value or a key that cannot be; the message is for whoever starts the server
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
+
+from causerie.server.origin import ANY_ORIGIN, normalise_origin
+from causerie.wire.errors import CauserieError
+
+PREFIX: Final = "CAUSERIE_"
+CONFIG_VARIABLE: Final = "CAUSERIE_CONFIG"
+"""Names the file, as `--config` does."""
+
+
+class ConfigError(CauserieError):
+    """The configuration cannot be. The message is one sentence and says what to do."""
+
+
+def default_data() -> Path:
+    """The user's folder for data, by the platform's custom."""
+    from platformdirs import user_data_path
+
+    return user_data_path("causerie", appauthor=False)
+
+
+def default_file() -> Path:
+    """Where the configuration file is looked for, by the platform's custom."""
+    from platformdirs import user_config_path
+
+    return user_config_path("causerie", appauthor=False) / "config.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What a server can be told.
+
+    Raises:
+        ConfigError: a value cannot be.
+    """
+
+    host: str = "localhost"
+    """The name or address to listen on. localhost means both 127.0.0.1 and ::1; 0.0.0.0 and ::
+    mean every interface."""
+
+    port: int = 8080
+    """The TCP port; 0 takes any free one."""
+
+    data: Path = field(default_factory=default_data)
+    """The folder where the rooms are kept. It is made if it does not exist; one server at a time
+    can use it."""
+
+    auth: str = "open"
+    """How people are known. open: by a key that their client makes and keeps."""
+
+    rate_limit: float = 20.0
+    """Commands a second that one connection may send, and twice as many at once; 0 for no limit."""
+
+    allow_origin: tuple[str, ...] = ()
+    """Web origins, such as https://example.org, whose pages may use this server; * for all. Pages
+    from the server's own address may anyway, and so may programs."""
+
+    max_connections: int = 0
+    """Connections at a time; 0 for as many as the system allows."""
+
+    names_per_address: int = 20
+    """New names that one address may take in a day; 0 for no limit."""
+
+    heartbeat: float = 27.0
+    """Seconds between two pings. A proxy that closes idle connections needs it below its limit."""
+
+    grace: float = 15.0
+    """Seconds after a lost connection before the others are told that somebody has left."""
+
+    log_format: Literal["auto", "console", "json"] = "auto"
+    """How the log is written to stderr. auto: console on a terminal, otherwise json."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important lines of the log that are written."""
+
+    def __post_init__(self) -> None:
+        _between("port", self.port, 0, 65_535)
+        for name in ("rate_limit", "max_connections", "names_per_address", "grace"):
+            _between(name, getattr(self, name), 0, 1_000_000_000)
+        _between("heartbeat", self.heartbeat, 1, 3600)
+        if not self.host:
+            raise ConfigError(
+                "host must not be empty: use localhost, or 0.0.0.0 for every interface."
+            )
+        if self.auth == "token":
+            raise ConfigError("auth cannot be token yet: start with open, which is the default.")
+        if self.auth != "open":
+            raise ConfigError(f"auth cannot be {self.auth!r}: the one way that there is, is open.")
+        try:
+            normal = tuple(
+                origin if origin == ANY_ORIGIN else normalise_origin(origin)
+                for origin in self.allow_origin
+            )
+        except ValueError as error:
+            raise ConfigError(f"allow_origin: {error}.") from None
+        object.__setattr__(self, "allow_origin", normal)
+
+
+def load_config(
+    flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None
+) -> Config:
+    """Puts a configuration together.
+
+    `flags` are the values that were given on the command line, of the right types. `file` is the
+    TOML file to read; without it the one that CAUSERIE_CONFIG names, or the one in the platform's
+    folder if there is one.
+
+    Raises:
+        ConfigError: a key is unknown, a value cannot be, or the file cannot be read.
+    """
+    values = _read_file(file, environment)
+    for variable, text in environment.items():
+        if variable.startswith(PREFIX) and variable != CONFIG_VARIABLE:
+            name = variable.removeprefix(PREFIX).lower()
+            kind = _kind_of(name, f"the environment variable {variable}", PREFIX, str.upper)
+            values[name] = _from_text(kind, text, variable)
+    return Config(**{**values, **flags})
+
+
+def _read_file(file: Path | None, environment: Mapping[str, str]) -> dict[str, Any]:
+    if file is None and environment.get(CONFIG_VARIABLE):
+        file = Path(environment[CONFIG_VARIABLE]).expanduser()
+    if file is None:
+        file = default_file()
+        if not file.exists():
+            return {}
+    try:
+        table = tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"The configuration file {file} cannot be read ({error.strerror}): "
+            "name another with --config."
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The configuration file {file} is not TOML: {error}.") from None
+    return {
+        name: _from_toml(_kind_of(name, f"the key {name!r} in {file}"), value, f"{name} in {file}")
+        for name, value in table.items()
+    }
+
+
+def _kind_of(name: str, where: str, prefix: str = "", write: Any = str) -> Any:
+    """The type of a field, or an error that names the nearest one."""
+    known = [known_field.name for known_field in fields(Config)]
+    if name in known:
+        return get_type_hints(Config)[name]
+    nearest = get_close_matches(name.replace("-", "_"), known, n=1, cutoff=0.0)[0]
+    raise ConfigError(
+        f"There is no setting for {where}: the nearest that there is, is {prefix}{write(nearest)}."
+    )
+
+
+def _from_text(kind: Any, text: str, where: str) -> Any:
+    """Reads a value as an environment variable writes it; a list has commas between its items."""
+    if get_origin(kind) is tuple:
+        return tuple(item.strip() for item in text.split(",") if item.strip())
+    if kind in {int, float}:
+        try:
+            return kind(text)
+        except ValueError:
+            raise _mistyped(kind, text, where) from None
+    return _from_toml(kind, text, where)
+
+
+def _from_toml(kind: Any, value: Any, where: str) -> Any:
+    """Checks a value's type, and makes it that of the field."""
+    match value:
+        case str() if kind is str:
+            return value
+        case str() if kind is Path:
+            return Path(value).expanduser()
+        case str() if get_origin(kind) is Literal and value in get_args(kind):
+            return value
+        case bool():
+            pass
+        case int() if kind is int:
+            return value
+        case int() | float() if kind is float:
+            return float(value)
+        case list() if get_origin(kind) is tuple and all(isinstance(item, str) for item in value):
+            return tuple(value)
+    raise _mistyped(kind, value, where)
+
+
+def _mistyped(kind: Any, value: Any, where: str) -> ConfigError:
+    if get_origin(kind) is Literal:
+        wanted = "one of " + ", ".join(get_args(kind))
+    elif get_origin(kind) is tuple:
+        wanted = "a list of texts"
+    else:
+        wanted = {int: "a whole number", float: "a number", str: "a text", Path: "a folder"}[kind]
+    return ConfigError(f"{where} must be {wanted}, not {value!r}.")
+
+
+def _between(name: str, value: float, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise ConfigError(f"{name} must be between {least} and {most}, not {value}.")

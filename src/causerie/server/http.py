@@ -1,0 +1,194 @@
+"""What the server answers over plain HTTP, and the protocol that carries it until an upgrade."""
+
+import asyncio
+import base64
+import hashlib
+import re
+from collections.abc import Callable
+from functools import cache
+from html import escape
+from http import HTTPStatus
+from importlib.resources import files
+from string import Template
+from typing import Any, ClassVar, Final, Literal
+
+import h11
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from causerie.resources import protocol_path
+from causerie.server.sweep import Sweep
+from causerie.version import __version__
+
+Health = Literal["ok", "stopping", "failed"]
+
+_LANGUAGES: Final = ("en", "fr")
+_HOST: Final = re.compile(
+    r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?"
+)
+
+
+def http_app(health: Callable[[], Health]) -> Starlette:
+    """Makes the ASGI application: the page, `/healthz`, `/asyncapi.json`.
+
+    `health` tells how the server is: `failed` once the log can no longer be trusted.
+    """
+
+    async def healthz(_request: Request) -> Response:
+        state = health()
+        return JSONResponse(
+            {"status": state, "version": __version__},
+            HTTPStatus.OK if state == "ok" else HTTPStatus.SERVICE_UNAVAILABLE,
+            {"Cache-Control": "no-store"},
+        )
+
+    return Starlette(
+        routes=[
+            Route("/", _page),
+            Route("/ws", _upgrade_required),
+            Route("/chat", _upgrade_required),
+            Route("/healthz", healthz),
+            Route("/asyncapi.json", _asyncapi),
+        ],
+        exception_handlers={HTTPException: _error},
+        max_body_size=64 * 1024,
+    )
+
+
+def http_protocol(request_timeout: float) -> type[H11Protocol]:
+    """Makes the class that uvicorn is given as its `http`.
+
+    It adds two things to uvicorn's own. Whoever takes longer than `request_timeout` seconds to send
+    the head of a request, or sends nothing at all, is cut. And frames that came in one segment with
+    a WebSocket's handshake are handed on with it.
+    """
+
+    class BoundHttpProtocol(_HttpProtocol):
+        _sweep = Sweep(request_timeout)
+
+    return BoundHttpProtocol
+
+
+class _HttpProtocol(H11Protocol):
+    _sweep: ClassVar[Sweep]
+
+    def connection_made(  # type: ignore[override] # as uvicorn has it
+        self, transport: asyncio.Transport
+    ) -> None:
+        super().connection_made(transport)
+        self._sweep.watch(self)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # Between two requests uvicorn has a timer of its own, which any byte stops.
+        if self.conn.their_state is h11.IDLE and self.transport.get_protocol() is self:
+            self._sweep.watch(self)
+        else:
+            self._sweep.forget(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._sweep.forget(self)
+        super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        early, _closed = self.conn.trailing_data
+        super().handle_websocket_upgrade(event)
+        successor = self.transport.get_protocol()
+        if early and isinstance(successor, asyncio.Protocol):
+            successor.data_received(early)
+
+    def abort(self) -> None:
+        """Cuts: the request did not come in time."""
+        self.transport.abort()
+
+
+@cache
+def _page_template() -> tuple[Template, str]:
+    """The page, and the policy that lets nothing into it but its own style and icon."""
+    text = files("causerie.server").joinpath("page.html").read_text("utf-8")
+    style = text.partition("<style>")[2].partition("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return Template(text), policy
+
+
+async def _page(request: Request) -> Response:
+    template, policy = _page_template()
+    language = _language(request)
+    return HTMLResponse(
+        template.substitute(lang=language, url=escape(_url(request)), version=__version__),
+        headers={
+            "Cache-Control": "no-cache",
+            "Content-Language": language,
+            "Content-Security-Policy": policy,
+            "Referrer-Policy": "no-referrer",
+            "Vary": "Accept-Language, Host",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
+async def _upgrade_required(_request: Request) -> Response:
+    raise HTTPException(
+        HTTPStatus.UPGRADE_REQUIRED,
+        "This is where a WebSocket is opened.",
+        {"Connection": "Upgrade", "Upgrade": "websocket"},
+    )
+
+
+async def _asyncapi(_request: Request) -> Response:
+    return Response(
+        protocol_path().joinpath("asyncapi.json").read_bytes(),
+        media_type="application/json",
+        headers={"Access-Control-Allow-Origin": "*", "Cache-Control": "no-cache"},
+    )
+
+
+async def _error(request: Request, error: Exception) -> Response:
+    """Tells a person in HTML and a program in JSON."""
+    assert isinstance(error, HTTPException)
+    if "text/html" in request.headers.get("Accept", ""):
+        text = escape(error.detail)
+        return HTMLResponse(
+            f"<!doctype html><title>{error.status_code}</title>"
+            f'<p>{error.status_code}: {text} <a href="/">Causerie</a></p>',
+            error.status_code,
+            {**(error.headers or {}), "Content-Security-Policy": "default-src 'none'"},
+        )
+    body: dict[str, Any] = {"status": error.status_code, "error": error.detail}
+    return JSONResponse(body, error.status_code, error.headers)
+
+
+def _url(request: Request) -> str:
+    """The address of the chat as this browser would write it."""
+    host = request.headers.get("Host", "")
+    if not _HOST.fullmatch(host):
+        host = "localhost:8080"
+    secure = "https" in {request.url.scheme, request.headers.get("X-Forwarded-Proto")}
+    return f"{'wss' if secure else 'ws'}://{host}"
+
+
+def _language(request: Request) -> str:
+    """The language of ours that is wanted most: by a link, else by `Accept-Language`
+    (RFC 9110, section 12.5.4), else English."""
+    asked = request.query_params.get("lang")
+    if asked in _LANGUAGES:
+        return str(asked)
+    wanted: dict[str, float] = {}
+    for item in request.headers.get("Accept-Language", "").split(","):
+        tag, _, weight = item.partition(";q=")
+        language = tag.strip().lower().partition("-")[0]
+        try:
+            quality = float(weight) if weight else 1.0
+        except ValueError:
+            continue
+        wanted[language] = max(quality, wanted.get(language, 0.0))
+    wanted = {language: wanted[language] for language in _LANGUAGES if wanted.get(language)}
+    return max(wanted, key=lambda language: wanted[language], default=_LANGUAGES[0])

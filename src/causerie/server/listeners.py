@@ -1,0 +1,118 @@
+"""The sockets on which the server listens."""
+
+import errno
+import socket
+from collections.abc import Iterable
+
+from causerie.server.origin import is_loopback
+from causerie.wire.errors import CauserieError
+
+BACKLOG = 4096
+"""Connections that wait to be accepted: as many as come back at once after a restart."""
+
+_TRIES = 20
+
+
+class ListenError(CauserieError):
+    """The server cannot listen there. The message is one sentence and says what to do."""
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Binds and listens, on all the addresses of a host; with port 0 on one free port for all.
+
+    `localhost` is 127.0.0.1 and, where there is IPv6, ::1. `::` is every interface, of IPv4 too.
+
+    Raises:
+        ListenError: the host is unknown, the port in use or forbidden.
+    """
+    addresses = _resolve(host)
+    for _ in range(_TRIES):
+        try:
+            return _listen_on_all(addresses, port)
+        except OSError as error:
+            # A port that was free for the first address may be taken for the second.
+            if error.errno == errno.EADDRINUSE and port == 0:
+                continue
+            raise _explain(error, host, port) from None
+    raise ListenError(f"No port is free on all addresses of {host}: name one with --port.")
+
+
+def is_loopback_only(sockets: Iterable[socket.socket]) -> bool:
+    """Tells whether this machine alone can reach the sockets."""
+    return all(is_loopback(sock.getsockname()[0]) for sock in sockets)
+
+
+def _resolve(host: str) -> list[tuple[socket.AddressFamily, str]]:
+    if host == "localhost":
+        # Whatever the system's resolver thinks of the name.
+        return [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (socket.gaierror, UnicodeError):
+        raise ListenError(
+            f"There is no host {host!r}: use localhost, an address of this machine, or 0.0.0.0 "
+            "for every interface."
+        ) from None
+    return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
+
+
+def _listen_on_all(
+    addresses: list[tuple[socket.AddressFamily, str]], port: int
+) -> list[socket.socket]:
+    sockets: list[socket.socket] = []
+    try:
+        for family, address in addresses:
+            try:
+                sockets.append(_bind(family, address, port))
+            except OSError as error:
+                # A machine may have no IPv6, or have it turned off.
+                if not (sockets and family == socket.AF_INET6 and _is_absent(error)):
+                    raise
+            port = sockets[-1].getsockname()[1]
+        for sock in sockets:
+            sock.listen(BACKLOG)
+    except OSError:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+def _bind(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address != "::")
+        sock.bind((address, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _is_absent(error: OSError) -> bool:
+    return error.errno in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+
+def _explain(error: OSError, host: str, port: int) -> ListenError:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return ListenError(
+                f"Port {port} is in use: stop the server that listens there, or choose another "
+                "port with --port."
+            )
+        case errno.EACCES:
+            return ListenError(
+                f"Port {port} may not be used by this user: choose one above 1023 with --port."
+            )
+        case errno.EADDRNOTAVAIL:
+            return ListenError(
+                f"{host} is no address of this machine: use localhost, or 0.0.0.0 for every "
+                "interface."
+            )
+        case _:
+            return ListenError(
+                f"The server cannot listen on {host}, port {port}: {error.strerror}."
+            )

@@ -1,0 +1,53 @@
+"""How the server writes its log: to stderr, a line an event, what people wrote never in it."""
+
+import logging
+import sys
+from typing import Any, Literal
+
+import structlog
+
+_SHARED: list[Any] = [
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+
+
+def configure_logs(
+    form: Literal["auto", "console", "json"], level: Literal["debug", "info", "warning", "error"]
+) -> None:
+    """Has structlog and the standard library's logging write alike. `auto` is console on a
+    terminal, otherwise json.
+    """
+    on_terminal = sys.stderr.isatty()
+    # A traceback without the values of variables, which may be what somebody wrote.
+    rendering: list[Any]
+    if form == "console" or (form == "auto" and on_terminal):
+        rendering = [
+            structlog.dev.ConsoleRenderer(
+                colors=on_terminal, exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
+    else:
+        rendering = [
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ]
+    threshold = getattr(logging, level.upper())
+    structlog.configure(
+        processors=[*_SHARED, *rendering],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_SHARED,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(threshold)
+    # uvicorn tells at INFO what we tell ourselves.
+    logging.getLogger("uvicorn").setLevel(max(threshold, logging.WARNING))

@@ -1,0 +1,788 @@
+import asyncio
+import gc
+import logging
+import tracemalloc
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+from tests.server.wire_peer import (
+    BINARY,
+    CLOSE,
+    CONT,
+    PING,
+    PONG,
+    TEXT,
+    Ear,
+    Peer,
+    masked,
+    request,
+    serving,
+    until,
+)
+
+from causerie.server.socket import Socket
+from causerie.wire.framing import frame_text
+
+BAD_UTF8 = b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80edited"
+
+
+def quiet(*arguments: Any) -> Ear:
+    """A receiver that does not echo."""
+    ear = Ear(*arguments)
+    ear.echoes = False
+    return ear
+
+
+# The handshake.
+
+
+@pytest.mark.parametrize("path", ["/", "/ws", "/chat", "/ws?from=here"])
+async def test_a_websocket_opens_on_its_paths(path: str) -> None:
+    async with serving() as server:
+        peer = await server.connect()
+        peer.send(request(path))
+        answer = await peer.answer()
+        assert answer.status == 101
+        # RFC 6455, section 1.3, has this pair as its example.
+        assert answer.headers["sec-websocket-accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        assert "sec-websocket-protocol" not in answer.headers
+        assert "sec-websocket-extensions" not in answer.headers
+        peer.send(masked(TEXT, b"hello"))
+        assert await peer.frame() == (TEXT, b"hello")
+
+
+async def test_there_is_no_websocket_elsewhere() -> None:
+    async with serving() as server:
+        peer = await server.connect()
+        peer.send(request("/elsewhere"))
+        answer = await peer.answer()
+        assert answer.status == 404
+        assert b"/ws" in answer.body
+        await peer.eof()
+        assert not server.ears
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        (None, None),
+        ("causerie.v1", "causerie.v1"),
+        ("soap, causerie.v1", "causerie.v1"),
+        ("causerie.v0, soap", None),
+    ],
+)
+async def test_the_subprotocol_is_ours_if_it_is_offered_and_none_otherwise(
+    offered: str | None, chosen: str | None
+) -> None:
+    async with serving() as server:
+        peer = await server.connect()
+        peer.send(request(Sec_WebSocket_Protocol=offered))
+        answer = await peer.answer()
+        assert answer.status == 101
+        assert answer.headers.get("sec-websocket-protocol") == chosen
+        await until(lambda: server.ears)
+        assert server.ears[0].subprotocol == chosen
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Sec_WebSocket_Version": "12"}, 400),
+        ({"Sec_WebSocket_Key": None}, 400),
+        ({"Sec_WebSocket_Key": "short"}, 400),
+        ({"Content_Length": "3"}, 0),
+    ],
+)
+async def test_a_wrong_handshake_is_refused(headers: dict[str, Any], status: int) -> None:
+    async with serving() as server:
+        peer = await server.connect()
+        peer.send(request(**headers))
+        if status:
+            assert (await peer.answer()).status == status
+        await peer.eof()
+        assert not server.ears
+
+
+async def test_a_page_from_elsewhere_may_not_open_a_socket_and_is_told_who_could_allow_it() -> None:
+    async with serving() as server:
+        peer = await server.connect()
+        peer.send(request(Origin="https://evil.example"))
+        answer = await peer.answer()
+        assert answer.status == 403
+        assert b"--allow-origin https://evil.example" in answer.body
+        await peer.eof()
+
+
+async def test_a_page_from_here_and_a_page_that_is_allowed_may_open_a_socket() -> None:
+    async with serving(allow_origin=frozenset({"https://friend.example"})) as server:
+        await server.open(Origin="http://localhost:8080")
+        await server.open(Origin="https://friend.example")
+
+
+async def test_the_address_is_the_one_that_a_proxy_on_this_machine_tells() -> None:
+    async with serving() as server:
+        assert (await server.open())[1].address == ""
+        _, ear = await server.open(X_Forwarded_For="203.0.113.9, 198.51.100.7")
+        assert ear.address == "198.51.100.7"
+
+
+async def test_a_handshake_may_come_byte_by_byte() -> None:
+    async with serving() as server:
+        peer = await server.connect()
+        for byte in request():
+            peer.send(bytes((byte,)))
+            await asyncio.sleep(0)
+        assert (await peer.answer()).status == 101
+        peer.send(masked(TEXT, b"hello"))
+        assert await peer.frame() == (TEXT, b"hello")
+
+
+async def test_a_handshake_with_a_hundred_kilobytes_of_headers_is_refused() -> None:
+    async with serving() as server:
+        for headers in ({"X_Long": "x" * 100_000}, {f"X_{i}": "x" * 700 for i in range(140)}):
+            peer = await server.connect()
+            peer.send(request(**headers))
+            assert (await peer.answer()).status in {400, 431}
+            await peer.eof()
+        assert not server.ears
+
+
+async def test_messages_in_one_segment_with_the_handshake_are_not_lost() -> None:
+    async with serving() as server:
+        peer = await server.connect()
+        peer.send(request() + masked(TEXT, b"one") + masked(TEXT, b"two"))
+        assert (await peer.answer()).status == 101
+        assert await peer.frame() == (TEXT, b"one")
+        assert await peer.frame() == (TEXT, b"two")
+
+
+async def test_a_connection_that_was_kept_alive_can_be_upgraded() -> None:
+    async with serving() as server:
+        peer = await server.connect()
+        for _ in range(2):
+            peer.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert (await peer.answer()).status == 200
+        peer.send(request())
+        assert (await peer.answer()).status == 101
+        peer.send(masked(TEXT, b"hello"))
+        assert await peer.frame() == (TEXT, b"hello")
+
+
+async def test_one_connection_more_than_allowed_is_told_to_come_back_later() -> None:
+    async with serving(max_connections=1) as server:
+        first, ear = await server.open()
+        second = await server.connect()
+        second.send(request())
+        assert (await second.answer()).status == 101
+        assert await second.closed() == 1013
+        assert server.ears == [ear]
+        first.send(masked(CLOSE))
+        await until(lambda: ear.is_closed)
+        await server.open()
+
+
+# Messages.
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 4096, 65_535, 65_536])
+async def test_a_message_of_any_allowed_size_is_told_whole(size: int) -> None:
+    async with serving() as server:
+        peer, ear = await server.open()
+        text = b"x" * size
+        peer.send(masked(TEXT, text))
+        assert await peer.frame() == (TEXT, text)
+        assert ear.told == [text]
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [masked(TEXT, b"x" * 65_537)],
+        [masked(TEXT, b"x" * 65_536, fin=False), masked(CONT, b"x")],
+        [masked(TEXT, b"x" * 30_000, fin=False)] + [masked(CONT, b"x" * 30_000, fin=False)] * 2,
+    ],
+)
+async def test_a_message_over_the_limit_closes_with_1009(frames: list[bytes]) -> None:
+    async with serving() as server:
+        peer, ear = await server.open()
+        for frame in frames:
+            peer.send(frame)
+        assert await peer.closed() == 1009
+        assert ear.told == []
+        assert ear.code is None
+
+
+async def test_who_sends_far_too_much_still_learns_why_it_was_closed() -> None:
+    async with serving() as server:
+        peer, _ = await server.open()
+        peer.send(masked(TEXT, b"x" * 3_000_000))
+        assert await peer.closed() == 1009
+
+
+async def test_fragments_make_one_message_and_a_ping_between_them_is_answered_before() -> None:
+    async with serving() as server:
+        peer, ear = await server.open()
+        euro = "€".encode()
+        peer.send(masked(TEXT, b"1 " + euro[:1], fin=False))
+        peer.send(masked(PING, b"are you there?"))
+        peer.send(masked(CONT, euro[1:2], fin=False))
+        peer.send(masked(CONT, fin=False))
+        peer.send(masked(CONT, euro[2:]))
+        assert await peer.frame() == (PONG, b"are you there?")
+        assert await peer.frame() == (TEXT, "1 €".encode())
+        assert ear.told == ["1 €".encode()]
+
+
+async def test_answers_keep_their_place_among_pongs() -> None:
+    async with serving() as server:
+        peer, _ = await server.open()
+        peer.send(
+            masked(PING, b"1") + masked(TEXT, b"2") + masked(PING, b"3") + masked(PING, b"4")
+            + masked(TEXT, b"5") + masked(PONG, b"unasked") + masked(CLOSE, b"\x03\xe8")
+        )  # fmt: skip
+        got = [await peer.frame() for _ in range(5)]
+        assert got == [(PONG, b"1"), (TEXT, b"2"), (PONG, b"3"), (PONG, b"4"), (TEXT, b"5")]
+        assert await peer.closed() == 1000
+
+
+@pytest.mark.parametrize("fin", [True, False])
+async def test_a_binary_message_closes_with_1003_at_its_first_frame(fin: bool) -> None:
+    async with serving() as server:
+        peer, ear = await server.open()
+        peer.send(masked(BINARY, b"\0", fin=fin))
+        assert await peer.closed() == 1003
+        assert ear.told == []
+
+
+async def test_binary_messages_are_told_to_whoever_wants_them() -> None:
+    def echo(socket: Socket, message: bytes) -> None:
+        socket.write(frame_text(message.hex().encode()))
+
+    async with serving(binary=echo) as server:
+        peer, _ = await server.open()
+        peer.send(masked(BINARY, b"\xff", fin=False) + masked(CONT, b"\x00"))
+        assert await peer.frame() == (TEXT, b"ff00")
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        masked(TEXT, BAD_UTF8),
+        # At once: the message is not over.
+        masked(TEXT, BAD_UTF8[:12], fin=False) + masked(CONT, BAD_UTF8[12:13], fin=False),
+        # A character that never ends.
+        masked(TEXT, b"\xe2\x82", fin=False) + masked(CONT),
+        masked(CLOSE, b"\x03\xe8" + BAD_UTF8),
+    ],
+)
+async def test_what_is_not_utf8_closes_with_1007(frames: bytes) -> None:
+    async with serving() as server:
+        peer, ear = await server.open()
+        peer.send(frames)
+        assert await peer.closed() == 1007
+        assert ear.told == []
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        masked(TEXT, b"x", rsv=4),
+        masked(TEXT, b"x", rsv=1),
+        b"\x81\x01x",
+        masked(0x3),
+        masked(0xB),
+        masked(PING, fin=False),
+        masked(PING, b"x" * 126),
+        masked(CONT, b"x"),
+        masked(TEXT, b"x", fin=False) + masked(TEXT, b"y"),
+        masked(CLOSE, b"\x03"),
+        masked(CLOSE, b"\x03\xe7"),
+        masked(CLOSE, b"\x03\xed"),
+        masked(CLOSE, b"\xff\xff"),
+    ],
+)
+async def test_what_breaks_the_protocol_closes_with_1002_after_what_came_before(
+    frames: bytes,
+) -> None:
+    async with serving() as server:
+        peer, ear = await server.open()
+        peer.send(masked(TEXT, b"before") + frames + masked(TEXT, b"after"))
+        assert await peer.frame() == (TEXT, b"before")
+        assert await peer.closed() == 1002
+        assert ear.told == [b"before"]
+        assert ear.code is None
+        assert ear.is_closed
+
+
+async def test_who_sends_much_at_once_is_told_whole_but_not_in_one_turn() -> None:
+    async with serving(quiet) as server:
+        peer, ear = await server.open()
+        told_in_turn = 0
+        turns: list[int] = []
+
+        def next_turn() -> None:
+            nonlocal told_in_turn
+            turns.append(len(ear.told) - told_in_turn)
+            told_in_turn = len(ear.told)
+            if len(ear.told) < 20_000:
+                asyncio.get_running_loop().call_soon(next_turn)
+
+        texts = [str(i).encode() for i in range(20_000)]
+        peer.send(b"".join(masked(TEXT, text) for text in texts))
+        asyncio.get_running_loop().call_soon(next_turn)
+        await until(lambda: len(ear.told) == 20_000)
+        assert ear.told == texts
+        assert max(turns) < 2_000
+
+
+# Being slow.
+
+
+def stall(peer: Peer) -> None:
+    """Has a client stop reading."""
+    peer.writer.transport.pause_reading()  # type: ignore[attr-defined] # it reads as well
+
+
+def read_again(peer: Peer) -> None:
+    peer.writer.transport.resume_reading()  # type: ignore[attr-defined]
+
+
+def fill(ear: Ear, frame: bytes) -> int:
+    """Writes until something waits, and answers with the number of frames."""
+    frames = 0
+    while not ear.socket.unsent():
+        ear.socket.write(frame)
+        frames += 1
+    return frames
+
+
+async def test_the_receiver_is_paused_by_the_first_byte_that_waits_and_resumed_by_none() -> None:
+    async with serving() as server:
+        peer, ear = await server.open()
+        stall(peer)
+        frame = frame_text(b"x" * 32_000)
+        frames = fill(ear, frame)
+        assert ear.events == ["paused"]
+        assert 0 < ear.socket.unsent() <= len(frame)
+        read_again(peer)
+        for _ in range(frames):
+            assert await peer.frame() == (TEXT, b"x" * 32_000)
+        await until(lambda: ear.events == ["paused", "resumed"])
+        assert ear.socket.unsent() == 0
+
+
+async def test_a_client_that_does_not_read_is_not_read_either() -> None:
+    async with serving() as server:
+        peer, ear = await server.open()
+        stall(peer)
+        frames = fill(ear, frame_text(b"x" * 32_000))
+        peer.send(masked(TEXT, b"hello"))
+        other, _ = await server.open()
+        for _ in range(3):
+            other.send(masked(TEXT, b"one turn and another"))
+            await other.frame()
+        assert ear.told == []
+        read_again(peer)
+        for _ in range(frames):
+            await peer.frame()
+        assert await peer.frame() == (TEXT, b"hello")
+
+
+@pytest.mark.slow
+async def test_the_pings_of_a_client_that_does_not_read_are_not_answered_into_memory() -> None:
+    count = 200_000
+    async with serving() as server:
+        peer, ear = await server.open()
+        stall(peer)
+        first = masked(PING, bytes(4))
+        mask = int.from_bytes(first[-4:])
+        peer.send(b"".join(first[:-4] + (i ^ mask).to_bytes(4) for i in range(count)))
+        await until(ear.socket.unsent)
+        other, _ = await server.open()
+        for _ in range(100):
+            other.send(masked(TEXT, b"one turn and another"))
+            await other.frame()
+        assert ear.socket.unsent() < 64 * 1024
+        read_again(peer)
+        newest = -1
+        while newest < count - 1:
+            opcode, payload = await peer.frame()
+            assert opcode == PONG
+            assert int.from_bytes(payload) > newest
+            newest = int.from_bytes(payload)
+
+
+async def test_the_receiver_can_have_the_reading_stopped() -> None:
+    async with serving() as server:
+        peer, ear = await server.open()
+        other, _ = await server.open()
+        ear.socket.pause_reading()
+        peer.send(masked(TEXT, b"hello"))
+        for _ in range(3):
+            other.send(masked(TEXT, b"one turn and another"))
+            await other.frame()
+        assert ear.told == []
+        ear.socket.resume_reading()
+        assert await peer.frame() == (TEXT, b"hello")
+
+
+async def test_both_reasons_not_to_read_have_to_be_gone() -> None:
+    async with serving() as server:
+        peer, ear = await server.open()
+        stall(peer)
+        ear.socket.pause_reading()
+        frames = fill(ear, frame_text(b"x" * 32_000))
+        peer.send(masked(TEXT, b"hello"))
+        read_again(peer)
+        for _ in range(frames):
+            await peer.frame()
+        await until(lambda: ear.events == ["paused", "resumed"])
+        other, _ = await server.open()
+        for _ in range(3):
+            other.send(masked(TEXT, b"one turn and another"))
+            await other.frame()
+        assert ear.told == []
+        ear.socket.resume_reading()
+        assert await peer.frame() == (TEXT, b"hello")
+
+
+async def test_what_came_before_the_reading_was_stopped_is_told_at_most() -> None:
+    class Reluctant(Ear):
+        def receive(self, text: bytes) -> None:
+            self.told.append(text)
+            if len(self.told) == 1:
+                self.socket.pause_reading()
+
+    async with serving(Reluctant) as server:
+        peer, ear = await server.open()
+        other, _ = await server.open()
+        peer.send(b"".join(masked(TEXT, b"x" * 100) for _ in range(1000)))
+        await until(lambda: ear.told)
+        other.send(masked(TEXT, b"x"))
+        await until(lambda: server.ears[1].told)
+        assert len(ear.told) < 50
+        ear.socket.resume_reading()
+        await until(lambda: len(ear.told) == 1000)
+        server.ears[1].socket.resume_reading()
+
+
+# The end.
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [(b"\x03\xe8", 1000), (b"\x03\xe9bye", 1001), (b"\x0f\xa0", 4000), (b"", 1005)],
+)
+async def test_a_close_frame_is_answered_by_the_same_and_told(payload: bytes, code: int) -> None:
+    async with serving() as server:
+        peer, ear = await server.open()
+        peer.send(masked(CLOSE, payload))
+        assert await peer.frame() == (CLOSE, payload)
+        await peer.eof()
+        assert ear.code == code
+        assert ear.events == ["closed"]
+
+
+async def test_a_close_frame_in_the_middle_of_a_message_is_a_close_frame() -> None:
+    async with serving() as server:
+        peer, ear = await server.open()
+        peer.send(masked(TEXT, b"unfinis", fin=False) + masked(CLOSE, b"\x03\xe8"))
+        assert await peer.closed() == 1000
+        assert ear.code == 1000
+
+
+async def test_closing_ends_with_the_peer_s_answer_and_tells_nothing_that_comes_before() -> None:
+    async with serving() as server:
+        peer, ear = await server.open()
+        ear.socket.close(1001, "the server is stopping")
+        ear.socket.close(1000)
+        ear.socket.write(frame_text(b"too late"))
+        ear.socket.ping()
+        assert await peer.frame() == (CLOSE, b"\x03\xe9the server is stopping")
+        peer.send(masked(TEXT, b"too late") + masked(PING) + masked(CLOSE, b"\x03\xe9"))
+        await peer.eof()
+        assert ear.told == []
+        assert ear.code == 1001
+        assert ear.events == ["closed"]
+
+
+async def test_a_fault_while_closing_ends_it_too() -> None:
+    async with serving() as server:
+        peer, ear = await server.open()
+        ear.socket.close(1001)
+        assert await peer.frame() == (CLOSE, b"\x03\xe9")
+        peer.send(masked(0x3))
+        await peer.eof()
+        assert ear.code is None
+
+
+async def test_a_reason_is_cut_between_two_characters() -> None:
+    async with serving() as server:
+        peer, ear = await server.open()
+        ear.socket.close(1008, "é" * 100)
+        assert await peer.frame() == (CLOSE, b"\x03\xf0" + "é".encode() * 61)
+
+
+async def test_a_peer_that_does_not_answer_a_close_frame_is_cut() -> None:
+    async with serving(close_timeout=0.1) as server:
+        peer, ear = await server.open()
+        ear.socket.close(1001)
+        assert await peer.frame() == (CLOSE, b"\x03\xe9")
+        await until(lambda: ear.is_closed)
+        assert ear.code is None
+        await until(lambda: not server.connections)
+
+
+async def test_a_peer_that_neither_reads_nor_answers_is_cut() -> None:
+    async with serving(close_timeout=0.1) as server:
+        peer, ear = await server.open()
+        stall(peer)
+        fill(ear, frame_text(b"x" * 32_000))
+        ear.socket.close(1001)
+        await until(lambda: ear.is_closed)
+        await until(lambda: not server.connections)
+
+
+async def test_a_stalled_peer_s_own_close_frame_is_read_while_closing() -> None:
+    async with serving() as server:
+        peer, ear = await server.open()
+        stall(peer)
+        fill(ear, frame_text(b"x" * 32_000))
+        ear.socket.close(1001)
+        peer.send(masked(CLOSE, b"\x03\xe9"))
+        await until(lambda: ear.is_closed)
+        assert ear.code == 1001
+
+
+async def test_messages_left_for_a_later_turn_are_dropped_by_closing_and_the_close_is_not() -> None:
+    class Full(Ear):
+        def receive(self, text: bytes) -> None:
+            self.told.append(text)
+            if len(self.told) == 10:
+                self.socket.close(1008)
+
+    async with serving(Full) as server:
+        peer, ear = await server.open()
+        peer.send(b"".join([masked(TEXT, b"x")] * 20_000) + masked(CLOSE, b"\x03\xe8"))
+        assert await peer.closed() == 1008
+        assert len(ear.told) == 10
+        assert ear.code == 1000
+
+
+async def test_aborting_cuts_without_a_close_frame() -> None:
+    async with serving() as server:
+        peer, ear = await server.open()
+        ear.socket.abort()
+        with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+            await peer.frame()
+        await until(lambda: ear.is_closed)
+        assert ear.code is None
+
+
+async def test_a_reset_is_the_end_without_a_close_frame() -> None:
+    async with serving() as server:
+        peer, ear = await server.open()
+        peer.send(masked(TEXT, b"unfinis", fin=False))
+        await until(lambda: ear.heard_times)
+        peer.reset()
+        await until(lambda: ear.is_closed)
+        assert ear.code is None
+        await until(lambda: not server.connections)
+
+
+async def test_half_a_connection_is_none() -> None:
+    async with serving() as server:
+        peer, ear = await server.open()
+        peer.send(masked(TEXT, b"last words"))
+        peer.writer.write_eof()
+        assert await peer.frame() == (TEXT, b"last words")
+        await peer.eof()
+        await until(lambda: ear.is_closed)
+        assert ear.code is None
+
+
+async def test_after_the_end_calls_do_nothing() -> None:
+    async with serving() as server:
+        peer, ear = await server.open()
+        peer.send(masked(CLOSE))
+        await until(lambda: not server.connections)
+        socket = ear.socket
+        socket.write(frame_text(b"too late"))
+        socket.ping()
+        socket.pause_reading()
+        socket.resume_reading()
+        socket.close(1000)
+        socket.abort()
+        assert socket.unsent() == 0
+        assert ear.events == ["closed"]
+
+
+async def test_a_fault_of_the_receiver_ends_its_connection_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Faulty(Ear):
+        def receive(self, text: bytes) -> None:
+            if text == b"fail":
+                raise RuntimeError("a bug")
+            super().receive(text)
+
+    async with serving(Faulty) as server:
+        well, _ = await server.open()
+        peer, ear = await server.open()
+        peer.send(masked(TEXT, b"fail"))
+        with capture_logs() as logs:
+            assert await peer.closed() == 1011
+        assert ear.events == ["closed"]
+        assert ear.code is None
+        assert [log["event"] for log in logs] == ["a connection failed", "disconnected"]
+        well.send(masked(TEXT, b"hello"))
+        assert await well.frame() == (TEXT, b"hello")
+    assert not caplog.records
+
+
+async def test_a_receiver_that_cannot_be_made_ends_its_connection_alone() -> None:
+    def make(*_: Any) -> Ear:
+        raise RuntimeError("a bug")
+
+    async with serving(make) as server:
+        peer = await server.connect()
+        peer.send(request())
+        assert (await peer.answer()).status == 101
+        assert await peer.closed() == 1011
+
+
+async def test_an_acceptor_may_write_and_close_at_once() -> None:
+    def make(socket: Socket, *arguments: Any) -> Ear:
+        socket.write(frame_text(b"welcome"))
+        socket.close(1001, "and goodbye")
+        return Ear(socket, *arguments)
+
+    async with serving(make) as server:
+        peer, ear = await server.open()
+        assert await peer.frame() == (TEXT, b"welcome")
+        assert await peer.frame() == (CLOSE, b"\x03\xe9and goodbye")
+        peer.send(masked(CLOSE, b"\x03\xe9"))
+        await until(lambda: ear.is_closed)
+        assert ear.code == 1001
+
+
+async def test_an_acceptor_that_writes_more_than_can_be_sent_is_paused() -> None:
+    def make(socket: Socket, *arguments: Any) -> Ear:
+        while not socket.unsent():
+            socket.write(frame_text(b"x" * 32_000))
+        return Ear(socket, *arguments)
+
+    async with serving(make) as server:
+        peer, ear = await server.open()
+        assert ear.events[0] == "paused"
+        assert await peer.frame() == (TEXT, b"x" * 32_000)
+        async with asyncio.timeout(10):
+            while "resumed" not in ear.events:
+                await peer.reader.read(2**16)
+
+
+async def test_when_the_server_stops_every_connection_is_told() -> None:
+    async with serving() as server:
+        peer, ear = await server.open()
+        for connection in list(server.uvicorn.server_state.connections):
+            connection.shutdown()
+        assert await peer.frame() == (CLOSE, b"\x03\xe9")
+        peer.send(masked(CLOSE, b"\x03\xe9"))
+        await until(lambda: ear.is_closed)
+
+
+# What it costs.
+
+
+async def test_a_ping_is_answered_and_every_read_is_heard_once() -> None:
+    async with serving() as server:
+        peer, ear = await server.open()
+        ear.socket.ping()
+        assert await peer.frame() == (PING, b"")
+        before = ear.heard_times
+        peer.send(masked(PONG))
+        await until(lambda: ear.heard_times == before + 1)
+        peer.send(masked(TEXT, b"a") + masked(TEXT, b"b"))
+        await until(lambda: len(ear.told) == 2)
+        assert ear.heard_times == before + 2
+
+
+async def test_a_connection_has_one_line_when_it_opens_and_one_when_it_ends_without_content(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.DEBUG), capture_logs() as logs:
+        async with serving() as server:
+            peer, _ = await server.open(X_Forwarded_For="198.51.100.7")
+            peer.send(masked(TEXT, b"a secret"))
+            await peer.frame()
+            peer.send(masked(CLOSE, b"\x03\xe8a secret"))
+            await peer.closed()
+            await until(lambda: not server.connections)
+    opened, closed = logs
+    number = opened["connection"]
+    assert opened == {
+        "event": "connected",
+        "log_level": "info",
+        "connection": number,
+        "address": "198.51.100.7",
+        "profile": "plain",
+    }
+    assert closed.pop("seconds") >= 0
+    assert closed == {
+        "event": "disconnected",
+        "log_level": "info",
+        "connection": number,
+        "address": "198.51.100.7",
+        "received": 1000,
+        "sent": None,
+        "why": "the peer closed",
+        "messages_in": 1,
+        "bytes_in": 14 + 16,
+        "bytes_out": 10,
+    }
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.slow
+async def test_two_hundred_connections_have_no_task_and_no_timer() -> None:
+    # uvloop does not tell its timers.
+    timers: list[object] = getattr(asyncio.get_running_loop(), "_scheduled", [])
+    async with serving(request_timeout=30.0, close_timeout=30.0) as server:
+        # The sweep of requests and that of closes arm their timers for the first of each.
+        _, ear = await server.open()
+        ear.socket.close(1001)
+        peers = [await server.connect() for _ in range(200)]
+        await until(lambda: server.connections == 201)
+        tasks, timers_before = asyncio.all_tasks(), list(timers)
+        for peer in peers:
+            peer.send(request() + masked(TEXT, b"hello"))
+        await until(lambda: len(server.ears) == 201 and all(ear.told for ear in server.ears[1:]))
+        for ear in server.ears:
+            ear.socket.close(1001)
+        assert asyncio.all_tasks() == tasks
+        # `until` has had one, which was cancelled.
+        assert len(timers) <= len(timers_before) + 1
+
+
+@pytest.mark.slow
+async def test_an_idle_connection_keeps_less_than_a_kilobyte_here() -> None:
+    async with serving(quiet) as server:
+        await server.open()
+        gc.collect()
+        tracemalloc.start()
+        try:
+            for _ in range(200):
+                peer, _ = await server.open()
+                peer.send(masked(TEXT, b"hello"))
+            await until(lambda: all(ear.told for ear in server.ears[1:]))
+            # Without the tests' own: what was allocated in this file or by the library that reads.
+            snapshot = tracemalloc.take_snapshot().filter_traces(
+                [
+                    tracemalloc.Filter(True, "*/server/websocket.py"),
+                    tracemalloc.Filter(True, "*/websockets/*.py"),
+                ]
+            )
+        finally:
+            tracemalloc.stop()
+        assert sum(stat.size for stat in snapshot.statistics("filename")) < 200 * 1000

@@ -1,0 +1,225 @@
+"""A WebSocket client that sends whatever bytes a test wants, and a server around one receiver."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+
+from causerie.server.http import http_app, http_protocol
+from causerie.server.socket import Socket
+from causerie.server.websocket import WebSocketSettings, websocket_protocol
+from causerie.wire.framing import frame_text
+
+DEADLINE = 10.0
+
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+"""The key of RFC 6455, section 1.3."""
+
+TEXT, BINARY, CONT, CLOSE, PING, PONG = 0x1, 0x2, 0x0, 0x8, 0x9, 0xA
+
+
+async def until(condition: Callable[[], object], why: str = "") -> None:
+    """Waits for a condition, and fails if it does not come about."""
+    async with asyncio.timeout(DEADLINE):
+        while not condition():  # noqa: ASYNC110 any condition, and a turn of the loop is short
+            await asyncio.sleep(0)
+    assert condition(), why
+
+
+def masked(opcode: int, payload: bytes = b"", *, fin: bool = True, rsv: int = 0) -> bytes:
+    """A client's frame; its mask is not zero, so that a server that forgets it is found out."""
+    head = bytes(((0x80 if fin else 0) | rsv << 4 | opcode,))
+    size = len(payload)
+    if size < 126:
+        head += bytes((0x80 | size,))
+    elif size < 65_536:
+        head += bytes((0x80 | 126,)) + size.to_bytes(2)
+    else:
+        head += bytes((0x80 | 127,)) + size.to_bytes(8)
+    mask = b"\x21\x43\x65\x87"
+    return head + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+
+
+def request(path: str = "/ws", **headers: str | None) -> bytes:
+    """A handshake; headers are written with underscores, and None leaves one out."""
+    merged: dict[str, str | None] = {
+        "Host": "localhost:8080",
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec_WebSocket_Key": KEY,
+        "Sec_WebSocket_Version": "13",
+        **headers,
+    }
+    lines = [f"GET {path} HTTP/1.1"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in merged.items() if value]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+@dataclass
+class Answer:
+    """An HTTP response."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes = b""
+
+
+class Peer:
+    """A client's end of a TCP connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    def send(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    async def answer(self) -> Answer:
+        """Reads a response's head, and its body if it says how long that is."""
+        async with asyncio.timeout(DEADLINE):
+            head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            first, *lines = head.strip().split("\r\n")
+            headers = {
+                name.lower(): value.strip()
+                for name, _, value in (line.partition(":") for line in lines)
+            }
+            answer = Answer(int(first.split()[1]), headers)
+            answer.body = await self.reader.readexactly(int(headers.get("content-length", 0)))
+            return answer
+
+    async def frame(self) -> tuple[int, bytes]:
+        """Reads one frame: its opcode and payload. A server's is whole, final and unmasked."""
+        async with asyncio.timeout(DEADLINE):
+            first, size = await self.reader.readexactly(2)
+            assert first & 0xF0 == 0x80
+            if size == 126:
+                size = int.from_bytes(await self.reader.readexactly(2))
+            elif size == 127:
+                size = int.from_bytes(await self.reader.readexactly(8))
+            return first & 0x0F, await self.reader.readexactly(size)
+
+    async def closed(self) -> int:
+        """Reads a close frame and then the end of TCP; answers with the code."""
+        opcode, payload = await self.frame()
+        assert opcode == CLOSE, (opcode, payload)
+        await self.eof()
+        return int.from_bytes(payload[:2])
+
+    async def eof(self) -> None:
+        async with asyncio.timeout(DEADLINE):
+            assert await self.reader.read() == b""
+
+    def reset(self) -> None:
+        """Cuts by RST, as a machine does that was turned off and on."""
+        sock: socket.socket = self.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+
+@dataclass
+class Ear:
+    """A receiver that writes down what it is told, and echoes."""
+
+    socket: Socket
+    subprotocol: str | None = None
+    address: str = ""
+    heard_times: int = 0
+    told: list[bytes] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+    code: int | None = None
+    echoes: bool = True
+
+    def heard(self) -> None:
+        self.heard_times += 1
+
+    def receive(self, text: bytes) -> None:
+        self.told.append(text)
+        if self.echoes:
+            self.socket.write(frame_text(text))
+
+    def paused(self) -> None:
+        self.events.append("paused")
+
+    def resumed(self) -> None:
+        self.events.append("resumed")
+
+    def closed(self, code: int | None) -> None:
+        self.events.append("closed")
+        self.code = code
+
+    @property
+    def is_closed(self) -> bool:
+        return "closed" in self.events
+
+
+@dataclass
+class Server:
+    """A uvicorn server on a free port; `ears` are the receivers that it made."""
+
+    port: int
+    uvicorn: uvicorn.Server
+    ears: list[Ear] = field(default_factory=list)
+    peers: list[Peer] = field(default_factory=list)
+
+    async def connect(self) -> Peer:
+        peer = Peer(*await asyncio.open_connection("127.0.0.1", self.port, limit=2**22))
+        self.peers.append(peer)
+        return peer
+
+    async def open(self, path: str = "/ws", **headers: str | None) -> tuple[Peer, Ear]:
+        """Opens a WebSocket."""
+        peer = await self.connect()
+        known = len(self.ears)
+        peer.send(request(path, **headers))
+        answer = await peer.answer()
+        assert answer.status == 101, answer
+        await until(lambda: len(self.ears) > known)
+        return peer, self.ears[known]
+
+    @property
+    def connections(self) -> int:
+        return len(self.uvicorn.server_state.connections)
+
+
+@asynccontextmanager
+async def serving(
+    make: Callable[..., Ear] = Ear,
+    *,
+    binary: Callable[[Socket, bytes], None] | None = None,
+    request_timeout: float = 5.0,
+    **settings: Any,
+) -> AsyncIterator[Server]:
+    """Serves on the loopback until the block ends, when nothing may be left behind."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as sock:
+        server: Server
+
+        def accept(socket: Socket, *, subprotocol: str | None, address: str) -> Ear:
+            ear = make(socket, subprotocol, address)
+            server.ears.append(ear)
+            return ear
+
+        config = uvicorn.Config(
+            http_app(lambda: "ok"),
+            http=http_protocol(request_timeout),
+            ws=websocket_protocol(accept, WebSocketSettings(**settings), binary=binary),
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+        )
+        config.load()
+        server = Server(sock.getsockname()[1], uvicorn.Server(config))
+        server.uvicorn.lifespan = config.lifespan_class(config)
+        await server.uvicorn.startup([sock])
+        try:
+            yield server
+        finally:
+            for peer in server.peers:
+                peer.writer.transport.abort()
+            for listener in server.uvicorn.servers:
+                listener.close()
+            await until(lambda: not server.connections)
