@@ -519,6 +519,7 @@ def test_no_lone_surrogate_is_let_through_in_any_field(
         (f'{{"type":"ping","{"x" * 100}":"\\ud800"}}', "x" * 64, None),
         ('{"type":"join","room":"a","since":{"seq":1,"id":"\\ud800"}}', "since", None),
         ('{"type":"join","room":"a","since":{"\\ud800":1}}', "since", None),
+        (f'{{"n":{10**400},"m":-{2**64},"i":1e400,"x":["\\ud800"]}}', "x", None),
     ],
 )
 def test_the_field_of_a_lone_surrogate_is_the_one_of_the_frame(

@@ -176,7 +176,7 @@ def _explain_surrogate(data: bytes | str) -> Refused | None:
 def _is_text(value: object) -> bool:
     # Whether every string in a value that was JSON is Unicode text.
     try:
-        json.dumps(value, ensure_ascii=False).encode()
+        encode(value)
     except UnicodeEncodeError:
         return False
     return True
