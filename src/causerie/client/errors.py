@@ -1,0 +1,163 @@
+"""The errors of the client.
+
+    CauserieError                 causerie.wire.errors
+    └── ClientError
+        ├── KeyExists             another key for the same server and name is kept already
+        ├── OutboxFull            more waits for the server than the outbox may hold
+        ├── CommandRefused        the server answered a command with an error
+        │   ├── InvalidCommand    the command itself is at fault, and will be whenever it is sent
+        │   ├── NameRefused       the name is taken, or there were too many new ones
+        │   ├── NotAllowed        one may not do this, or not without a token
+        │   ├── NotJoined         the command is for those who are in the room
+        │   ├── TooManyRooms      leave one first
+        │   ├── RecipientUnknown  there is nobody who could read the private message
+        │   ├── IdReused          the id was used before, for another message
+        │   └── TryAgain          the server could not do it now
+        └── Ended                 the client has ended: nothing can be sent any more
+            ├── EndedByServer     the server closed the connection with a code that means: for good
+            ├── GaveUp            as many attempts in a row failed as were allowed
+            └── HelloRefused      the server does not take the name, key or token
+
+A command that was refused may be given again, changed; after `Ended` only a new client helps.
+"""
+
+from typing import Final
+
+from causerie.wire.codes import ErrorCode
+from causerie.wire.errors import CauserieError
+
+
+class ClientError(CauserieError):
+    """The base of all errors of the client."""
+
+
+class KeyExists(ClientError):
+    """Another key for the same server and name is kept already."""
+
+
+class OutboxFull(ClientError):
+    """More waits for the server than the outbox may hold: nothing of the new command was kept."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} commands wait for the server already")
+        self.limit = limit
+
+
+class CommandRefused(ClientError):
+    """The server answered a command with an error.
+
+    `code` is one of `ErrorCode`, or a newer server's; `field` is the field at fault, `retry_after`
+    (milliseconds) when the same command may do better, both where the server said.
+    """
+
+    def __init__(
+        self, code: str, message: str, *, field: str | None = None, retry_after: int | None = None
+    ) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+        self.field = field
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class InvalidCommand(CommandRefused):
+    """The command itself is at fault, and will be whenever it is sent."""
+
+
+class NameRefused(CommandRefused):
+    """The name is taken, or too many new ones were."""
+
+
+class NotAllowed(CommandRefused):
+    """One may not do this, or not without a token."""
+
+
+class NotJoined(CommandRefused):
+    """The command is for those who are in the room."""
+
+
+class TooManyRooms(CommandRefused):
+    """The connection is in as many rooms as it may be."""
+
+
+class RecipientUnknown(CommandRefused):
+    """There is nobody who could read the private message."""
+
+
+class IdReused(CommandRefused):
+    """The id was used before, for another message."""
+
+
+class TryAgain(CommandRefused):
+    """The server could not do it now."""
+
+
+class Ended(ClientError):
+    """The client has ended: nothing can be sent any more, and what waited never will be."""
+
+
+class EndedByServer(Ended):
+    """The server closed the connection with a code that means: for good."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the server closed the connection for good ({self.code}): {self.reason or '-'}"
+
+
+class GaveUp(Ended):
+    """As many attempts in a row failed as were allowed; `reason` is what befell the last."""
+
+    def __init__(self, attempts: int, reason: str) -> None:
+        super().__init__(attempts, reason)
+        self.attempts = attempts
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"gave up after {self.attempts} attempts: {self.reason}"
+
+
+class HelloRefused(Ended):
+    """The server does not take the name, key or token; `refusal` says why."""
+
+    def __init__(self, refusal: CommandRefused) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
+
+    def __str__(self) -> str:
+        return str(self.refusal)
+
+
+_KINDS: Final[dict[str, type[CommandRefused]]] = {
+    ErrorCode.BAD_JSON: InvalidCommand,
+    ErrorCode.UNKNOWN_TYPE: InvalidCommand,
+    ErrorCode.INVALID: InvalidCommand,
+    ErrorCode.NAME_INVALID: InvalidCommand,
+    ErrorCode.HELLO_REQUIRED: NotAllowed,
+    ErrorCode.ALREADY_IDENTIFIED: NotAllowed,
+    ErrorCode.AUTH_REQUIRED: NotAllowed,
+    ErrorCode.FORBIDDEN: NotAllowed,
+    ErrorCode.NAME_TAKEN: NameRefused,
+    ErrorCode.NAME_LIMIT: NameRefused,
+    ErrorCode.NOT_JOINED: NotJoined,
+    ErrorCode.TOO_MANY_ROOMS: TooManyRooms,
+    ErrorCode.RECIPIENT_UNKNOWN: RecipientUnknown,
+    ErrorCode.RECIPIENT_SELF: RecipientUnknown,
+    ErrorCode.ID_REUSED: IdReused,
+    ErrorCode.RATE_LIMITED: TryAgain,
+    ErrorCode.UNAVAILABLE: TryAgain,
+}
+
+
+def refusal(
+    code: str, message: str, *, field: str | None = None, retry_after: int | None = None
+) -> CommandRefused:
+    """Makes the error that fits a code; a newer server's code makes a plain `CommandRefused`."""
+    kind = _KINDS.get(code, CommandRefused)
+    return kind(code, message, field=field, retry_after=retry_after)

@@ -1,0 +1,131 @@
+"""The keys that hold one's names, in the user's data folder.
+
+A key is all that proves who one is: whoever has it has the name and its private conversations. So
+each lies in a file of its own that only its owner may read, and is never overwritten.
+"""
+
+import hashlib
+import os
+import secrets
+import unicodedata
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode
+
+import msgspec
+import platformdirs
+
+from causerie.client.address import origin
+from causerie.client.errors import KeyExists
+
+KEY_BYTES = 16
+"""128 bits."""
+
+
+class _KeyFile(msgspec.Struct, frozen=True, kw_only=True):
+    server: str
+    username: str
+    key: str
+
+
+def new_key() -> str:
+    """Makes a key: 128 random bits in base64url."""
+    return secrets.token_urlsafe(KEY_BYTES)
+
+
+class KeyStore:
+    """The keys in a folder, one for each server and username."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder or platformdirs.user_data_path("causerie", appauthor=False) / "keys"
+
+    def find(self, server: str, username: str) -> str | None:
+        """The key for a name on a server, if there is one."""
+        try:
+            data = self._path(server, username).read_bytes()
+        except FileNotFoundError:
+            return None
+        return msgspec.json.decode(data, type=_KeyFile).key
+
+    def find_or_make(self, server: str, username: str) -> str:
+        """The key for a name on a server; a new one is stored, if there is none.
+
+        Two who ask at the same time get the same key.
+        """
+        if key := self.find(server, username):
+            return key
+        try:
+            return self._store(server, username, new_key())
+        except FileExistsError:
+            key = self.find(server, username)
+            assert key is not None, "keys are never removed"
+            return key
+
+    def export_link(self, server: str, username: str) -> str | None:
+        """A link that carries the key for a name to another device, or None without a key.
+
+        The key is in the fragment, which browsers do not send to servers.
+        """
+        key = self.find(server, username)
+        if key is None:
+            return None
+        page = origin(server).replace("ws", "http", 1)
+        return f"{page}/#{urlencode({'username': username, 'key': key})}"
+
+    def import_link(self, link: str) -> tuple[str, str]:
+        """Stores the key of a link that `export_link` made; answers its server and username.
+
+        Raises:
+            ValueError: it is no such link.
+            KeyExists: there is another key already, which is kept.
+        """
+        server, _, fragment = link.strip().partition("#")
+        fields = parse_qs(fragment)
+        username, key = fields.get("username", [""])[0], fields.get("key", [""])[0]
+        if not username or not key or "://" not in server:
+            raise ValueError("not a link with a key")
+        server = origin(server)
+        try:
+            self._store(server, username, key)
+        except FileExistsError:
+            if self.find(server, username) != key:
+                raise KeyExists(f"there is another key for {username} on {server}") from None
+        return server, username
+
+    def _path(self, server: str, username: str) -> Path:
+        # The server alone knows for sure which names are the same; this is close enough for a file.
+        folded = unicodedata.normalize("NFKC", username).casefold()
+        name = hashlib.sha256(f"{origin(server)}\n{folded}".encode()).hexdigest()[:32]
+        return self._folder / f"{name}.json"
+
+    def _store(self, server: str, username: str, key: str) -> str:
+        path = self._path(server, username)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = path.with_suffix(f".{secrets.token_hex(8)}")
+        content = msgspec.json.encode(_KeyFile(server=origin(server), username=username, key=key))
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            _publish(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+        return key
+
+
+def _publish(draft: Path, path: Path) -> None:
+    """Gives a whole file its name, in one step.
+
+    Raises:
+        FileExistsError: the name is taken.
+    """
+    try:
+        # Unlike a rename this fails where somebody else was faster.
+        path.hardlink_to(draft)
+    except FileExistsError:
+        raise
+    except OSError:  # there are file systems without links
+        if path.exists():
+            raise FileExistsError(path) from None
+        draft.replace(path)

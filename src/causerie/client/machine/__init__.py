@@ -1,0 +1,5 @@
+"""The client as a pure state machine, driven from outside: no socket, no clock, no chance."""
+
+from causerie.client.machine.core import AppCommand, Machine, Settings
+
+__all__ = ["AppCommand", "Machine", "Settings"]

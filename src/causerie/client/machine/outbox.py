@@ -1,0 +1,163 @@
+"""What was given to the client and is not answered yet.
+
+A command stays here from the moment it is given until the server has answered it, across any number
+of connections: when a connection is lost, whatever was under way waits again, in its old order.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from causerie.client.errors import OutboxFull
+from causerie.wire.commands import (
+    GetHistory,
+    Hello,
+    Leave,
+    Members,
+    Rooms,
+    SendMessage,
+    SendPrivate,
+)
+
+NOW = float("-inf")
+"""Something has no time to wait for."""
+
+Saying = SendMessage | SendPrivate
+"""A command that becomes an entry."""
+
+Question = GetHistory | Hello | Leave | Members | Rooms
+"""A command that does no harm if it is sent twice."""
+
+
+class Lane(NamedTuple):
+    """A sequence of commands that keep their order: all for one room, say."""
+
+    kind: str
+    """`room`, `to` (private messages) or `ask` (questions)."""
+    name: str
+
+
+class Item:
+    """A command that waits for its answer."""
+
+    __slots__ = ("command", "first_tried", "id", "lane", "number")
+
+    def __init__(self, number: int, id: str, lane: Lane, command: Saying | Question) -> None:
+        self.number = number
+        self.id = id
+        self.lane = lane
+        self.command = command
+        self.first_tried: int | None = None
+        """Milliseconds since 1970 by the server's clock; None until it has been sent once."""
+
+
+class Outbox:
+    """The commands that wait, bounded. `now` is in seconds, monotonic."""
+
+    __slots__ = ("_held_until", "_lanes", "_limit", "_number", "_under_way")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._number = 0
+        # Lanes with something to send, the one that was served last at the end.
+        self._lanes: dict[Lane, deque[Item]] = {}
+        self._held_until: dict[Lane, float] = {}
+        self._under_way: dict[str, Item] = {}
+
+    def __len__(self) -> int:
+        return len(self._under_way) + sum(map(len, self._lanes.values()))
+
+    def __iter__(self) -> Iterator[Item]:
+        """All that waits, in the order in which it was given."""
+        items = [
+            *self._under_way.values(),
+            *(item for lane in self._lanes.values() for item in lane),
+        ]
+        return iter(sorted(items, key=lambda item: item.number))
+
+    def add(self, id: str, lane: Lane, command: Saying | Question, *, always: bool = False) -> None:
+        """Keeps a command; `always` even beyond the limit, for the machine's own.
+
+        Raises:
+            OutboxFull: the limit is reached, and nothing was kept.
+        """
+        if not always and len(self) >= self._limit:
+            raise OutboxFull(self._limit)
+        self._number += 1
+        self._lanes.setdefault(lane, deque()).append(Item(self._number, id, lane, command))
+
+    def find(self, id: str) -> Item | None:
+        """The command with this id, if it waits here."""
+        if item := self._under_way.get(id):
+            return item
+        return next((item for lane in self._lanes.values() for item in lane if item.id == id), None)
+
+    def ready(self, may_send: Callable[[Lane], bool], now: float) -> Lane | None:
+        """The lane that is next to send something, of those that may."""
+        return next(
+            (
+                lane
+                for lane in self._lanes
+                if self._held_until.get(lane, now) <= now and may_send(lane)
+            ),
+            None,
+        )
+
+    def take(self, lane: Lane) -> Item:
+        """The next command of a ready lane; it is under way from now on."""
+        queue = self._lanes.pop(lane)
+        self._held_until.pop(lane, None)
+        item = queue.popleft()
+        if queue:
+            self._lanes[lane] = queue
+        self._under_way[item.id] = item
+        return item
+
+    def answered(self, id: str | None) -> Item | None:
+        """Ends the wait of a command that is under way; None if there is none with this id."""
+        return self._under_way.pop(id, None) if id else None
+
+    def again(self, item: Item, not_before: float) -> None:
+        """Puts a command whose wait had ended back into its place; its lane rests a while."""
+        self._put_back(item)
+        self._held_until[item.lane] = max(not_before, self._held_until.get(item.lane, not_before))
+
+    def withdraw(self, id: str) -> Item | None:
+        """Forgets a command; answers it if it had never been sent, or is a question."""
+        item = self.find(id)
+        if item is None or (item.first_tried is not None and isinstance(item.command, Saying)):
+            return None
+        if self._under_way.pop(id, None) is None:
+            queue = self._lanes[item.lane]
+            queue.remove(item)
+            if not queue:
+                del self._lanes[item.lane]
+                self._held_until.pop(item.lane, None)
+        return item
+
+    def cut(self) -> None:
+        """The connection is lost: whatever was under way waits again, in its old place."""
+        for item in sorted(self._under_way.values(), key=lambda item: -item.number):
+            self._put_back(item)
+        self._under_way.clear()
+        self._held_until.clear()
+
+    def clear(self) -> list[Item]:
+        """Forgets all, and answers it in the order in which it was given."""
+        items = list(self)
+        self._lanes.clear()
+        self._under_way.clear()
+        self._held_until.clear()
+        return items
+
+    def deadline(self, may_send: Callable[[Lane], bool]) -> float | None:
+        """When the first lane of those that may has something to send; None where none has."""
+        return min(
+            (self._held_until.get(lane, NOW) for lane in self._lanes if may_send(lane)),
+            default=None,
+        )
+
+    def _put_back(self, item: Item) -> None:
+        queue = self._lanes.setdefault(item.lane, deque())
+        place = next((i for i, other in enumerate(queue) if other.number > item.number), len(queue))
+        queue.insert(place, item)

@@ -1,0 +1,140 @@
+"""One WebSocket to a server. The only file of the client that knows the `websockets` library."""
+
+import asyncio
+import ssl
+from typing import Any, Final
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidProxy,
+    InvalidStatus,
+    InvalidURI,
+    NegotiationError,
+)
+from websockets.typing import Subprotocol
+
+from causerie.version import __version__
+from causerie.wire.codes import CloseCode
+
+PROFILE: Final = Subprotocol("causerie.v1")
+
+LARGEST_MESSAGE: Final = 1024 * 1024
+"""Bytes. The server's replies stop at a quarter of that."""
+
+QUEUED_MESSAGES: Final = 64
+"""What may wait between the socket and the reader; beyond that the socket is not read."""
+
+GOODBYE_TIMEOUT: Final = 2.0
+"""Seconds that the server has to answer our close frame."""
+
+NEXT_ADDRESS_AFTER: Final = 0.25
+"""Seconds until another of a host's addresses is tried beside the first (RFC 8305)."""
+
+_TRY_AGAIN: Final = {408, 425, 429}
+_SERVER_ERRORS: Final = 500
+
+
+class Lost(Exception):
+    """The connection could not be opened, or is no more; it does not leave the library.
+
+    `code` is the close frame's, or says what it would have said.
+    """
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+
+class Transport:
+    """One open WebSocket on which the v1 profile was agreed upon."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+
+    async def receive(self) -> bytes:
+        """Waits for the next message. Cancelling it loses nothing.
+
+        Raises:
+            Lost: there will be none.
+        """
+        try:
+            return await self._connection.recv(decode=False)
+        except ConnectionClosed:
+            raise self._lost() from None
+
+    async def send(self, text: bytes) -> None:
+        """Sends a text message; waits while the socket takes no more.
+
+        Raises:
+            Lost: it cannot.
+        """
+        try:
+            await self._connection.send(text, text=True)
+        except ConnectionClosed:
+            raise self._lost() from None
+
+    async def close(self) -> None:
+        """Says goodbye, and waits a short while for the server's."""
+        await self._connection.close()
+
+    def abort(self) -> None:
+        """Drops the connection at once."""
+        self._connection.transport.abort()
+
+    def _lost(self) -> Lost:
+        code = self._connection.close_code
+        return Lost(
+            CloseCode.ABNORMAL if code is None else code, self._connection.close_reason or ""
+        )
+
+
+async def open_transport(url: str, *, within: float) -> Transport:
+    """Opens a WebSocket to a URL as `causerie.client.address` makes it, within so many seconds.
+
+    All of the host's addresses are tried, IPv6 and IPv4.
+
+    Raises:
+        Lost: it could not; with a code that says whether trying again may help.
+    """
+    options: dict[str, Any] = {}
+    if isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop):
+        # uvloop tries one address after the other, and does not know the option.
+        options["happy_eyeballs_delay"] = NEXT_ADDRESS_AFTER
+    try:
+        connection = await connect(
+            url,
+            subprotocols=[PROFILE],
+            compression=None,
+            max_size=LARGEST_MESSAGE,
+            max_queue=QUEUED_MESSAGES,
+            open_timeout=within,
+            # The machine sends pings of its own, whose answers it sees.
+            ping_interval=None,
+            close_timeout=GOODBYE_TIMEOUT,
+            user_agent_header=f"causerie/{__version__}",
+            **options,
+        )
+    except InvalidStatus as error:
+        raise _refused(error) from None
+    except (ssl.SSLCertVerificationError, InvalidURI, InvalidProxy, NegotiationError) as error:
+        raise Lost(CloseCode.POLICY_VIOLATION, str(error)) from None
+    except (OSError, InvalidHandshake) as error:  # TimeoutError is an OSError
+        raise Lost(CloseCode.ABNORMAL, str(error) or type(error).__name__) from None
+    if connection.subprotocol != PROFILE:
+        await connection.close()
+        raise Lost(CloseCode.POLICY_VIOLATION, f"the server does not speak {PROFILE}")
+    return Transport(connection)
+
+
+def _refused(error: InvalidStatus) -> Lost:
+    status = error.response.status_code
+    reason = f"HTTP {status}"
+    if status not in _TRY_AGAIN and status < _SERVER_ERRORS:
+        return Lost(CloseCode.POLICY_VIOLATION, reason)
+    wish = error.response.headers.get("Retry-After", "")
+    if wish.isdecimal():
+        reason = f"{reason}, retry-after={int(wish) * 1000}"
+    return Lost(CloseCode.TRY_AGAIN_LATER, reason)
