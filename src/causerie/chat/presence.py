@@ -20,12 +20,18 @@ MEMBERS_PER_SECOND = 2_000
 
 
 class Change(NamedTuple):
-    """What has changed since the last announcement. Names as displayed."""
+    """What has changed since the last announcement. Names as displayed.
+
+    Whoever applies it takes away those who left and the old names first, then adds those who joined
+    and the new names: one may come under the name of another who goes.
+    """
 
     members: int
-    joined: tuple[str, ...]
-    left: tuple[str, ...]
-    renamed: tuple[tuple[str, str], ...]
+    joined: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+    everybody: tuple[str, ...] | None = None
+    """Who is here, in a room that is small again: until now changes were only counted."""
 
 
 class _Member:
@@ -42,7 +48,16 @@ class _Member:
 class Presence:
     """The members of a room, by folded name. `now` is in seconds, monotonic."""
 
-    __slots__ = ("_gone", "_grace", "_lingering", "_members", "_sorted", "_told_at", "_touched")
+    __slots__ = (
+        "_counted",
+        "_gone",
+        "_grace",
+        "_lingering",
+        "_members",
+        "_sorted",
+        "_told_at",
+        "_touched",
+    )
 
     def __init__(self, grace: float) -> None:
         self._grace = grace
@@ -54,6 +69,8 @@ class Presence:
         self._touched: dict[_Member, None] = {}
         self._gone: dict[str, _Member] = {}
         self._told_at = float("-inf")
+        # Whether the last announcement named nobody, so that readers do not know who is here.
+        self._counted = False
         self._sorted: list[str] | None = None
 
     def __len__(self) -> int:
@@ -93,15 +110,24 @@ class Presence:
             self._lingering[folded] = now + self._grace
 
     def rename(self, old: str, new: str, display: str) -> None:
-        """A member goes on under another name."""
+        """A member goes on under another name. Who lingered under that one has left."""
         member = self._members.pop(old, None)
         if member is None:
             return
+        displaced = self._members.get(new)
+        if displaced is not None:
+            self._lingering.pop(new, None)
+            self._remove(new)
+            member.connections += displaced.connections
         member.display = display
         self._members[new] = member
         self._touched[member] = None
-        if (leaves_at := self._lingering.pop(old, None)) is not None:
-            self._lingering[new] = leaves_at
+        if old in self._lingering:
+            self._lingering = {
+                new if folded == old else folded: when for folded, when in self._lingering.items()
+            }
+            if member.connections:
+                del self._lingering[new]
         self._sorted = None
 
     def tick(self, now: float) -> Change | None:
@@ -134,9 +160,11 @@ class Presence:
             return None
         self._told_at = now
         members = len(self._members)
-        if members > TOLD_UP_TO:
-            return Change(members, (), (), ())
-        return Change(members, tuple(joined), tuple(left), tuple(renamed))
+        counted, self._counted = self._counted, members > TOLD_UP_TO
+        if self._counted:
+            return Change(members)
+        everybody = tuple(self.names()) if counted else None
+        return Change(members, tuple(joined), tuple(left), tuple(renamed), everybody)
 
     def deadline(self) -> float | None:
         """When `tick` has something to do, or None."""
@@ -146,7 +174,7 @@ class Presence:
         return min(due, default=None)
 
     def names(self, most: int = TOLD_UP_TO) -> list[str]:
-        """Some of the members' names, the longest here first."""
+        """Some of the members' names, those first who have had them longest."""
         return [member.display for member in islice(self._members.values(), most)]
 
     def page(self, after: str, limit: int) -> tuple[list[str], bool]:

@@ -25,25 +25,17 @@ def system_frame(text: str, timestamp: float, room: str | None = None) -> bytes:
 def announce_presence(turn: Turn, clock: Clock, room: LiveRoom, change: Change) -> None:
     """Tells the live listeners of a room who came and went.
 
-    In a large room the change names nobody: v1 is told the count, plain nothing.
+    In a large room the change names nobody: v1 is told the count, plain nothing. Who left is told
+    before who joined, since one may come under the name of another who goes.
     """
     if live := room.live[Variant.V1]:
-        frame = frame_text(
-            encode(
-                Presence(
-                    room=room.name,
-                    members=change.members,
-                    joined=[*change.joined, *(new for _, new in change.renamed)],
-                    left=[*change.left, *(old for old, _ in change.renamed)],
-                )
-            )
-        )
+        frame = frame_text(encode(_presence(room, change)))
         for connection in live:
             turn.push(connection, frame)
     texts = [
-        *(f"{name} has joined the chat" for name in change.joined),
-        *(f"{old} is now known as {new}" for old, new in change.renamed),
         *(f"{name} has left the chat" for name in change.left),
+        *(f"{old} is now known as {new}" for old, new in change.renamed),
+        *(f"{name} has joined the chat" for name in change.joined),
     ]
     if not texts:
         return
@@ -54,6 +46,19 @@ def announce_presence(turn: Turn, clock: Clock, room: LiveRoom, change: Change) 
             frames = b"".join([system_frame(text, timestamp, room.name) for text in texts])
             for connection in live:
                 turn.push(connection, frames)
+
+
+def _presence(room: LiveRoom, change: Change) -> Presence:
+    if change.everybody is not None:
+        return Presence(
+            room=room.name, members=change.members, joined=[*change.everybody], snapshot=True
+        )
+    return Presence(
+        room=room.name,
+        members=change.members,
+        joined=[*change.joined, *(new for _, new in change.renamed)],
+        left=[*change.left, *(old for old, _ in change.renamed)],
+    )
 
 
 def announce_typing(
