@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from causerie.chat.entry import Draft
 from causerie.chat.limits import check_content
 from causerie.chat.names import ANONYMOUS, LOBBY, NameRefused, parse_username
@@ -31,16 +33,27 @@ if TYPE_CHECKING:
 GREETING = "Welcome! Please identify yourself."
 
 
+class _Stamped(msgspec.Struct):
+    """Just enough of a frame that is refused to learn from it how to say so."""
+
+    timestamp: object = None
+
+
+_stamped = msgspec.json.Decoder(_Stamped)
+
+
 class PlainConnection(Connection):
     """A connection without a subprotocol."""
 
-    __slots__ = ("_greeting", "_identity", "_spelling", "_taught")
+    __slots__ = ("_goodbye", "_greeting", "_identity", "_spelling", "_taught")
 
     def __init__(self, hub: "Hub", socket: Socket, address: str, variant: Variant) -> None:
         super().__init__(hub, socket, address, variant)
         self._identity = hub.new_identity()
         self._spelling: str | None = None
         self._taught = False
+        self._goodbye: int | None = None
+        """The code of a close frame that came while commands before it were still waiting."""
         self._greeting: Timer | None = hub.timers.at(
             hub.clock.monotonic() + hub.settings.greeting, self._greet
         )
@@ -54,9 +67,12 @@ class PlainConnection(Connection):
         """Carries out one command; the first one is greeted before."""
         try:
             command = decode_plain(text)
-            self._learn(command.timestamp)
-        finally:
-            self._greet()
+        except Refused:
+            # The error is told in the client's unit too: in the other one it would break it.
+            self._learn(_timestamp_of(text))
+            raise
+        self._learn(command.timestamp)
+        self._greet()
         match command.type:
             case "join":
                 self._join(command)
@@ -90,10 +106,26 @@ class PlainConnection(Connection):
         return code is not None
 
     def closed(self, code: int | None) -> None:
-        """The connection has ended."""
+        """The connection has ended. What a client said before its goodbye is still carried out:
+        one that says a line and goes waits for no answer, and there is no ack it could wait for.
+        """
         if self._greeting is not None:
             self._greeting.cancel()
-        super().closed(code)
+            self._greeting = None
+        if code is not None and (self._inbox or self._holds):
+            self._goodbye = code
+            # Nothing can be written any more, so that nothing waits for it.
+            self.is_paused = False
+            self._drain()
+        else:
+            super().closed(code)
+
+    def _drain(self) -> None:
+        super()._drain()
+        waits = (self._inbox or self._holds) and not self.is_closing
+        if self._goodbye is not None and not waits and not self._is_draining:
+            code, self._goodbye = self._goodbye, None
+            super().closed(code)
 
     def tell_presence(self, room: LiveRoom) -> None:
         """Plain clients are told of comings and goings, not of who is here."""
@@ -315,3 +347,11 @@ class PlainConnection(Connection):
         if timestamp is None:
             timestamp = in_unit(self.hub.clock.wall(), self._unit)
         self.send(system_frame(text, timestamp))
+
+
+def _timestamp_of(text: bytes) -> object:
+    """The timestamp of a frame that may be no frame at all."""
+    try:
+        return _stamped.decode(text).timestamp
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
