@@ -136,16 +136,52 @@ class Rooms:
         if since is not None and epoch == room.epoch and limit is None and self._holds(room, since):
             done(Start(Located(after=since.seq, recovered="complete"), since.seq))
             return
+        if since is None:
+            self._locate(room, Cursor(0, ""), room.epoch, limit, partial(_from_start, done))
+        elif limit is None:
+            self._locate(room, since, epoch or "", EVERYTHING, partial(self._resume, room, done))
+        else:
+            self._locate(room, since, epoch or "", limit, partial(_from_cursor, done))
+
+    def _resume(
+        self, room: LiveRoom, done: Callable[[Start | Failed], None], answer: Located | Failed
+    ) -> None:
+        """Who resumes without a limit is given all that it missed; but if its place is not known,
+        a page, and not the whole room.
+        """
+        if isinstance(answer, Failed) or answer.recovered != "none":
+            _from_cursor(done, answer)
+            return
+
+        def newest(found: Located | Failed) -> None:
+            if isinstance(found, Failed):
+                done(found)
+            else:
+                done(Start(Located(after=found.after, recovered="none"), found.after))
+
+        self._locate(room, Cursor(0, ""), room.epoch, self._settings.page, newest)
+
+    def _locate(
+        self,
+        room: LiveRoom,
+        cursor: Cursor,
+        epoch: str,
+        limit: int | None,
+        use: Callable[[Located | Failed], None],
+    ) -> None:
+        def located(answer: Located | Failed) -> None:
+            use(answer)
+            self.unpin(room)
+
         room.pins += 1
-        place = since or Cursor(0, "")
         self._log.locate(
             room.name,
-            seq=place.seq,
-            id=place.id,
-            epoch=(epoch or "") if since else room.epoch,
+            seq=cursor.seq,
+            id=cursor.id,
+            epoch=epoch,
             upto=room.shown,
-            limit=EVERYTHING if limit is None else limit,
-            done=partial(self._located, room, since is not None, done),
+            limit=limit or 0,
+            done=located,
         )
 
     def locate_time(
@@ -168,19 +204,6 @@ class Rooms:
             return cursor.id == room.head_id
         framed = room.recent(cursor.seq)
         return framed is not None and framed.entry.id == cursor.id
-
-    def _located(
-        self,
-        room: LiveRoom,
-        resumes: bool,
-        done: Callable[[Start | Failed], None],
-        answer: Located | Failed,
-    ) -> None:
-        if isinstance(answer, Failed):
-            done(answer)
-        else:
-            done(Start(answer if resumes else None, answer.after))
-        self.unpin(room)
 
     def _located_time(
         self, room: LiveRoom, done: Callable[[Start | Failed], None], answer: int | Failed
@@ -287,6 +310,14 @@ class Rooms:
     def _due(self, room: LiveRoom) -> None:
         room.timer = None
         self.tick(room)
+
+
+def _from_start(done: Callable[[Start | Failed], None], answer: Located | Failed) -> None:
+    done(answer if isinstance(answer, Failed) else Start(None, answer.after))
+
+
+def _from_cursor(done: Callable[[Start | Failed], None], answer: Located | Failed) -> None:
+    done(answer if isinstance(answer, Failed) else Start(answer, answer.after))
 
 
 def _cost(framed: FramedEntry) -> int:
