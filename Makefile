@@ -51,8 +51,12 @@ MEASURE = data=$$(mktemp -d) && trap 'rm -rf "$$data"' EXIT && export COVERAGE_F
 	&& $(BIN)/coverage combine --quiet \
 	&& $(BIN)/python tools/coverage_gate.py $(2)
 
+# What the tests of clients that are not ours need: a client for Node only where there is npm.
+FOREIGN := $(VENV)/.foreign \
+  $(if $(shell command -v npm 2>/dev/null),tests/foreign/node/node_modules/.package-lock.json)
+
 .PHONY: tests
-tests: $(VENV)/.dev ## run the tests, and prove that each module is covered by its own
+tests: $(VENV)/.dev $(FOREIGN) ## run the tests, and prove that each module is covered by its own
 	$(call MEASURE,--durations=10 --durations-min=1,)
 
 # tests/chat/test_room.py for src/causerie/chat/room.py
@@ -66,6 +70,11 @@ cover: $(VENV)/.dev ## run one module's own tests and say what they miss: make c
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock"
 
+.PHONY: bench
+bench: $(VENV)/.dev ## measure fan-out, joins, idle and stalled connections on this machine
+	$(BIN)/python -m bench.fanout
+	$(BIN)/python -m bench.crowd
+
 .PHONY: lock
 lock: $(VENV)/.made ## lock the newest versions of all that pyproject.toml names, in requirements/
 	@$(PIP) install uv
@@ -73,6 +82,7 @@ lock: $(VENV)/.made ## lock the newest versions of all that pyproject.toml names
 	$(COMPILE) --group build --output-file requirements/build.txt
 	$(COMPILE) pyproject.toml --extra fast --group dev --output-file requirements/dev.txt \
 	  --constraints requirements/runtime.txt --constraints requirements/build.txt
+	$(COMPILE) requirements/foreign.in --output-file requirements/foreign.txt
 
 # The stamps say what has been installed, so that the next make does not do it again.
 $(VENV)/.made:
@@ -95,4 +105,16 @@ $(VENV)/.runtime: $(VENV)/.made requirements/build.txt requirements/runtime.txt 
 $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 	@echo "Installing what the tests need into $(VENV)"
 	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# A library that Causerie uses too, in another version: it gets a folder of its own.
+$(VENV)/.foreign: $(VENV)/.made requirements/foreign.txt
+	@echo "Installing the foreign client for Python into $(VENV)/foreign"
+	@rm -rf $(VENV)/foreign
+	@$(PIP) install --no-warn-conflicts --require-hashes --target $(VENV)/foreign -r requirements/foreign.txt
+	@touch $@
+
+tests/foreign/node/node_modules/.package-lock.json: tests/foreign/node/package-lock.json
+	@echo "Installing the foreign client for Node"
+	@cd tests/foreign/node && npm ci --ignore-scripts --loglevel error >/dev/null
 	@touch $@
