@@ -2,9 +2,12 @@ import asyncio
 import gc
 import logging
 import tracemalloc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import uvicorn
 from structlog.testing import capture_logs
 from tests.server.wire_peer import (
     BINARY,
@@ -15,13 +18,16 @@ from tests.server.wire_peer import (
     TEXT,
     Ear,
     Peer,
+    Server,
     masked,
     request,
     serving,
     until,
 )
+from uvicorn.server import ServerState
 
 from causerie.server.socket import Socket
+from causerie.server.websocket import WebSocketSettings, websocket_protocol
 from causerie.wire.framing import frame_text
 
 BAD_UTF8 = b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80edited"
@@ -167,6 +173,59 @@ async def test_a_connection_that_was_kept_alive_can_be_upgraded() -> None:
         assert (await peer.answer()).status == 101
         peer.send(masked(TEXT, b"hello"))
         assert await peer.frame() == (TEXT, b"hello")
+
+
+@asynccontextmanager
+async def bare(**settings: Any) -> AsyncIterator[tuple[Server, set[Any]]]:
+    """Serves by the WebSocket protocol alone, which then also reads the handshake from TCP."""
+    state = ServerState()
+    server = Server(0, uvicorn.Server(uvicorn.Config("", log_config=None)))
+
+    def accept(socket: Socket, *, subprotocol: str | None, address: str) -> Ear:
+        server.ears.append(Ear(socket, subprotocol, address))
+        return server.ears[-1]
+
+    protocol = websocket_protocol(accept, WebSocketSettings(**settings))
+    listener = await asyncio.get_running_loop().create_server(
+        lambda: protocol(server.uvicorn.config, state, {}), "127.0.0.1", 0
+    )
+    server.port = listener.sockets[0].getsockname()[1]
+    try:
+        yield server, state.connections
+    finally:
+        for peer in server.peers:
+            peer.writer.transport.abort()
+        listener.close()
+        await until(lambda: not state.connections)
+
+
+async def test_the_protocol_needs_no_other_to_read_a_handshake_that_comes_in_pieces() -> None:
+    async with bare() as (server, _):
+        peer = await server.connect()
+        head = request()
+        peer.send(head[:20])
+        await asyncio.sleep(0)
+        peer.send(head[20:] + masked(TEXT, b"one") + masked(TEXT, b"two")[:3])
+        assert (await peer.answer()).status == 101
+        assert await peer.frame() == (TEXT, b"one")
+        peer.send(masked(TEXT, b"two")[3:])
+        assert await peer.frame() == (TEXT, b"two")
+
+
+@pytest.mark.parametrize("start", [b"", request()[:50]])
+async def test_a_handshake_that_does_not_come_in_time_is_cut(start: bytes) -> None:
+    async with bare(close_timeout=0.1) as (server, connections):
+        peer = await server.connect()
+        peer.send(start)
+        await until(lambda: connections)
+        await until(lambda: not connections)
+
+
+async def test_what_is_no_http_gets_no_answer() -> None:
+    async with bare() as (server, _):
+        peer = await server.connect()
+        peer.send(b"\x16\x03\x01 hello\r\n\r\n")
+        await peer.eof()
 
 
 async def test_one_connection_more_than_allowed_is_told_to_come_back_later() -> None:
@@ -389,6 +448,30 @@ async def test_a_client_that_does_not_read_is_not_read_either() -> None:
         assert await peer.frame() == (TEXT, b"hello")
 
 
+async def test_of_the_pings_that_came_while_answers_waited_the_last_is_answered() -> None:
+    class Loud(Ear):
+        def receive(self, text: bytes) -> None:
+            self.told.append(text)
+            fill(self, frame_text(b"x" * 32_000))
+
+    async with serving(Loud) as server:
+        peer, ear = await server.open()
+        stall(peer)
+        peer.send(
+            masked(PING, b"1") + masked(TEXT, b"fill") + masked(PING, b"2") + masked(PING, b"3")
+        )
+        await until(lambda: ear.told)
+        read_again(peer)
+        assert await peer.frame() == (PONG, b"1")
+        pongs: list[bytes] = []
+        while not pongs:
+            opcode, payload = await peer.frame()
+            if opcode == PONG:
+                pongs.append(payload)
+        assert pongs == [b"3"]
+        await until(lambda: ear.events == ["paused", "resumed"])
+
+
 @pytest.mark.slow
 async def test_the_pings_of_a_client_that_does_not_read_are_not_answered_into_memory() -> None:
     count = 200_000
@@ -567,6 +650,23 @@ async def test_messages_left_for_a_later_turn_are_dropped_by_closing_and_the_clo
         peer.send(b"".join([masked(TEXT, b"x")] * 20_000) + masked(CLOSE, b"\x03\xe8"))
         assert await peer.closed() == 1008
         assert len(ear.told) == 10
+        assert ear.code == 1000
+
+
+async def test_the_peer_s_close_frame_is_found_behind_messages_that_were_not_told() -> None:
+    async with serving(quiet) as server:
+        peer, ear = await server.open()
+        other, other_ear = await server.open()
+        peer.send(b"".join([masked(TEXT, b"x")] * 20_000) + masked(CLOSE, b"\x03\xe8"))
+        await until(lambda: ear.told)
+        ear.socket.pause_reading()
+        told = len(ear.told)
+        assert told < 20_000
+        other.send(masked(TEXT, b"a turn"))
+        await until(lambda: other_ear.told)
+        ear.socket.close(1008)
+        assert await peer.closed() == 1008
+        assert len(ear.told) == told
         assert ear.code == 1000
 
 

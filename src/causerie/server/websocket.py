@@ -370,15 +370,21 @@ class WebSocketProtocol(asyncio.Protocol):
     # The handshake.
 
     def _shake_hands(self, handshake: _Handshake, data: bytes) -> None:
-        handshake.receive_data(data)
-        for request in handshake.events_received():
-            assert isinstance(request, Request)
+        # Line by line, so that frames in the same segment are left for the other parser.
+        at = 0
+        requests: list[Any] = []
+        while at < len(data) and not requests:
+            end = data.find(b"\n", at) + 1 or len(data)
+            handshake.receive_data(data[at:end])
+            requests = handshake.events_received()
+            at = end
+        for request in requests:
             self._address = _address(self._transport, request)
             refusal = self._refuse(request)
             response = handshake.reject(*refusal) if refusal else handshake.accept(request)
             handshake.send_response(response)
             if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
-                self._open(handshake)
+                self._open(handshake, early=data[at:])
                 return
             _logger.info(
                 "refused",
@@ -410,11 +416,10 @@ class WebSocketProtocol(asyncio.Protocol):
                 return HTTPStatus.FORBIDDEN, refusal
         return None
 
-    def _open(self, handshake: _Handshake) -> None:
+    def _open(self, handshake: _Handshake, *, early: bytes) -> None:
         shared = self._shared
         self._transport.set_write_buffer_limits(high=0)
         self._transport.write(b"".join(handshake.data_to_send()))
-        early = bytes(handshake.reader.buffer)
         subprotocol = handshake.subprotocol
         self._drop_handshake()
         shared.sweep.forget(self)
