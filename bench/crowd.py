@@ -50,9 +50,7 @@ def joining(count: int) -> None:
         print(f"  {count / elapsed:,.0f} joins/s, {cpu / count * 1e6:,.0f} µs of CPU each")
         print(f"  a join took {first * 1e3:.2f} ms at first, {last * 1e3:.2f} ms in the end")
         print(f"idle, {count:,} joined connections")
-        print(
-            f"  {each / 1024:.1f} KB each, server {server.rss() / 1e6:.0f} MB (empty {empty / 1e6:.0f})"
-        )
+        print(f"  {each / 1024:.1f} KB each; the empty server {empty / 1e6:.0f} MB")
         print(f"  {idle * 100:.1f} % of a core, {idle / count * 1e6:.2f} µs a second each")
         for member in members:
             member.socket.close()
@@ -72,9 +70,8 @@ def stalled(count: int) -> None:
     beside, grown, finished = latencies(count)
     print(f"stalled, {ACTIVE} members at {RATE:.0f} messages/s beside {count:,} who do not read")
     print(f"  p50 {alone[0]:.1f} ms alone, {beside[0]:.1f} ms beside them")
-    print(
-        f"  p99 {alone[1]:.1f} ms alone, {beside[1]:.1f} ms beside them: {beside[1] / alone[1]:.2f} ×"
-    )
+    ratio = beside[1] / alone[1]
+    print(f"  p99 {alone[1]:.1f} ms alone, {beside[1]:.1f} ms beside them: {ratio:.2f} ×")
     print(f"  {grown / 1024:.1f} KB each; {finished:,} of {count:,} caught up without a hole")
 
 
