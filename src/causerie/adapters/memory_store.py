@@ -56,7 +56,7 @@ class MemoryStore:
         """Appends an entry that is numbered already."""
         self.rooms.setdefault(entry.room, []).append(entry)
         self.by_id[entry.identity, entry.id] = entry
-        if entry.kind == "private":
+        if entry.peer:
             # The author last: who writes to themselves is called by the name they were written to.
             self._conversations.setdefault(entry.peer, {})[entry.room] = entry.username
             self._conversations.setdefault(entry.identity, {})[entry.room] = entry.to
@@ -72,7 +72,7 @@ class MemoryStore:
             seq=last.seq,
             id=last.id,
             timestamp=last.timestamp,
-            members=members(first.identity, first.peer) if first.kind == "private" else (),
+            members=members(first.identity, first.peer) if first.peer else (),
             recent=tuple(entries[-recent:]) if recent else (),
         )
 

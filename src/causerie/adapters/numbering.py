@@ -84,7 +84,7 @@ def number(
         end.seq = seq
         end.id = draft.id
         end.timestamp = timestamp
-        if draft.kind == "private" and not end.members:
+        if draft.peer and not entry.prev:
             end.members = members(draft.identity, draft.peer)
         fresh[scoped_id] = entry
         tell(Stored(draft, entry))

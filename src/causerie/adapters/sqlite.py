@@ -1,0 +1,39 @@
+"""The log and the directory of one machine, in a folder."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from causerie.adapters.sqlite_directory import SqliteDirectory, release_name
+from causerie.adapters.sqlite_file import DataFolder, StorageError, Synchronous
+from causerie.adapters.sqlite_log import SqliteLog
+
+__all__ = ["SqliteDirectory", "SqliteLog", "StorageError", "open_folder", "release_name"]
+
+
+def open_folder(
+    folder: Path,
+    *,
+    clock: Callable[[], int],
+    call_threadsafe: Callable[[Callable[[], None]], object],
+    names_per_address: int = 0,
+    vfs: str | None = None,
+    synchronous: Synchronous = "FULL",
+) -> tuple[SqliteLog, SqliteDirectory]:
+    """Opens a data folder for a server, and makes what is not there yet.
+
+    The folder is this server's until `close` of the log, which serves the directory too. `clock`
+    tells microseconds, and is called from another thread; `call_threadsafe` has a function called
+    by the thread that drives the server, from whichever thread it is called. So many new names a
+    day may be kept from one address (0: no limit). `vfs` and `synchronous` are for tests of what a
+    loss of power takes.
+
+    Raises:
+        StorageError: the folder cannot be used; the message says why, and what to do.
+    """
+    data = DataFolder(folder, vfs=vfs, synchronous=synchronous)
+    try:
+        log = SqliteLog(data, clock=clock, call_threadsafe=call_threadsafe)
+    except BaseException:
+        data.unlock()
+        raise
+    return log, SqliteDirectory(log, names_per_address=names_per_address)

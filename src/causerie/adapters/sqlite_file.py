@@ -1,0 +1,287 @@
+"""The database in a data folder: its lock, its schema, its connections.
+
+StorageError         the folder cannot be used; the message says why, and what to do
+├── FolderInUse      another server runs on it
+├── NotAChat         there is a file of that name which is not ours
+├── TooNew           a newer Causerie has written it
+└── Damaged          the file cannot be read
+"""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import BinaryIO, Final, Literal
+
+import apsw
+
+from causerie.wire.errors import CauserieError
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+DATABASE: Final = "causerie.db"
+LOCK: Final = "causerie.lock"
+
+APPLICATION_ID: Final = int.from_bytes(b"Caus", "big")
+"""Marks the file as ours (https://sqlite.org/fileformat2.html#application_id)."""
+SCHEMA_VERSION: Final = 1
+
+BUSY_MS: Final = 10_000
+"""How long to wait for another process that writes: an operator's command, at most."""
+
+Synchronous = Literal["FULL", "NORMAL", "OFF"]
+
+SCHEMA: Final = """
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Identities are long, and in every entry: they go by number.
+CREATE TABLE identities (
+    key INTEGER PRIMARY KEY,
+    identity TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE rooms (
+    key INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    one INTEGER REFERENCES identities,   -- the two of a private conversation
+    other INTEGER REFERENCES identities
+) STRICT;
+
+-- In the order of commits, whatever the room: a commit that touches a thousand rooms then writes
+-- few pages of this table, and only the small ones of the index for each room. Clustered by room
+-- it took 1.6 times as long.
+CREATE TABLE entries (
+    place INTEGER PRIMARY KEY,
+    room INTEGER NOT NULL REFERENCES rooms,
+    seq INTEGER NOT NULL,
+    author INTEGER NOT NULL REFERENCES identities,
+    id TEXT NOT NULL,
+    timestamp INTEGER NOT NULL,          -- microseconds since 1970
+    private INTEGER NOT NULL,
+    username TEXT NOT NULL,
+    content TEXT NOT NULL,
+    recipient TEXT,
+    peer INTEGER REFERENCES identities,
+    reply_to TEXT
+) STRICT;
+CREATE UNIQUE INDEX entries_by_room ON entries (room, seq);
+CREATE UNIQUE INDEX entries_by_id ON entries (id, author);
+
+CREATE TABLE conversations (
+    identity INTEGER NOT NULL REFERENCES identities,
+    name TEXT NOT NULL,                  -- of the room
+    peer_name TEXT NOT NULL,
+    PRIMARY KEY (identity, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE names (
+    folded TEXT PRIMARY KEY,
+    skeleton TEXT NOT NULL,
+    display TEXT NOT NULL,
+    identity TEXT NOT NULL,
+    address TEXT NOT NULL,               -- from which it was first kept, or empty
+    created INTEGER NOT NULL,            -- microseconds since 1970
+    used INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX names_by_skeleton ON names (skeleton);
+CREATE INDEX names_by_address ON names (address, created);
+"""
+
+
+class StorageError(CauserieError):
+    """The data folder cannot be used."""
+
+
+class FolderInUse(StorageError):
+    """Another server runs on the folder."""
+
+
+class NotAChat(StorageError):
+    """A file in the folder has the name of our database, and is something else."""
+
+
+class TooNew(StorageError):
+    """A newer version has written the database."""
+
+
+class Damaged(StorageError):
+    """The database cannot be read."""
+
+
+class DataFolder:
+    """A data folder, locked for one server as long as it lives.
+
+    `vfs` and `synchronous` are for tests: with anything less than FULL, a loss of power takes
+    acknowledged entries with it.
+    """
+
+    def __init__(
+        self, path: Path, *, vfs: str | None = None, synchronous: Synchronous = "FULL"
+    ) -> None:
+        """Makes the folder and the database where there are none.
+
+        Raises:
+            StorageError: the folder cannot be used.
+        """
+        self.path = path
+        self._vfs = vfs
+        self._synchronous = synchronous
+        self._lock: BinaryIO | None = None
+        try:
+            _make_folder(path)
+            self._lock = _lock(path)
+        except OSError as error:
+            raise StorageError(
+                f"The data folder {path} cannot be used ({error.strerror}): make it one that this "
+                "user may write to, or choose another with --data."
+            ) from error
+        try:
+            self.epoch = self._prepare()
+        except BaseException:
+            self.unlock()
+            raise
+
+    def connect(self, *, cache_kib: int, writes: bool = True) -> apsw.Connection:
+        """Opens a connection; any thread may use it, one at a time.
+
+        Raises:
+            StorageError: the database cannot be used.
+        """
+        connection = connect(self.path, vfs=self._vfs)
+        connection.pragma("synchronous", self._synchronous)
+        connection.pragma("cache_size", -cache_kib)
+        if not writes:
+            connection.pragma("query_only", 1)
+        return connection
+
+    def unlock(self) -> None:
+        """Lets another server have the folder. All connections must be closed before."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _prepare(self) -> str:
+        """Makes the schema where there is none, and finds the epoch."""
+        connection = connect(self.path, vfs=self._vfs, create=True)
+        try:
+            connection.pragma("synchronous", self._synchronous)
+            mode = connection.pragma("journal_mode", "wal")
+            if mode != "wal":
+                raise StorageError(
+                    f"The file system of {self.path} has no shared memory, without which nothing "
+                    "can be read while something is written: choose a local folder with --data."
+                )
+            with connection:
+                if connection.pragma("user_version") == 0:
+                    connection.execute(SCHEMA)
+                    connection.execute(
+                        "INSERT INTO meta VALUES ('epoch', ?)", (secrets.token_urlsafe(9),)
+                    )
+                    connection.pragma("application_id", APPLICATION_ID)
+                    connection.pragma("user_version", SCHEMA_VERSION)
+            (epoch,) = next(connection.execute("SELECT value FROM meta WHERE key = 'epoch'"))
+        except apsw.Error as error:
+            raise _explained(self.path, error) from error
+        finally:
+            connection.close()
+        assert isinstance(epoch, str), "the schema says so"
+        return epoch
+
+
+def connect(folder: Path, *, vfs: str | None = None, create: bool = False) -> apsw.Connection:
+    """Opens the database of a folder, and changes nothing in it.
+
+    Raises:
+        StorageError: it is not there, not ours, too new or damaged.
+    """
+    path = folder / DATABASE
+    if not create and not path.exists() and vfs is None:
+        raise StorageError(f"There is no chat in {folder}.")
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
+    try:
+        connection = apsw.Connection(str(path), flags=flags, vfs=vfs)
+    except apsw.Error as error:
+        raise _explained(folder, error) from error
+    try:
+        connection.set_busy_timeout(BUSY_MS)
+        connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
+        connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
+        application = connection.pragma("application_id")
+        version = connection.pragma("user_version")
+        (tables,) = next(connection.execute("SELECT count(*) FROM sqlite_schema"))
+    except apsw.Error as error:
+        connection.close()
+        raise _explained(folder, error) from error
+    if application != APPLICATION_ID and (application or version or tables or not create):
+        connection.close()
+        raise NotAChat(
+            f"{path} is not a chat of Causerie: choose another folder with --data, or move the "
+            "file away."
+        )
+    if version > SCHEMA_VERSION:
+        connection.close()
+        raise TooNew(
+            f"{path} was written by a newer Causerie (schema {version}, this one knows "
+            f"{SCHEMA_VERSION}): update, or choose another folder with --data."
+        )
+    return connection
+
+
+def _explained(folder: Path, error: apsw.Error) -> StorageError:
+    path = folder / DATABASE
+    if isinstance(error, apsw.NotADBError):
+        return NotAChat(
+            f"{path} is not a database: choose another folder with --data, or move the file away."
+        )
+    if isinstance(error, apsw.CorruptError):
+        return Damaged(
+            f"{path} is damaged ({error}): put a copy in its place that is whole, with its -wal "
+            "file if there is one."
+        )
+    return StorageError(
+        f"{path} cannot be opened ({error}): see to the disk and to who may write there, or choose "
+        "another folder with --data."
+    )
+
+
+def _make_folder(path: Path) -> None:
+    """Makes the folder, for this user alone, and makes sure that it survives a loss of power."""
+    if path.is_dir():
+        return
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if sys.platform != "win32":  # where folders cannot be opened
+        for parent in path.parents:
+            descriptor = os.open(parent, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def _lock(folder: Path) -> BinaryIO:
+    """Takes the folder for this process; the lock ends with the process at the latest."""
+    file = (folder / LOCK).open("a+b")
+    try:
+        if sys.platform == "win32":
+            file.seek(1 << 30)  # a locked byte cannot be read: one that is never there
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.seek(0)
+        holder = file.read(20).decode("ascii", "replace").strip()
+        file.close()
+        raise FolderInUse(
+            f"Another server{f' (process {holder})' if holder else ''} runs on {folder}: stop it, "
+            "or choose another folder with --data."
+        ) from error
+    file.truncate(0)
+    file.write(b"%d\n" % os.getpid())
+    file.flush()
+    return file

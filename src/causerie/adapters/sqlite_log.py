@@ -1,0 +1,372 @@
+"""A log in SQLite."""
+
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, Final, TypeVar
+
+import apsw
+
+from causerie.adapters.sqlite_entries import READ_BACK, ROW, ROW_JOINS, Entries, entry_of
+from causerie.adapters.sqlite_file import DataFolder
+from causerie.adapters.sqlite_writer import Answers, Checkpointer, Job, Writer
+from causerie.chat.entry import Draft, Entry
+from causerie.ports import (
+    Commit,
+    Conversation,
+    Failed,
+    Head,
+    Located,
+    LogListener,
+    Outcome,
+    Stored,
+)
+
+RECENT: Final = 100
+"""How many entries a head tells."""
+CLOSE_TIMEOUT: Final = 4.0
+"""Seconds that the last commit may take when the log is closed."""
+
+WRITER_CACHE_KIB: Final = 8_192
+READER_CACHE_KIB: Final = 4_096
+CHECKPOINTER_CACHE_KIB: Final = 64
+
+_GREATEST: Final = 2**63 - 1
+"""The greatest number that SQLite knows; no seq comes near it."""
+
+_Answer = TypeVar("_Answer")
+
+_READ: Final = f"""
+    SELECT {ROW} FROM entries AS e {ROW_JOINS}
+    WHERE e.room = (SELECT key FROM rooms WHERE name = ?) AND e.seq > ? AND e.seq <= ?
+    ORDER BY e.seq LIMIT ?
+"""  # noqa: S608 no input is in it
+_HEAD: Final = """
+    SELECT r.key, (SELECT max(seq) FROM entries WHERE room = r.key) FROM rooms AS r
+    WHERE r.name = ?
+"""
+_AT: Final = "SELECT id, timestamp FROM entries WHERE room = ? AND seq = ?"
+_BY_ID: Final = """
+    SELECT seq FROM entries INDEXED BY entries_by_id WHERE id = ? AND room = ? LIMIT 2
+"""
+_CONVERSATIONS: Final = """
+    SELECT c.name, c.peer_name, e.seq, e.id, e.timestamp, one.identity, other.identity
+    FROM conversations AS c
+    CROSS JOIN rooms AS r ON r.name = c.name
+    JOIN entries AS e
+        ON e.room = r.key AND e.seq = (SELECT max(seq) FROM entries WHERE room = r.key)
+    JOIN identities AS one ON one.key = r.one
+    JOIN identities AS other ON other.key = r.other
+    WHERE c.identity = (SELECT key FROM identities WHERE identity = ?) AND c.name > ?
+    ORDER BY c.name LIMIT ?
+"""
+
+
+class Reader:
+    """A thread that looks things up, so that neither the writer nor the loop waits for the disk."""
+
+    def __init__(self, connection: apsw.Connection, answers: Answers) -> None:
+        self._connection = connection
+        self._answers = answers
+        self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="causerie-reader", daemon=True)
+
+    def start(self) -> None:
+        """Begins."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> bool:
+        """Ends after the present look; what else waits is not answered."""
+        self._stopping = True
+        self._queue.put(None)
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def ask(self, look: Callable[[], _Answer], done: Callable[[_Answer | Failed], None]) -> None:
+        """Has `done` called, by the loop's thread, with what `look` finds in this one."""
+
+        def answer() -> None:
+            found: _Answer | Failed
+            try:
+                found = look()
+            except Exception as error:  # noqa: BLE001 one read fails, whatever is wrong with it
+                found = Failed(f"{type(error).__name__}: {error}")
+            self._answers.add(partial(done, found))
+
+        self._queue.put(answer)
+
+    def all(self, sql: str, *values: str | int) -> list[Any]:
+        """Reads all rows."""
+        return self._connection.execute(sql, values).fetchall()
+
+    def one(self, sql: str, *values: str | int) -> Any | None:
+        """Reads the first row, if there is one."""
+        return self._connection.execute(sql, values).fetchone()
+
+    def _run(self) -> None:
+        while (answer := self._queue.get()) is not None and not self._stopping:
+            answer()
+        self._connection.close(force=True)
+
+
+class SqliteLog:
+    """A `causerie.ports.Log` in a data folder.
+
+    The caller's thread is the one that drives the server; `call_threadsafe` has a function called
+    by it (`asyncio.AbstractEventLoop.call_soon_threadsafe`, say). `clock` tells microseconds; the
+    writer's thread calls it.
+    """
+
+    def __init__(
+        self,
+        folder: DataFolder,
+        *,
+        clock: Callable[[], int],
+        call_threadsafe: Callable[[Callable[[], None]], object],
+    ) -> None:
+        """Begins to serve a folder, which ends being locked when the log is closed."""
+        self._folder = folder
+        self._epoch = folder.epoch
+        self._listener: LogListener | None = None
+        self._watches: dict[str, object] = {}
+        """The rooms asked for, each with a token of its own, made anew after an unwatch."""
+        self._told: set[str] = set()
+        """The rooms whose head has been told: their entries go into commits."""
+        self._ended = False
+        self._answers = Answers(call_threadsafe)
+        self.connection = folder.connect(cache_kib=WRITER_CACHE_KIB)
+        """The writer's. Only jobs of `do` may use it."""
+        self._entries = Entries(self.connection, folder.epoch)
+        self._reader = Reader(
+            folder.connect(cache_kib=READER_CACHE_KIB, writes=False), self._answers
+        )
+        self._checkpointer = Checkpointer(
+            folder.connect(cache_kib=CHECKPOINTER_CACHE_KIB),
+            lambda reason: self._answers.add(partial(self._fail, reason)),
+        )
+        self._writer = Writer(
+            self.connection,
+            self._entries,
+            self._answers,
+            clock=clock,
+            committed=self._tell_commit,
+            failed=self._fail,
+            checkpoint=self._checkpointer.want,
+        )
+        for thread in (self._reader, self._checkpointer, self._writer):
+            thread.start()
+
+    def listen(self, listener: LogListener) -> None:
+        """Names the one listener."""
+        self._listener = listener
+
+    def append(self, draft: Draft) -> None:
+        """Hands over a draft."""
+        self._writer.put(draft)
+
+    def watch(self, room: str, done: Callable[[Head | Failed], None]) -> None:
+        """Begins to tell of a room."""
+        token = self._watches.setdefault(room, object())
+
+        def tell(head: Head | Failed) -> None:
+            if self._watches.get(room) is token and isinstance(head, Head):
+                self._told.add(room)
+            done(head)
+
+        self.do(lambda: self._entries.head(room, recent=RECENT), tell, writes=False)
+
+    def unwatch(self, room: str) -> None:
+        """Ends telling of a room."""
+        self._watches.pop(room, None)
+        self._told.discard(room)
+
+    def do(
+        self,
+        run: Callable[[], _Answer],
+        done: Callable[[_Answer | Failed], None],
+        *,
+        writes: bool,
+    ) -> None:
+        """Has `run` called by the writer's thread, after the drafts appended so far.
+
+        What it `writes` is in one transaction with them, or a later one, and durable no later than
+        what is appended afterwards. Once it is, the loop's thread calls `done` with its answer.
+        """
+
+        def job() -> Callable[[], None]:
+            answer: _Answer | Failed
+            try:
+                answer = run()
+            except UnicodeEncodeError as error:
+                answer = Failed(str(error))
+            return lambda: None if self._ended else done(answer)
+
+        self._writer.put(Job(job, writes))
+
+    def read(
+        self,
+        room: str,
+        *,
+        after: int,
+        upto: int,
+        limit: int,
+        done: Callable[[Sequence[Entry] | Failed], None],
+    ) -> None:
+        """Reads forward."""
+
+        def look() -> Sequence[Entry]:
+            bounds = (min(after, _GREATEST), min(upto, _GREATEST), min(limit, _GREATEST))
+            return [entry_of(room, row) for row in self._reader.all(_READ, room, *bounds)]
+
+        self._ask(look, done)
+
+    def read_back(
+        self,
+        room: str,
+        *,
+        before: int,
+        limit: int,
+        done: Callable[[Sequence[Entry] | Failed], None],
+    ) -> None:
+        """Reads backward."""
+
+        def look() -> Sequence[Entry]:
+            bounds = (min(before, _GREATEST), min(limit, _GREATEST))
+            rows = self._reader.all(READ_BACK, room, *bounds)
+            return [entry_of(room, row) for row in reversed(rows)]
+
+        self._ask(look, done)
+
+    def locate(
+        self,
+        room: str,
+        *,
+        seq: int,
+        id: str,
+        epoch: str,
+        upto: int,
+        limit: int,
+        done: Callable[[Located | Failed], None],
+    ) -> None:
+        """Finds where a reader goes on."""
+
+        def look() -> Located:
+            key, head = self._reader.one(_HEAD, room) or (0, 0)
+            end = min(upto, head)
+            at = self._cursor(key, head, seq=seq, id=id, epoch=epoch)
+            if at is None:
+                return Located(after=max(0, end - limit), recovered="none")
+            missing = end - at - limit
+            if missing > 0:
+                return Located(after=end - limit, recovered="partial", missing=missing)
+            return Located(after=at, recovered="complete")
+
+        self._ask(look, done)
+
+    def _cursor(self, room: int, head: int, *, seq: int, id: str, epoch: str) -> int | None:
+        """Finds the seq at which a cursor stands now, if it stands anywhere."""
+        if epoch == self._epoch:
+            if seq == 0 and not id:
+                return 0
+            if 0 < seq <= head:
+                at = self._reader.one(_AT, room, seq)
+                if at is not None and at[0] == id:
+                    return seq
+        found = self._reader.all(_BY_ID, id, room)
+        return found[0][0] if len(found) == 1 else None
+
+    def locate_time(
+        self,
+        room: str,
+        *,
+        timestamp: int,
+        upto: int,
+        limit: int,
+        done: Callable[[int | Failed], None],
+    ) -> None:
+        """Finds the seq after which all is later."""
+
+        def look() -> int:
+            key, head = self._reader.one(_HEAD, room) or (0, 0)
+            end = min(upto, head)
+            after = max(0, end - limit)
+            # Times increase with seq: halve the stretch between the last that is known not to be
+            # later, or not to be told, and the first that is known to be later.
+            later = end + 1
+            while later - after > 1:
+                middle = (after + later) // 2
+                at = self._reader.one(_AT, key, middle)
+                assert at is not None, "no seq up to the head is left out"
+                if at[1] > timestamp:
+                    later = middle
+                else:
+                    after = middle
+            return after
+
+        self._ask(look, done)
+
+    def conversations(
+        self,
+        identity: str,
+        *,
+        after: str,
+        limit: int,
+        done: Callable[[Sequence[Conversation] | Failed], None],
+    ) -> None:
+        """Lists private conversations."""
+
+        def look() -> Sequence[Conversation]:
+            return [
+                Conversation(
+                    room=room,
+                    peer_name=peer_name,
+                    head=Head(
+                        epoch=self._epoch,
+                        seq=seq,
+                        id=id,
+                        timestamp=timestamp,
+                        members=(one,) if one == other else (one, other),
+                    ),
+                )
+                for room, peer_name, seq, id, timestamp, one, other in self._reader.all(
+                    _CONVERSATIONS, identity, after, min(limit, _GREATEST)
+                )
+            ]
+
+        self._ask(look, done)
+
+    def close(self) -> None:
+        """Commits, tells the outcome, and lets go of the folder."""
+        if self._writer.stop(CLOSE_TIMEOUT):
+            self._answers.give()
+        else:
+            self._fail(f"the last commit took longer than {CLOSE_TIMEOUT:g} seconds")
+        self._ended = True
+        stopped = [thread.stop(CLOSE_TIMEOUT) for thread in (self._reader, self._checkpointer)]
+        if all(stopped):
+            self._folder.unlock()
+
+    def _ask(self, look: Callable[[], _Answer], done: Callable[[_Answer | Failed], None]) -> None:
+        self._reader.ask(look, lambda answer: None if self._ended else done(answer))
+
+    def _tell_commit(self, outcomes: Sequence[Outcome]) -> None:
+        if self._ended:
+            return
+        told = self._told
+        entries = [
+            outcome.entry
+            for outcome in outcomes
+            if type(outcome) is Stored and outcome.entry.room in told
+        ]
+        self._listening().committed(Commit(outcomes, entries))
+
+    def _fail(self, reason: str) -> None:
+        if not self._ended:
+            self._ended = True
+            self._listening().log_failed(reason)
+
+    def _listening(self) -> LogListener:
+        assert self._listener is not None, "listen() comes before all else"
+        return self._listener

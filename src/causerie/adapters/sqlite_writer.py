@@ -1,0 +1,256 @@
+"""The one thread that writes to SQLite, and the way of its answers to the event loop.
+
+It commits whatever has gathered while the last commit ran. What may come to the loop's thread goes
+there in one wake-up a batch, since the two threads share the interpreter: `sys.setswitchinterval`
+at its usual 5 ms would let a busy loop hold each statement up for so long, and whoever runs a
+server on this should set 0.5 ms.
+
+A row that breaks a rule of the database fails alone. Every other error ends the writer: of a
+COMMIT that failed nobody knows what it wrote, and a disk that is full, or gives errors, before the
+COMMIT would refuse the next batch too. A client that gets no answer sends again later; one that is
+refused would not.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from queue import SimpleQueue
+from typing import Final
+
+import apsw
+import msgspec
+
+from causerie.adapters.sqlite_entries import Entries
+from causerie.chat.entry import Draft
+from causerie.ports import Outcome, Rejected
+
+BATCH: Final = 1_000
+"""How many drafts and jobs one transaction takes, so that none waits for too many others."""
+CHECKPOINT_EVERY: Final = 1_000
+"""After so many entries the log of changes is copied into the database in the background."""
+CHECKPOINT_AT: Final = 16_000
+"""With so many pages in it (64 MiB) the writer does it itself, which then begins it anew."""
+
+ROW_FAULTS: Final = (UnicodeEncodeError, apsw.ConstraintError, apsw.TooBigError)
+"""What is wrong with one row, and not with the disk."""
+
+
+class Answers:
+    """Calls that wait for the thread of the event loop, in the order in which they were added."""
+
+    def __init__(self, call_threadsafe: Callable[[Callable[[], None]], object]) -> None:
+        """`call_threadsafe` has a function called by that thread, from whichever it is called."""
+        self._call_threadsafe = call_threadsafe
+        self._due: deque[Callable[[], None]] = deque()
+        self._woken = False
+
+    def add(self, answer: Callable[[], None]) -> None:
+        """Has the loop call a function. Any thread may call this."""
+        self._due.append(answer)
+        if not self._woken:
+            self._wake()
+
+    def give(self) -> None:
+        """Calls all that wait. Only the loop's thread may call this."""
+        self._woken = False
+        try:
+            while self._due:
+                self._due.popleft()()
+        finally:
+            if self._due:
+                self._wake()
+
+    def _wake(self) -> None:
+        self._woken = True
+        try:
+            self._call_threadsafe(self.give)
+        except RuntimeError:
+            # The loop is closed: nobody is left to be answered, unless `close` still does.
+            self._woken = False
+
+
+class Job(msgspec.Struct, frozen=True, eq=False):
+    """Something else that is done by the writer's thread, in its turn."""
+
+    run: Callable[[], Callable[[], None]]
+    """Does it, and gives the answer that the loop is to call once it is durable."""
+    writes: bool
+
+
+class Writer:
+    """The thread.
+
+    `committed` is called by the loop's thread with the outcomes of each batch that had drafts,
+    before the answers of the batch's jobs; `failed` at most once, and nothing after it.
+    """
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        entries: Entries,
+        answers: Answers,
+        *,
+        clock: Callable[[], int],
+        committed: Callable[[Sequence[Outcome]], None],
+        failed: Callable[[str], None],
+        checkpoint: Callable[[], None],
+    ) -> None:
+        self._connection = connection
+        self._entries = entries
+        self._answers = answers
+        self._clock = clock
+        self._committed = committed
+        self._failed = failed
+        self._checkpoint = checkpoint
+        self._since_checkpoint = 0
+        self._queue: SimpleQueue[Draft | Job | None] = SimpleQueue()
+        self.put = self._queue.put
+        """Hands over a draft or a job, or (None) the word to stop after what came before."""
+        self._thread = threading.Thread(target=self._run, name="causerie-writer", daemon=True)
+        connection.wal_autocheckpoint(CHECKPOINT_AT)
+
+    def start(self) -> None:
+        """Begins."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> bool:
+        """Does what was handed over, and ends. Tells whether it did within so many seconds."""
+        self.put(None)
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            while True:
+                batch = self._gather()
+                last = batch[-1] is None
+                if last:
+                    batch.pop()
+                self._do(batch)
+                if last:
+                    break
+        except apsw.Error as error:
+            self._answers.add(partial(self._failed, f"{type(error).__name__}: {error}"))
+        except BaseException as error:
+            # A fault of ours. The server must not go on as if its entries were being stored.
+            self._answers.add(partial(self._failed, f"{type(error).__name__}: {error}"))
+            raise
+        finally:
+            self._connection.close(force=True)
+
+    def _gather(self) -> list[Draft | Job | None]:
+        """Waits for something to do, and takes what is there, up to the word to stop."""
+        queue = self._queue
+        batch = [queue.get()]
+        while batch[-1] is not None and len(batch) < BATCH and not queue.empty():
+            batch.append(queue.get())
+        return batch
+
+    def _do(self, batch: Sequence[Draft | Job | None]) -> None:
+        """Stores a batch in one transaction; has it answered once that is durable."""
+        drafts = []
+        jobs = []
+        writes = False
+        for item in batch:
+            if type(item) is Draft:
+                drafts.append(item)
+            elif type(item) is Job:
+                jobs.append(item)
+                writes = writes or item.writes
+        outcomes: Sequence[Outcome] = ()
+        if drafts or writes:
+            self._connection.execute("BEGIN IMMEDIATE")
+            outcomes = self._store(drafts) if drafts else ()
+            answers = [job.run() for job in jobs]
+            self._connection.execute("COMMIT")
+        else:
+            answers = [job.run() for job in jobs]
+        if batch:
+            self._answers.add(partial(self._answer, outcomes, answers))
+        self._since_checkpoint += len(drafts)
+        if self._since_checkpoint >= CHECKPOINT_EVERY:
+            self._since_checkpoint = 0
+            self._checkpoint()
+
+    def _answer(self, outcomes: Sequence[Outcome], answers: Sequence[Callable[[], None]]) -> None:
+        if outcomes:
+            self._committed(outcomes)
+        for answer in answers:
+            answer()
+
+    def _store(self, drafts: Sequence[Draft]) -> Sequence[Outcome]:
+        """Stores drafts; comes first in a transaction, which it may begin again."""
+        now = self._clock()
+        try:
+            return self._entries.store(drafts, now=now)
+        except ROW_FAULTS:
+            self._connection.execute("ROLLBACK")
+            self._entries.forget()
+            self._connection.execute("BEGIN IMMEDIATE")
+            return self._store_apart(drafts, now)
+
+    def _store_apart(self, drafts: Sequence[Draft], now: int) -> Sequence[Outcome]:
+        """Stores drafts of which at least one cannot be: each half under a savepoint of its own,
+        down to the single one that is at fault.
+        """
+        if len(drafts) == 1:
+            return [Rejected(drafts[0], "failed")]
+        outcomes: list[Outcome] = []
+        middle = len(drafts) // 2
+        for half in (drafts[:middle], drafts[middle:]):
+            self._connection.execute("SAVEPOINT half")
+            try:
+                outcomes += self._entries.store(half, now=now)
+            except ROW_FAULTS:
+                self._connection.execute("ROLLBACK TO half")
+                self._entries.forget()
+                self._connection.execute("RELEASE half")
+                outcomes += self._store_apart(half, now)
+            else:
+                self._connection.execute("RELEASE half")
+        return outcomes
+
+
+class Checkpointer:
+    """A thread that copies committed pages from the write-ahead log into the database.
+
+    It does most of that work while the writer goes on, so that the writer, whose turn it is when
+    the log has grown long, finds little left to do.
+    """
+
+    def __init__(self, connection: apsw.Connection, failed: Callable[[str], None]) -> None:
+        self._connection = connection
+        self._failed = failed
+        self._wanted: SimpleQueue[bool] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="causerie-checkpointer", daemon=True)
+        connection.wal_autocheckpoint(0)
+        connection.set_busy_timeout(0)
+
+    def start(self) -> None:
+        """Begins."""
+        self._thread.start()
+
+    def want(self) -> None:
+        """Has it done once. Any thread may call this."""
+        self._wanted.put(True)
+
+    def stop(self, timeout: float) -> bool:
+        """Ends after the present one. Tells whether it did within so many seconds."""
+        self._wanted.put(False)
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            while self._wanted.get():
+                try:
+                    self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                except (apsw.BusyError, apsw.LockedError, apsw.FullError):
+                    # The writer does it itself just now; or there is no room for the copy, and
+                    # nothing is lost by it. A later one makes up for this.
+                    continue
+        except apsw.Error as error:
+            self._failed(f"{type(error).__name__}: {error}")
+        finally:
+            self._connection.close(force=True)
