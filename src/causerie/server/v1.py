@@ -168,7 +168,7 @@ class V1Connection(Connection):
                     content=settings.content,
                     rooms=settings.rooms,
                     rate=settings.rate,
-                    burst=round(2 * settings.rate),
+                    burst=round(settings.burst),
                     dedupe=None,
                     page=settings.page,
                 ),
@@ -281,7 +281,8 @@ class V1Connection(Connection):
 
     def _members(self, command: commands.Members) -> None:
         room = self._joined_room(command.room)
-        names, more = room.presence.page(command.after or "", command.limit)
+        after = _folded("after", command.after) if command.after else ""
+        names, more = room.presence.page(after, command.limit)
         self._reply(
             replies.MembersPage(
                 id=command.id,
@@ -457,6 +458,27 @@ class V1Connection(Connection):
 
     def _reply(self, frame: replies.AnyServerFrame) -> None:
         self.send(frame_text(encode(frame)))
+
+
+def _folded(field: str, username: str) -> str:
+    try:
+        return parse_username(username).folded
+    except NameRefused as error:
+        raise Refused(ErrorCode.INVALID, field=field, reason=str(error)) from None
+
+
+def folded_after(name: str | None) -> str:
+    """The folded form of the name after which a page of members begins.
+
+    Raises:
+        Refused: `invalid`, for the field `after`.
+    """
+    if not name:
+        return ""
+    try:
+        return parse_username(name).folded
+    except NameRefused as error:
+        raise Refused(ErrorCode.INVALID, field="after", reason=str(error)) from None
 
 
 def room_name(text: str) -> str:
