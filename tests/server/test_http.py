@@ -1,0 +1,243 @@
+import base64
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from tests.server.wire_peer import masked, request, serving, until
+
+from causerie.server.http import Health, http_app
+from causerie.version import __version__
+
+
+@dataclass
+class Response:
+    """What the application answered."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+async def ask(
+    target: str = "/", *, method: str = "GET", health: Health = "ok", headers: Any = None
+) -> Response:
+    """Asks the application as uvicorn does."""
+    path, _, query = target.partition("?")
+    sent = {"Host": "localhost:8080", **(headers or {})}
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
+    }
+    response = Response()
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            response.status = message["status"]
+            response.headers = {n.decode(): v.decode() for n, v in message["headers"]}
+        else:
+            response.body += message["body"]
+
+    await http_app(lambda: health)(scope, receive, send)
+    return response
+
+
+async def test_a_browser_gets_a_page_that_says_what_listens_here_and_how_to_reach_it() -> None:
+    response = await ask("/")
+    assert response.status == 200
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert "causerie chat Alice --url ws://localhost:8080" in response.text
+    assert "websocat ws://localhost:8080" in response.text
+    assert __version__ in response.text
+    assert "$" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("wanted", "language"),
+    [
+        ("", "en"),
+        ("*", "en"),
+        ("de", "en"),
+        ("fr", "fr"),
+        ("fr-CA", "fr"),
+        ("de, fr;q=0.5", "fr"),
+        ("fr;q=0.5, en;q=0.8", "en"),
+        ("en;q=0.5, fr;q=0.8", "fr"),
+        ("en, fr", "en"),
+        ("fr;q=0", "en"),
+        ("fr;q=much", "en"),
+    ],
+)
+async def test_the_page_speaks_the_language_that_the_browser_prefers(
+    wanted: str, language: str
+) -> None:
+    response = await ask(headers={"Accept-Language": wanted})
+    assert response.headers["content-language"] == language
+    assert f'<html lang="{language}">' in response.text
+    assert "Accept-Language" in response.headers["vary"]
+
+
+async def test_the_page_can_be_asked_for_in_the_other_language() -> None:
+    assert (await ask("/?lang=fr")).headers["content-language"] == "fr"
+    french = {"Accept-Language": "fr"}
+    assert (await ask("/?lang=en", headers=french)).headers["content-language"] == "en"
+    assert (await ask("/?lang=xx")).headers["content-language"] == "en"
+
+
+async def test_the_page_allows_itself_nothing_but_its_own_style() -> None:
+    response = await ask("/")
+    policy = dict(
+        directive.strip().split(" ", 1)
+        for directive in response.headers["content-security-policy"].split(";")
+    )
+    style = re.search("<style>(.*?)</style>", response.text, re.DOTALL)
+    assert style is not None
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    assert policy == {
+        "default-src": "'none'",
+        "style-src": f"'sha256-{digest}'",
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    assert "<script" not in response.text
+    assert " style=" not in response.text
+    # Nothing is loaded from anywhere.
+    assert not re.findall(r"(?:src|href)=\"(?!/|data:)", response.text)
+
+
+@pytest.mark.parametrize(
+    ("headers", "url"),
+    [
+        ({"Host": "chat.example"}, "ws://chat.example"),
+        ({"Host": "[::1]:8080"}, "ws://[::1]:8080"),
+        ({"Host": "chat.example", "X-Forwarded-Proto": "https"}, "wss://chat.example"),
+        ({"Host": 'x"><script>alert(1)</script>'}, "ws://localhost:8080"),
+        ({"Host": ""}, "ws://localhost:8080"),
+    ],
+)
+async def test_the_page_tells_the_address_under_which_it_was_asked_for(
+    headers: dict[str, str], url: str
+) -> None:
+    text = (await ask(headers=headers)).text
+    assert f"websocat {url}\n" in text
+    assert "<script" not in text
+
+
+@pytest.mark.parametrize(("health", "status"), [("ok", 200), ("stopping", 503), ("failed", 503)])
+async def test_healthz_tells_whether_the_server_can_be_relied_on(
+    health: Health, status: int
+) -> None:
+    response = await ask("/healthz", health=health)
+    assert response.status == status
+    assert response.json == {"status": health, "version": __version__}
+    assert response.headers["cache-control"] == "no-store"
+
+
+async def test_the_protocol_s_description_is_served() -> None:
+    response = await ask("/asyncapi.json")
+    assert response.status == 200
+    assert response.headers["content-type"] == "application/json"
+    assert response.json["asyncapi"].startswith("3.")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/elsewhere", 404),
+        ("POST", "/", 405),
+        ("GET", "/ws", 426),
+        ("GET", "/chat", 426),
+    ],
+)
+async def test_an_error_is_told_to_a_program_in_json_and_to_a_person_in_html(
+    method: str, path: str, status: int
+) -> None:
+    response = await ask(path, method=method)
+    assert response.status == status
+    assert response.json["status"] == status
+    response = await ask(path, method=method, headers={"Accept": "text/html,*/*"})
+    assert response.status == status
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert str(status) in response.text
+    if status == 426:
+        assert response.headers["upgrade"] == "websocket"
+    if status == 405:
+        assert "GET" in response.headers["allow"]
+
+
+# The connection that carries it.
+
+
+async def test_one_connection_carries_several_requests() -> None:
+    async with serving() as server:
+        peer = await server.connect()
+        get = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        for _ in range(3):
+            peer.send(get)
+            answer = await peer.answer()
+            assert answer.status == 200
+            assert json.loads(answer.body)["status"] == "ok"
+        peer.send(get + get)
+        assert [(await peer.answer()).status for _ in range(2)] == [200, 200]
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\nHost: ",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HTTP/1.1\r\n",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nslow",
+    ],
+)
+async def test_who_does_not_send_a_whole_request_in_time_is_cut(start: bytes) -> None:
+    async with serving(request_timeout=0.1) as server:
+        peer = await server.connect()
+        peer.send(start)
+        await until(lambda: server.connections)
+        await until(lambda: not server.connections)
+
+
+async def test_a_request_that_comes_in_time_and_a_websocket_are_not_cut() -> None:
+    async with serving(request_timeout=0.05) as server:
+        peer, ear = await server.open()
+        slow = await server.connect()
+        await until(lambda: server.connections == 2)
+        # Whoever sends nothing is cut, and by then the WebSocket would have been as well.
+        await until(lambda: server.connections == 1)
+        peer.send(masked(1, b"hello"))
+        assert await peer.frame() == (1, b"hello")
+        assert not ear.is_closed
+        await slow.eof()
+
+
+async def test_a_client_that_goes_away_in_the_middle_of_a_request_leaves_nothing() -> None:
+    async with serving() as server:
+        peer = await server.connect()
+        peer.send(request()[:40])
+        await until(lambda: server.connections)
+        peer.reset()
+        await until(lambda: not server.connections)

@@ -1,0 +1,135 @@
+import errno
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from causerie.server import listeners
+from causerie.server.listeners import ListenError, is_loopback_only, listen
+
+
+@contextmanager
+def listening(host: str, port: int = 0) -> Iterator[list[socket.socket]]:
+    sockets = listen(host, port)
+    try:
+        yield sockets
+    finally:
+        for sock in sockets:
+            sock.close()
+
+
+def reaches(address: str, port: int) -> bool:
+    try:
+        with socket.create_connection((address, port), timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def test_localhost_is_both_loopbacks_on_one_port() -> None:
+    with listening("localhost") as sockets:
+        ports = {sock.getsockname()[1] for sock in sockets}
+        assert len(ports) == 1
+        (port,) = ports
+        assert reaches("127.0.0.1", port)
+        assert reaches("::1", port)
+        assert is_loopback_only(sockets)
+
+
+def test_one_address_is_that_address_alone() -> None:
+    with listening("127.0.0.1") as sockets:
+        (sock,) = sockets
+        assert sock.getsockname()[0] == "127.0.0.1"
+        assert not reaches("::1", sock.getsockname()[1])
+        assert is_loopback_only(sockets)
+
+
+@pytest.mark.parametrize(("host", "families"), [("0.0.0.0", 1), ("::", 2)])
+def test_every_interface_is_not_the_loopback_only(host: str, families: int) -> None:
+    with listening(host) as sockets:
+        port = sockets[0].getsockname()[1]
+        assert reaches("127.0.0.1", port)
+        assert reaches("::1", port) is (families == 2)
+        assert not is_loopback_only(sockets)
+
+
+def test_a_port_in_use_is_an_error_that_says_what_to_do() -> None:
+    with listening("localhost") as sockets:
+        port = sockets[0].getsockname()[1]
+        with pytest.raises(ListenError, match=rf"Port {port} is in use: .* --port\.$"):
+            listen("localhost", port)
+
+
+def test_a_port_in_use_on_one_of_two_addresses_leaves_nothing_open() -> None:
+    with listening("::1") as sockets:
+        port = sockets[0].getsockname()[1]
+        with pytest.raises(ListenError, match="in use"):
+            listen("localhost", port)
+        assert not reaches("127.0.0.1", port)
+
+
+def test_a_free_port_is_one_that_is_free_on_all_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    bind = listeners._bind
+    ports: list[int] = []
+
+    def taken_once(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+        if family == socket.AF_INET6:
+            ports.append(port)
+            if len(ports) == 1:
+                raise OSError(errno.EADDRINUSE, "in use")
+        return bind(family, address, port)
+
+    monkeypatch.setattr(listeners, "_bind", taken_once)
+    with listening("localhost") as sockets:
+        assert len(sockets) == 2
+        assert len(ports) == 2
+
+
+def failing(number: int, family: socket.AddressFamily) -> Callable[..., socket.socket]:
+    bind = listeners._bind
+
+    def fail(wanted: socket.AddressFamily, address: str, port: int) -> socket.socket:
+        if wanted == family:
+            raise OSError(number, "no")
+        return bind(wanted, address, port)
+
+    return fail
+
+
+def test_no_port_that_is_free_on_all_addresses_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listeners, "_bind", failing(errno.EADDRINUSE, socket.AF_INET6))
+    with pytest.raises(ListenError, match="No port is free"):
+        listen("localhost", 0)
+
+
+@pytest.mark.parametrize("number", [errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT])
+def test_a_machine_without_ipv6_listens_on_ipv4(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(listeners, "_bind", failing(number, socket.AF_INET6))
+    with listening("localhost") as sockets:
+        assert [sock.family for sock in sockets] == [socket.AF_INET]
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("no-such-host.invalid", "There is no host"),
+        ("." * 300, "There is no host"),
+        ("203.0.113.1", "no address of this machine"),
+    ],
+)
+def test_a_host_that_is_not_this_machine_is_an_error(host: str, said: str) -> None:
+    with pytest.raises(ListenError, match=said):
+        listen(host, 0)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(errno.EACCES, "may not be used by this user"), (errno.EIO, "cannot listen")],
+)
+def test_other_faults_are_told(monkeypatch: pytest.MonkeyPatch, number: int, said: str) -> None:
+    monkeypatch.setattr(listeners, "_bind", failing(number, socket.AF_INET))
+    with pytest.raises(ListenError, match=said):
+        listen("127.0.0.1", 80)
