@@ -1,1 +1,347 @@
-"""The composition: configuration in, a running server out. The only place that picks adapters."""
+"""The composition: configuration in, a running server out. The only place that picks adapters.
+
+AppError             a command cannot be carried out, or the server cannot go on
+"""
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Awaitable, Callable, Collection, Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from random import SystemRandom
+from typing import Final, Protocol, cast
+
+import structlog
+import uvicorn
+
+from causerie.adapters import sqlite
+from causerie.chat.names import NameRefused, parse_username
+from causerie.server.config import Config
+from causerie.server.http import Health, http_app, http_protocol
+from causerie.server.hub import Hub
+from causerie.server.listeners import BACKLOG, is_loopback_only, listen
+from causerie.server.logs import configure_logs
+from causerie.server.settings import HubSettings
+from causerie.server.websocket import WebSocketSettings, websocket_protocol
+from causerie.version import __version__
+from causerie.wire.codes import CloseCode
+from causerie.wire.errors import CauserieError
+
+REQUEST_TIMEOUT: Final = 10.0
+"""Seconds in which the head of an HTTP request has to come."""
+COMMIT_TIMEOUT: Final = 3.0
+"""Of a graceful stop, the seconds for what was taken to become durable and be answered."""
+STOP_TIMEOUT: Final = 4.5
+"""The seconds after which a graceful stop cuts whoever is left, so that it takes 5 at most."""
+SWITCH_INTERVAL: Final = 0.0005
+"""Seconds after which the thread that commits has the event loop give way (usually 0.005)."""
+
+_logger = structlog.get_logger("causerie.app")
+
+
+class AppError(CauserieError):
+    """The command cannot be carried out. The message is one sentence and says what to do."""
+
+
+class SystemClock:
+    """The machine's clock, as the hub reads it."""
+
+    def monotonic(self) -> float:
+        """Seconds; never goes back."""
+        return time.monotonic()
+
+    def wall(self) -> int:
+        """Microseconds since 1970 (UTC)."""
+        return time.time_ns() // 1000
+
+
+class _Connection(Protocol):
+    """A WebSocket or an HTTP connection, as uvicorn's server has it."""
+
+    def shutdown(self) -> None:
+        """Ends gracefully."""
+
+    def abort(self) -> None:
+        """Cuts."""
+
+
+class App:
+    """A server: storage, hub and sockets, from `run` to its return.
+
+    All of it lives on one event loop. `announce` is told where the server can be reached, once it
+    can.
+    """
+
+    def __init__(self, config: Config, *, announce: Callable[[str], None]) -> None:
+        self._config = config
+        self._announce = announce
+        self._clock = SystemClock()
+        self._health: Health = "ok"
+        self._stop = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._failure = ""
+        self._is_stuck = False
+
+    async def run(self) -> None:
+        """Serves until `stop`.
+
+        Raises:
+            ListenError: it cannot listen where it should.
+            StorageError: the data folder cannot be used.
+            AppError: the log has failed, and the server had to stop.
+        """
+        config = self._config
+        loop = asyncio.get_running_loop()
+        sockets = listen(config.host, config.port)
+        try:
+            log, directory = sqlite.open_folder(
+                config.data,
+                clock=self._clock.wall,
+                call_threadsafe=loop.call_soon_threadsafe,
+                names_per_address=config.names_per_address,
+            )
+        except BaseException:
+            for sock in sockets:
+                sock.close()
+            raise
+        hub = self._hub = Hub(
+            log,
+            directory,
+            HubSettings(
+                rate=config.rate_limit,
+                grace=config.grace,
+                heartbeat=config.heartbeat,
+                version=f"causerie/{__version__}",
+            ),
+            self._clock,
+            schedule=lambda action: _soon(loop, action),
+            arm=self._arm,
+            chance=SystemRandom(),
+            failed=self._log_failed,
+        )
+        port = sockets[0].getsockname()[1]
+        host = f"[{config.host}]" if ":" in config.host else config.host
+        url = f"http://{host}:{port}"
+        server = _Server(
+            uvicorn.Config(
+                http_app(lambda: self._health),
+                http=http_protocol(REQUEST_TIMEOUT),
+                ws=websocket_protocol(
+                    hub.accept,
+                    WebSocketSettings(
+                        allow_origin=frozenset(config.allow_origin),
+                        loopback_only=is_loopback_only(sockets),
+                        max_connections=config.max_connections or None,
+                    ),
+                ),
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                backlog=BACKLOG,
+            ),
+            started=lambda: self._started(url),
+            stop=self._stop,
+            end=self._end,
+        )
+        try:
+            await server.serve(sockets)
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+            if not self._is_stuck:
+                log.close()
+        _logger.info("stopped")
+        if self._failure:
+            raise AppError(
+                f"The log cannot be written ({self._failure}): see to the disk, then start the "
+                "server again; nothing that was acknowledged is lost."
+            )
+
+    def stop(self) -> None:
+        """Begins to end gracefully: accepts no more, commits what was taken, answers it, closes
+        everyone with 1001; takes 5 seconds at most.
+        """
+        self._stop.set()
+
+    def _started(self, url: str) -> None:
+        # What is there by now stays; the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        _logger.info("listening", url=url, data=str(self._config.data), version=__version__)
+        self._announce(url)
+
+    async def _end(self, connections: Collection[_Connection]) -> None:
+        """Ends every connection, once the server accepts nothing new."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + STOP_TIMEOUT
+        if self._health == "ok":
+            self._health = "stopping"
+            _logger.info("stopping", connections=len(connections))
+            answered = asyncio.Event()
+            self._hub.stop(answered.set)
+            try:
+                await asyncio.wait_for(answered.wait(), COMMIT_TIMEOUT)
+            except TimeoutError:
+                # The thread that writes hangs, and would hold up the end for longer.
+                self._is_stuck = True
+                self._failure = f"the last commit took longer than {COMMIT_TIMEOUT:g} seconds"
+                _logger.error("not everything could be committed in time")
+                self._hub.close_all(CloseCode.GOING_AWAY, "the server is stopping")
+        for connection in list(connections):
+            connection.shutdown()
+        while connections and loop.time() < deadline:  # noqa: ASYNC110 uvicorn's set tells nobody
+            await asyncio.sleep(0.01)
+        for connection in list(connections):
+            connection.abort()
+
+    def _log_failed(self, reason: str) -> None:
+        self._health = "failed"
+        self._failure = reason
+        _logger.critical("the log has failed: nothing more is acknowledged", reason=reason)
+        self.stop()
+
+    # The one timer of the hub.
+
+    def _arm(self, when: float) -> None:
+        if self._timer is not None:
+            if self._timer_at <= when:
+                return
+            self._timer.cancel()
+        self._timer_at = when
+        delay = max(0.0, when - self._clock.monotonic())
+        self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._hub.tick()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, stopped by an event instead of signals and a poll."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        started: Callable[[], None],
+        stop: asyncio.Event,
+        end: Callable[[Collection[_Connection]], Awaitable[None]],
+    ) -> None:
+        super().__init__(config)
+        self._tell_started = started
+        self._stop = stop
+        self._end = end
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leaves the signals alone."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accepts connections."""
+        await super().startup(sockets)
+        self._tell_started()
+
+    async def main_loop(self) -> None:
+        """Waits; once a second, has the `Date` header written anew."""
+        while not self._stop.is_set():
+            await self.on_tick(0)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), 1.0)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accepts no more, and ends every connection."""
+        for server in self.servers:
+            server.close()
+        # All connections are made by the two classes of ours.
+        await self._end(cast("Collection[_Connection]", self.server_state.connections))
+        await super().shutdown(sockets)
+
+
+def release_name(folder: Path, text: str) -> str:
+    """Frees a name that somebody keeps, and tells what was done, in a sentence.
+
+    Raises:
+        StorageError: the data folder cannot be used.
+        AppError: it is no name, or nobody keeps it.
+    """
+    try:
+        name = parse_username(text)
+    except NameRefused as error:
+        raise AppError(f"{text!r} is no name: {error}") from None
+    if not sqlite.release_name(folder, name.folded):
+        raise AppError(f"Nobody keeps the name {name.display} in {folder}: see to --data.")
+    return f"{name.display} is free."
+
+
+def serve(config: Config) -> None:
+    """Serves until SIGTERM or SIGINT (Ctrl+C); a second one ends at once. Blocks.
+
+    Writes where the server can be reached to stdout, and its log to stderr.
+
+    Raises:
+        CauserieError: as `App.run` does; the message says what to do.
+    """
+    configure_logs(config.log_format, config.log_level)
+    _raise_file_limit()
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    # Connections and entries live long and are many: look less often whether they are garbage.
+    gc.set_threshold(20_000, 20, 50)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(config))
+
+
+def _soon(loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> None:
+    loop.call_soon(action)
+
+
+async def _serve(config: Config) -> None:
+    app = App(config, announce=_announce)
+    loop = asyncio.get_running_loop()
+    signals = 0
+
+    def on_signal(number: int) -> None:
+        nonlocal signals
+        signals += 1
+        if signals > 1:
+            # What was acknowledged is on the disk.
+            os._exit(128 + number)
+        app.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # Windows: Ctrl+C ends the runner
+            loop.add_signal_handler(number, on_signal, int(number))
+    await app.run()
+
+
+def _announce(url: str) -> None:
+    sys.stdout.write(f"Causerie listens on {url}\n")
+    sys.stdout.flush()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's, where it is installed."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def _raise_file_limit() -> None:
+    """Allows as many open files, and so connections, as the system lets this user have."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

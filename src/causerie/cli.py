@@ -1,1 +1,109 @@
-"""The command line: arguments in, an exit code out."""
+"""The command line: arguments in, an exit code out.
+
+0 is success, 1 a failure while running, 2 a wrong command line or configuration. Whatever goes
+wrong is told in one sentence on stderr, and never by a traceback.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import App, CycloptsError, Parameter
+from cyclopts.argument import ArgumentCollection
+
+from causerie.server.config import Config, ConfigError, default_data, load_config
+from causerie.version import __version__
+from causerie.wire.errors import CauserieError
+
+FAILURE: Final = 1
+USAGE: Final = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command and returns the exit code. `arguments` are the program's own without one."""
+    try:
+        command_line()(arguments, print_error=False, exit_on_error=False)
+    except CycloptsError as error:
+        return _complain(f"{error} See `causerie --help`.", USAGE)
+    except ConfigError as error:
+        return _complain(str(error), USAGE)
+    except CauserieError as error:
+        return _complain(str(error), FAILURE)
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def command_line() -> App:
+    """Builds the commands. Each imports what it needs when it is run, so that help comes fast."""
+    given: set[str] = set()
+
+    def note_given(_app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+        """Notes which flags were given, since only these go over the environment."""
+        given.update(argument.field_info.name for argument in arguments if argument.tokens)
+
+    app = App(
+        name="causerie",
+        version=f"causerie {__version__}",
+        help="A self-hosted real-time chat: `causerie serve` starts it on one port.",
+        config=note_given,
+        default_parameter=Parameter(negative=()),
+        result_action="return_value",
+    )
+
+    @app.command
+    def serve(
+        flags: Annotated[Config | None, Parameter(name="*")] = None,
+        *,
+        config: Path | None = None,
+    ) -> None:
+        """Start the server. Ctrl+C ends it gracefully.
+
+        Every option can also be set by an environment variable (CAUSERIE_PORT for --port) or in
+        a TOML file (port = 8080); a flag goes over the environment, and that over the file.
+
+        Parameters
+        ----------
+        config
+            The TOML file to read. Without it, config.toml in the user's configuration folder
+            is read if it exists.
+        """
+        values = {name: getattr(flags, name) for name in given if hasattr(flags, name)}
+        loaded = load_config(values, os.environ, config)
+        from causerie.app import serve as run
+
+        run(loaded)
+
+    names = App(name="name", help="Manage the names that people hold.")
+    app.command(names)
+
+    @names.command
+    def release(name: str, /, *, data: Path | None = None) -> None:
+        """Free a name that somebody keeps, so that whoever comes next may take it.
+
+        The server may be running. Whoever uses the name just now goes on using it until they
+        leave; what they said stays as it is.
+
+        Parameters
+        ----------
+        name
+            The name to free.
+        data
+            The server's data folder, if it is not the usual one.
+        """
+        from causerie.app import release_name
+
+        sys.stdout.write(release_name(data or default_data(), name) + "\n")
+
+    return app
+
+
+def _complain(sentence: str, code: int) -> int:
+    sys.stderr.write(f"causerie: {sentence}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

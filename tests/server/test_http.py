@@ -209,7 +209,6 @@ async def test_one_connection_carries_several_requests() -> None:
     [
         b"",
         b"GET / HTTP/1.1\r\nHost: ",
-        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HTTP/1.1\r\n",
         b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nslow",
     ],
 )

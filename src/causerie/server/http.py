@@ -85,7 +85,8 @@ class _HttpProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         # Between two requests uvicorn has a timer of its own, which any byte stops.
-        if self.conn.their_state is h11.IDLE and self.transport.get_protocol() is self:
+        is_whole = self.conn.their_state not in {h11.IDLE, h11.SEND_BODY}
+        if not is_whole and self.transport.get_protocol() is self:
             self._sweep.watch(self)
         else:
             self._sweep.forget(self)
@@ -177,7 +178,8 @@ def _url(request: Request) -> str:
 
 def _language(request: Request) -> str:
     """The language of ours that is wanted most: by a link, else by `Accept-Language`
-    (RFC 9110, section 12.5.4), else English."""
+    (RFC 9110, section 12.5.4), else English.
+    """
     asked = request.query_params.get("lang")
     if asked in _LANGUAGES:
         return str(asked)
