@@ -78,7 +78,7 @@ class Connection(ABC):
         self._holds = 0
         self._inbox: deque[bytes] | None = None
         self._is_draining = False
-        self._bucket = TokenBucket(hub.settings.rate, 2 * hub.settings.rate, now)
+        self._bucket = TokenBucket(hub.settings.rate, hub.settings.burst, now)
         self._strikes: TokenBucket | None = None
         self._stalled_at: int | None = None
 

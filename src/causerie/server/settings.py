@@ -50,3 +50,8 @@ class HubSettings:
     """Bytes a turn for those who are behind, so that they do not hold up those who are live."""
     version: str = "causerie"
     """Product and version, told in welcome."""
+
+    @property
+    def burst(self) -> float:
+        """Commands that may come at once: one at least, or a low rate would allow none at all."""
+        return max(1.0, 2 * self.rate) if self.rate else 0.0

@@ -281,8 +281,7 @@ class V1Connection(Connection):
 
     def _members(self, command: commands.Members) -> None:
         room = self._joined_room(command.room)
-        after = _folded("after", command.after) if command.after else ""
-        names, more = room.presence.page(after, command.limit)
+        names, more = room.presence.page(folded_after(command.after), command.limit)
         self._reply(
             replies.MembersPage(
                 id=command.id,
@@ -458,13 +457,6 @@ class V1Connection(Connection):
 
     def _reply(self, frame: replies.AnyServerFrame) -> None:
         self.send(frame_text(encode(frame)))
-
-
-def _folded(field: str, username: str) -> str:
-    try:
-        return parse_username(username).folded
-    except NameRefused as error:
-        raise Refused(ErrorCode.INVALID, field=field, reason=str(error)) from None
 
 
 def folded_after(name: str | None) -> str:
