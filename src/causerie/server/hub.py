@@ -83,7 +83,13 @@ class Hub:
             budget=settings.catch_up,
         )
         self.rooms.catch_up = self.catch_up
-        self.sessions = Sessions(directory, self.timers, clock, settings)
+        self.sessions = Sessions(
+            directory,
+            self.timers,
+            clock,
+            settings,
+            stopped_typing=partial(self.tell_typing, is_typing=False),
+        )
         self.connections: dict[Connection, None] = {}
         # Drafts on their way, by the object's id: whose they are, and under which id of a command.
         self._in_flight: dict[int, tuple[Connection, str | None]] = {}
@@ -160,7 +166,11 @@ class Hub:
     ) -> None:
         """Hands a message of a connection to the log; `Connection.settled` tells what came of it.
         The first one of a name with a key makes that name its identity's.
+
+        Of a connection that is being closed nothing is taken: it could not be told the outcome.
         """
+        if connection.is_closing:
+            return
         session = connection.session
         if session is not None and not session.kept and session.has_key:
             self.sessions.keep(session, connection.address)
@@ -233,6 +243,9 @@ class Hub:
         """A private entry reaches all connections of the two, also those that have not joined the
         conversation: they listen to it from just before this entry on.
         """
+        if not room.members:
+            # It was opened before there was anything in it.
+            room.members = (entry.identity, entry.peer)
         for identity in {entry.identity, entry.peer}:
             session = self.sessions.of(identity)
             if session is None:

@@ -87,14 +87,20 @@ class Sessions:
     """The sessions of this node, by identity."""
 
     def __init__(
-        self, directory: Directory, timers: Timers, clock: Clock, settings: HubSettings
+        self,
+        directory: Directory,
+        timers: Timers,
+        clock: Clock,
+        settings: HubSettings,
+        *,
+        stopped_typing: "Callable[[LiveRoom, str], None]",
     ) -> None:
         self._directory = directory
         self._timers = timers
         self._clock = clock
         self._settings = settings
+        self._stopped_typing = stopped_typing
         self._by_identity: dict[str, Session] = {}
-        self._by_name: dict[str, Session] = {}
 
     def __len__(self) -> int:
         return len(self._by_identity)
@@ -102,10 +108,6 @@ class Sessions:
     def of(self, identity: str) -> Session | None:
         """The session of an identity."""
         return self._by_identity.get(identity)
-
-    def named(self, folded: str) -> Session | None:
-        """The session that has a name."""
-        return self._by_name.get(folded)
 
     def is_reachable(self, holder: Holder) -> bool:
         """Whether what is said to a holder can ever be read by it: it has a key, or is here."""
@@ -178,10 +180,10 @@ class Sessions:
                 session = self._by_identity.get(holder.identity)
                 if holder.kept:
                     claim.answer(Refused(ErrorCode.NAME_TAKEN, field="username"))
-                elif session is None or not session.connections:
-                    if session is not None:
-                        self._forget(session)
+                elif session is None:
                     self._claim(claim, replacing=holder.identity)
+                elif not session.connections:
+                    self._supplant(session, [claim])
                 else:
                     self._contest(session, claim)
             case TooManyNames(retry_after):
@@ -220,9 +222,16 @@ class Sessions:
         if session.probe is not None:
             session.probe.cancel()
             session.probe = None
+        self._supplant(session, claimants)
+
+    def _supplant(self, session: Session, claimants: list[Claim]) -> None:
+        """Ends a session for others who want its name. It is released too, since they may be
+        refused for reasons of their own.
+        """
         self._forget(session)
         for claim in claimants:
             self._claim(claim, replacing=session.identity)
+        self._release(session.name, session.identity)
 
     def _begin(self, claim: Claim, *, kept: bool) -> Session:
         session = self._by_identity.get(claim.identity)
@@ -230,17 +239,20 @@ class Sessions:
             session = Session(claim.identity, claim.name, kept=kept)
             self._by_identity[claim.identity] = session
         elif session.name != claim.name:
-            old = session.name
-            session.name = claim.name
-            if old.folded != claim.name.folded:
-                session.kept = kept
-                self._by_name.pop(old.folded, None)
-                self._release(old, session.identity)
-            for room in session.rooms:
-                room.presence.rename(old.folded, claim.name.folded, claim.name.display)
-                room.typing.stop(old.folded)
-        self._by_name[claim.name.folded] = session
+            self._rename(session, claim.name, kept=kept)
         return session
+
+    def _rename(self, session: Session, name: Name, *, kept: bool) -> None:
+        old = session.name
+        for room in session.rooms:
+            if room.typing.stop(old.folded):
+                self._stopped_typing(room, old.display)
+        session.name = name
+        if old.folded != name.folded:
+            session.kept = kept
+            self._release(old, session.identity)
+        for room in session.rooms:
+            room.presence.rename(old.folded, name.folded, name.display)
 
     def _end(self, session: Session) -> None:
         if session.connections:
@@ -254,8 +266,6 @@ class Sessions:
             session.ending = None
         if self._by_identity.get(session.identity) is session:
             del self._by_identity[session.identity]
-        if self._by_name.get(session.name.folded) is session:
-            del self._by_name[session.name.folded]
 
     def _release(self, name: Name, identity: str) -> None:
         self._directory.release(name.folded, identity, now=self._clock.wall())
