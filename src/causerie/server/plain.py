@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from causerie.chat.entry import Draft
+from causerie.chat.identity import is_conversation
 from causerie.chat.limits import check_content
 from causerie.chat.names import ANONYMOUS, LOBBY, NameRefused, parse_username
 from causerie.ports import Failed, Holder, Outcome, Rejected
@@ -195,13 +196,11 @@ class PlainConnection(Connection):
 
     def _enter_room(self, command: PlainCommand, room: LiveRoom) -> None:
         self.hub.rooms.check_may_read(self, room)
-        listens = room in self.listeners
-        if listens and self.session is not None and room in self.session.rooms:
-            return
-        if listens and self.session is not None:
-            # Anonymous, who heard the room already, has taken a name.
-            self.hub.rooms.become_member(self, room)
-            self.hub.rooms.tick(room)
+        if room in self.listeners:
+            if not is_conversation(room.name) and room not in self._require_session().rooms:
+                # Anonymous, who heard the room already, has taken a name.
+                self.hub.rooms.become_member(self, room)
+                self.hub.rooms.tick(room)
             return
         if command.since is None:
             self._listen(room, room.shown)
@@ -220,7 +219,7 @@ class PlainConnection(Connection):
         self.hub.rooms.locate_time(room, from_unit(command.since, self._unit), located)
 
     def _listen(self, room: LiveRoom, cursor: int) -> None:
-        if self.session is not None:
+        if self.session is not None and not is_conversation(room.name):
             self.hub.rooms.become_member(self, room)
         self.hub.rooms.listen(self, room, cursor)
         self.hub.rooms.tick(room)
@@ -228,6 +227,8 @@ class PlainConnection(Connection):
     def _message(self, command: PlainCommand) -> None:
         content = self._content(command)
         name = room_name(command.room or LOBBY)
+        if is_conversation(name):
+            raise Refused(ErrorCode.INVALID, field="room", reason="say it as private, to a person")
         room = self.hub.rooms.get(name)
         if room is not None and room in self.listeners:
             self._say_in(content, room)
