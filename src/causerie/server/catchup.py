@@ -1,7 +1,8 @@
 """Brings those who are behind to the head, a little at a time, so that they hold up nobody.
 
 Round-robin with a budget of bytes a turn: ten thousand who come back at once share the turns with
-those who stayed. Who stands at the head goes live in that very turn.
+those who stayed. Who stands at the head goes live in that very turn. What the ring of recent
+entries does not hold is read from the log, once for all who stand at the same place.
 """
 
 from collections import deque
@@ -10,13 +11,54 @@ from functools import partial
 
 from causerie.chat.entry import Entry
 from causerie.ports import Failed, Log
-from causerie.server.frames import FramedEntry
+from causerie.server.frames import FramedEntry, Variant
 from causerie.server.live_room import RUN_BYTES, Listener, LiveRoom
 from causerie.server.turn import Turn
 from causerie.wire.codes import CloseCode
 
 READ_ENTRIES = 100
 """Entries read from the log at a time."""
+
+READS_AT_ONCE = 16
+"""Pages of entries under way or not yet handed out: what comes back is kept until its turn."""
+
+
+class Page:
+    """A read of the log: what comes after a place, for those who stand there."""
+
+    __slots__ = ("_runs", "after", "entries", "room", "unserved", "waiting")
+
+    def __init__(self, room: LiveRoom, after: int) -> None:
+        self.room = room
+        self.after = after
+        self.entries: Sequence[FramedEntry] = ()
+        """Empty before the answer."""
+        self.waiting: list[Listener] = []
+        """Those who wait for the answer."""
+        self.unserved = 0
+        """How many wait for their turn since it came."""
+        self._runs: dict[tuple[Variant, int], tuple[bytes, int]] = {}
+
+    def run(self, listener: Listener) -> tuple[bytes, int]:
+        """What a listener is given of it: its frames, about `RUN_BYTES` of them, and the seq of the
+        last. Many are given the same bytes.
+        """
+        variant = listener.connection.variant
+        replay_upto = min(listener.replay_upto, self.entries[-1].seq)
+        if (known := self._runs.get((variant, replay_upto))) is not None:
+            return known
+        frames: list[bytes] = []
+        size = 0
+        cursor = self.after
+        for framed in self.entries:
+            frame = framed.frame(variant, replay=framed.seq <= replay_upto)
+            frames.append(frame)
+            size += len(frame)
+            cursor = framed.seq
+            if size >= RUN_BYTES:
+                break
+        found = self._runs[variant, replay_upto] = (b"".join(frames), cursor)
+        return found
 
 
 class CatchUp:
@@ -38,8 +80,11 @@ class CatchUp:
         self._went_live = went_live
         self._unpin = unpin
         self._budget = budget
-        self._ready: deque[Listener] = deque()
+        self._ready: deque[tuple[Listener, Page | None]] = deque()
         self._scheduled = False
+        self._pages: dict[tuple[LiveRoom, int], Page] = {}
+        self._unread: deque[Page] = deque()
+        self._reads = 0
 
     def begin(self, listener: Listener) -> None:
         """A new listener is live at once if it stands at the head, or else is caught up."""
@@ -55,10 +100,7 @@ class CatchUp:
         if listener.live or listener.queued:
             return
         listener.queued = True
-        self._ready.append(listener)
-        if not self._scheduled:
-            self._scheduled = True
-            self._schedule(self.pump)
+        self._append(listener, None)
 
     def pump(self) -> None:
         """Brings listeners forward until the turn's budget is spent."""
@@ -66,26 +108,38 @@ class CatchUp:
         budget = self._budget
         rooms: dict[LiveRoom, None] = {}
         while self._ready and budget > 0:
-            listener = self._ready.popleft()
+            listener, page = self._ready.popleft()
             listener.queued = False
-            connection = listener.connection
-            if connection.is_paused or not self._listens(listener):
-                continue
-            rooms[listener.room] = None
-            budget -= self._advance(listener)
+            if self._listens(listener) and not listener.connection.is_paused:
+                rooms[listener.room] = None
+                budget -= self._advance(listener, page)
+            if page is not None:
+                page.unserved -= 1
+                self._finish_if_served(page)
         for room in rooms:
             room.forget_runs()
         self._turn.flush()
-        if self._ready and not self._scheduled:
+        if self._ready:
+            self._need_pump()
+
+    def _append(self, listener: Listener, page: Page | None) -> None:
+        if page is not None:
+            page.unserved += 1
+        self._ready.append((listener, page))
+        self._need_pump()
+
+    def _need_pump(self) -> None:
+        if not self._scheduled:
             self._scheduled = True
             self._schedule(self.pump)
 
-    def _advance(self, listener: Listener) -> int:
+    def _advance(self, listener: Listener, page: Page | None) -> int:
+        """Brings a listener forward once; answers how many bytes that took."""
         room = listener.room
         if listener.cursor >= room.shown:
             self._live(listener)
             return 0
-        run = room.run(listener)
+        run = room.run(listener) if page is None else page.run(listener)
         if run is None:
             self._read(listener)
             return 0
@@ -101,51 +155,53 @@ class CatchUp:
         listener.room.go_live(listener, self._turn.push)
         self._went_live(listener)
 
-    def _read(self, listener: Listener) -> None:
-        room = listener.room
-        listener.queued = True
-        waiting = room.reads.get(listener.cursor)
-        if waiting is not None:
-            waiting.append(listener)
-            return
-        room.reads[listener.cursor] = [listener]
-        room.pins += 1
-        self._log.read(
-            room.name,
-            after=listener.cursor,
-            upto=room.shown,
-            limit=READ_ENTRIES,
-            done=partial(self._have_read, room, listener.cursor),
-        )
+    def _listens(self, listener: Listener) -> bool:
+        return listener.room.listeners.get(listener.connection) is listener
 
-    def _have_read(self, room: LiveRoom, after: int, answer: Sequence[Entry] | Failed) -> None:
-        waiting = room.reads.pop(after)
-        self._unpin(room)
+    # Reading the log.
+
+    def _read(self, listener: Listener) -> None:
+        listener.queued = True
+        place = (listener.room, listener.cursor)
+        page = self._pages.get(place)
+        if page is None:
+            page = self._pages[place] = Page(*place)
+            page.room.pins += 1
+            self._unread.append(page)
+        if page.entries:
+            self._append(listener, page)
+        else:
+            page.waiting.append(listener)
+            self._start_reads()
+
+    def _start_reads(self) -> None:
+        while self._unread and self._reads < READS_AT_ONCE:
+            page = self._unread.popleft()
+            self._reads += 1
+            self._log.read(
+                page.room.name,
+                after=page.after,
+                upto=page.room.shown,
+                limit=READ_ENTRIES,
+                done=partial(self._have_read, page),
+            )
+
+    def _have_read(self, page: Page, answer: Sequence[Entry] | Failed) -> None:
+        waiting, page.waiting = page.waiting, []
         if isinstance(answer, Failed) or not answer:
             for listener in waiting:
                 listener.queued = False
-                listener.connection.close(CloseCode.INTERNAL_ERROR, "the log cannot be read")
+                if self._listens(listener):
+                    listener.connection.close(CloseCode.INTERNAL_ERROR, "the log cannot be read")
+            self._finish_if_served(page)
             return
-        framed = [FramedEntry(entry) for entry in answer]
+        page.entries = [FramedEntry(entry) for entry in answer]
         for listener in waiting:
-            listener.queued = False
-            if self._listens(listener) and not listener.connection.is_paused:
-                self._give(listener, framed)
-                self.enqueue(listener)
-        self._turn.flush()
+            self._append(listener, page)
 
-    def _give(self, listener: Listener, entries: Sequence[FramedEntry]) -> None:
-        size = 0
-        frames: list[bytes] = []
-        for framed in entries:
-            replay = framed.seq <= listener.replay_upto
-            frame = framed.frame(listener.connection.variant, replay=replay)
-            frames.append(frame)
-            size += len(frame)
-            listener.cursor = framed.seq
-            if size >= RUN_BYTES:
-                break
-        listener.connection.send(b"".join(frames))
-
-    def _listens(self, listener: Listener) -> bool:
-        return listener.room.listeners.get(listener.connection) is listener
+    def _finish_if_served(self, page: Page) -> None:
+        if not page.unserved:
+            del self._pages[page.room, page.after]
+            self._reads -= 1
+            self._unpin(page.room)
+            self._start_reads()

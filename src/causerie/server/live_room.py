@@ -56,7 +56,6 @@ class LiveRoom:
         "_gathered",
         "_runs",
         "_successors",
-        "conversation",
         "epoch",
         "head_id",
         "listeners",
@@ -65,7 +64,6 @@ class LiveRoom:
         "name",
         "pins",
         "presence",
-        "reads",
         "sent",
         "shown",
         "timer",
@@ -86,8 +84,6 @@ class LiveRoom:
         """The live ones, by variant."""
         self.pins = 0
         """How many operations under way need the room to stay."""
-        self.reads: dict[int, list[Listener]] = {}
-        """Reads of the log under way, by the seq they read after, with those who wait for them."""
         self.timer: Timer | None = None
         self._gathered: list[FramedEntry] = []
         self._by_seq: dict[int, FramedEntry] = {}
@@ -105,6 +101,11 @@ class LiveRoom:
         """Takes the oldest entry out of the ring."""
         if self._by_seq.pop(framed.seq, None) is not None:
             del self._successors[framed.entry.prev]
+
+    @property
+    def remembered(self) -> int:
+        """How many entries are in the ring."""
+        return len(self._by_seq)
 
     def recent(self, seq: int) -> FramedEntry | None:
         """The entry at a seq, if it is in the ring."""
@@ -168,9 +169,11 @@ class LiveRoom:
         listener.cursor = self.sent
         listener.snapshot_due = True
 
-    def live_connections(self) -> "list[Connection]":
-        """Whom signals reach."""
-        return [connection for live in self.live for connection in live]
+    def note_missed_signal(self) -> None:
+        """Who came or went is told to the live ones only: the others are owed a snapshot."""
+        if len(self.listeners) > sum(map(len, self.live)):
+            for listener in self.listeners.values():
+                listener.snapshot_due |= not listener.live
 
     # New entries.
 

@@ -56,6 +56,8 @@ class Rooms:
         self._opening: dict[str, list[Callable[[LiveRoom | Failed], None]]] = {}
         self._ring: deque[tuple[LiveRoom, FramedEntry]] = deque()
         self._ring_bytes = 0
+        # Entries in there of rooms that have been closed since.
+        self._ring_closed = 0
         self.catch_up: CatchUp
 
     def __len__(self) -> int:
@@ -97,13 +99,16 @@ class Rooms:
 
     def close_if_unused(self, room: LiveRoom) -> None:
         """Lets go of a room that nobody listens to, is a member of, or needs."""
-        if room.pins or room.listeners or len(room.presence) or room.reads:
+        if room.pins or room.listeners or len(room.presence):
             return
-        if self._open.get(room.name) is room:
+        if self._is_open(room):
             del self._open[room.name]
             if room.timer is not None:
                 room.timer.cancel()
             self._log.unwatch(room.name)
+            self._ring_closed += room.remembered
+            if 2 * self._ring_closed > len(self._ring):
+                self._sweep_ring()
 
     def remember(self, room: LiveRoom, framed: FramedEntry) -> None:
         """Puts an entry into its room's ring. All rings together keep to one bound: what is oldest
@@ -116,6 +121,19 @@ class Rooms:
             oldest_room, oldest = self._ring.popleft()
             oldest_room.forget(oldest)
             self._ring_bytes -= _cost(oldest)
+            if not self._is_open(oldest_room):
+                self._ring_closed -= 1
+
+    def _sweep_ring(self) -> None:
+        """Lets go of the entries of closed rooms. Done when they are the most: that costs no more
+        than remembering them did, and people who come and go push no live room's entries out.
+        """
+        self._ring = deque((room, framed) for room, framed in self._ring if self._is_open(room))
+        self._ring_bytes = sum(_cost(framed) for _, framed in self._ring)
+        self._ring_closed = 0
+
+    def _is_open(self, room: LiveRoom) -> bool:
+        return self._open.get(room.name) is room
 
     # Where a listener begins.
 
@@ -241,8 +259,11 @@ class Rooms:
     def listen(self, connection: Connection, room: LiveRoom, cursor: int) -> None:
         """Lets a connection listen from a cursor; it is live at once, or caught up from there.
 
-        One that listened already goes on from the new cursor.
+        One that listened already goes on from the new cursor. A cursor may be ahead of what this
+        node has shown: the log holds more, and its author knows the id. It is then given again what
+        it has, for nobody may be live anywhere but at the shown head.
         """
+        cursor = min(cursor, room.shown)
         known = connection.listeners.get(room)
         if known is not None:
             room.dismiss(known)
@@ -257,8 +278,11 @@ class Rooms:
         """A connection that is about to listen makes its user a member; `tick` announces it."""
         session = connection.session
         assert session is not None, "who has no name is no member"
+        folded = session.name.folded
+        for left in [known for known in session.rooms if folded not in known.presence]:
+            del session.rooms[left]
         session.rooms[room] = None
-        room.presence.arrive(session.name.folded, session.name.display)
+        room.presence.arrive(folded, session.name.display)
 
     def leave(self, connection: Connection, room: LiveRoom, *, goodbye: bool) -> None:
         """A connection listens no longer; its user leaves with the last one, at once with a
@@ -289,6 +313,7 @@ class Rooms:
             self._stopped_typing(room, display)
         change = room.presence.tick(now)
         if change is not None:
+            room.note_missed_signal()
             self._announce(room, change)
         self.rearm(room)
         self.close_if_unused(room)
