@@ -47,24 +47,28 @@ class Company:
         self._rooms[joined.room] = _Room(joined)
 
     def presence(self, presence: Presence) -> list[Event]:
-        """Others have come to a room or gone."""
+        """Others have come to a room or gone: tells of it, save what was known already."""
         known = self._rooms.get(presence.room)
         if known is None:
+            return []
+        came = [name for name in presence.joined if presence.snapshot or name not in known.names]
+        went = [name for name in presence.left if name in known.names]
+        if not (came or went or presence.snapshot or known.count != presence.members):
             return []
         known.count = presence.members
         if presence.snapshot:
             known.names.clear()
-        for name in presence.left:
+        for name in went:
             known.names.pop(name, None)
-        known.names.update(dict.fromkeys(presence.joined))
+        known.names.update(dict.fromkeys(came))
         changed = PresenceChanged(
             room=presence.room,
             members=presence.members,
-            joined=tuple(presence.joined),
-            left=tuple(presence.left),
+            joined=tuple(came),
+            left=tuple(went),
             snapshot=presence.snapshot,
         )
-        stopped = [self._typists.stopped(presence.room, name) for name in presence.left]
+        stopped = [self._typists.stopped(presence.room, name) for name in went]
         return [changed, *self._tell(presence.room, news=any(stopped))]
 
     def typed(self, typing: Typing, now: float) -> list[Event]:

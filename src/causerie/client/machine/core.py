@@ -24,9 +24,9 @@ from causerie.client.machine.events import (
     Failed,
     History,
     Receipt,
-    Refused,
     RoomLost,
     SendFailed,
+    ServerError,
     Unknown,
 )
 from causerie.client.machine.link import Credentials, Greeted, Link, NoConnection
@@ -350,7 +350,7 @@ class Machine:
         self._outbox.add(id, lane, command)
 
     def _type(self, room: str, *, is_typing: bool, now: float) -> None:
-        if isinstance(self._link.connection, Greeted) and self._rooms.is_open(room):
+        if isinstance(self._link.connection, Greeted) and self._rooms.is_joined(room):
             told = self._own_typing.key(room, now) if is_typing else self._own_typing.stop(room)
             if told:
                 self._tell_own_typing(self._link.connection, room, is_typing=is_typing, now=now)
@@ -513,7 +513,7 @@ class Machine:
         )
         again_at = _again_at(error, now)
         if error.id is None:
-            self._tell(Refused(error=refused))
+            self._tell(ServerError(error=refused))
         elif self._link.hello_refused(error.id, refused, again_at):
             if not self.wants_connection:
                 self._cut()

@@ -152,7 +152,7 @@ class Failed(_Event, frozen=True):
     error: ClientError
 
 
-class Refused(_Event, frozen=True):
+class ServerError(_Event, frozen=True):
     """The server complains of something that is no command's answer, or lets hello wait."""
 
     error: CommandRefused
@@ -180,5 +180,5 @@ Event = (
     | SendFailed
     | Answered
     | Failed
-    | Refused
+    | ServerError
 )

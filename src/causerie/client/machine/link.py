@@ -1,12 +1,13 @@
 """The client's connection: its state, its first words, its signs of life, and when to try again."""
 
 from collections.abc import Callable
+from typing import assert_never
 
 import msgspec
 
 from causerie.client.errors import CommandRefused, Ended, EndedByServer, GaveUp, HelloRefused
 from causerie.client.machine.backoff import Backoff, wish_of
-from causerie.client.machine.events import LatencyMeasured, Refused, Renamed, StateChanged
+from causerie.client.machine.events import LatencyMeasured, Renamed, ServerError, StateChanged
 from causerie.client.machine.liveness import Liveness
 from causerie.client.machine.output import Output
 from causerie.client.machine.pacer import Pacer
@@ -172,7 +173,7 @@ class Link:
             self.end(HelloRefused(refused))
         else:
             self.connection = Holding(again_at=again_at)
-            self._out.tell(Refused(error=refused))
+            self._out.tell(ServerError(error=refused))
         return True
 
     def heard(self, now: float) -> None:
@@ -202,6 +203,8 @@ class Link:
                     self._say_hello(now)
             case Greeted() as greeted:
                 self._check(greeted, now)
+            case unknown:
+                assert_never(unknown)
 
     def woke(self, now: float) -> None:
         """The computer was asleep, or the network is another: nothing waits any longer."""
@@ -250,6 +253,8 @@ class Link:
                 return again_at
             case Greeted(liveness=liveness):
                 return liveness.deadline()
+            case unknown:
+                assert_never(unknown)
 
     def _say_hello(self, now: float) -> None:
         id = self._new_id()
@@ -267,6 +272,8 @@ class Link:
                 self._out.write(Ping(id=id))
             case "dead":
                 self.lost(now, CloseCode.ABNORMAL, "the server has fallen silent")
+            case unknown:
+                assert_never(unknown)
 
     def _measured(self, rtt_ms: int) -> None:
         self.rtt_ms = rtt_ms

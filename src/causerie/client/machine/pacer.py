@@ -6,7 +6,7 @@ A token bucket like the server's, a little smaller: what leaves evenly may arriv
 SHARE = 0.9
 """Of the server's limits."""
 
-WHOLE = 1.0 - 1e-9
+WHOLE = 0.9999
 """A token, but for what the rounding of times takes off it."""
 
 

@@ -5,7 +5,7 @@ the entry shown last) nothing more is shown, the room is joined again from the c
 server sends all that follows it. What cannot be had is told as a `Gap`.
 """
 
-from typing import Literal
+from typing import Literal, assert_never
 
 import msgspec
 
@@ -134,6 +134,8 @@ class RoomView:
                 if self.cursor is None or entry.prev == self.cursor.seq < entry.seq:
                     return self._advance(entry), None
                 return ("skipped" if entry.seq <= self.cursor.seq else "broken"), None
+            case unknown:
+                assert_never(unknown)
 
     def give_up(self) -> Gap:
         """The conversation cannot be joined: what comes next is taken as it comes, and what came
@@ -162,6 +164,8 @@ class RoomView:
                 )
             case Absent() | Joining() | Settling():
                 return False  # it catches up already
+            case unknown:
+                assert_never(unknown)
 
     def _settle(self, entry: Entry, settling: Settling) -> tuple[Followed, Gap | None]:
         assert self.cursor is not None, "who has no cursor has nothing to settle"

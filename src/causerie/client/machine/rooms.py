@@ -42,6 +42,10 @@ class Rooms:
         view = self.find(name)
         return view is None or not isinstance(view.phase, Absent | Joining)
 
+    def is_joined(self, name: str) -> bool:
+        """Tells whether this connection follows a room."""
+        return self.find(name) is not None and self.is_open(name)
+
     def want(self, join: Join, asker: str) -> bool:
         """The application joins a room; answers whether it is joined already.
 
@@ -54,11 +58,11 @@ class Rooms:
             view.cursor, view.epoch = join.since, join.epoch
             self._views[name] = view
             self._leave_behind(view, NOW)
-        elif not view.wanted:
-            view.wanted = True
-            self._leave_behind(view, NOW)
         elif self.is_open(name):
-            return True
+            if view.wanted:
+                return True
+            self._leave_behind(view, NOW)
+        view.wanted = True
         self._askers.setdefault(name, []).append(asker)
         return False
 
@@ -129,10 +133,6 @@ class Rooms:
             return view, view.give_up(), askers
         del self._views[name]
         return view, None, askers
-
-    def is_joining(self, id: str | None) -> bool:
-        """Tells whether a join with this id is under way."""
-        return id in self._joins
 
     def follow(self, entry: Entry) -> tuple[Followed, Gap | None]:
         """Takes an entry; answers whether it is to be shown, and what is missing before it."""
