@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "causerie"
-PURE = ("wire/*.py", "chat/*.py", "ports.py", "client/machine.py")
+PURE = ("wire/*.py", "chat/*.py", "ports.py", "client/machine/*.py")
 
 CLOCKS = {"now", "today", "utcnow"}
 BUILTINS = {"__import__", "breakpoint", "eval", "exec", "input", "open", "print"}
