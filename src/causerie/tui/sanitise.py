@@ -65,13 +65,20 @@ def sanitise(text: str) -> str:
     return "\n".join(map(_sanitise_line, lines))
 
 
+def one_line(text: str, most: int) -> str:
+    """Returns the text in one line of at most so many code points, without what could do
+    something.
+    """
+    line = " ".join(sanitise(text).split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
 def sanitise_name(name: str) -> str:
-    """Returns a name, or whatever else belongs into one line, without what could do something.
+    """Returns a name without what could do something.
 
     The server lets no such names in; but it is another's server, too.
     """
-    line = " ".join(sanitise(name).split())
-    return line if len(line) <= LONGEST_NAME else line[: LONGEST_NAME - 1] + "…"
+    return one_line(name, LONGEST_NAME)
 
 
 def _sanitise_line(line: str) -> str:
