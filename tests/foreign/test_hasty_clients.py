@@ -1,9 +1,14 @@
-"""Clients of the plain profile that get things wrong, or do not wait: a server in memory."""
+"""Clients of the plain profile that get things wrong, or do not wait."""
 
 import json
+import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.foreign.clients import raw_client
+from tests.support.line_process import PATIENCE
+from tests.support.server_process import ServerProcess
 
 from causerie.server.settings import HubSettings
 from causerie.testing.memory_server import START, MemoryServer, MemorySocket
@@ -21,18 +26,18 @@ def said(server: MemoryServer) -> list[tuple[str, str]]:
     return [(frame["username"], frame["content"]) for frame in frames if "id" in frame]
 
 
-def frames_of(socket: MemorySocket) -> list[dict[str, Any]]:
-    return [json.loads(text) for text in socket.take()]
+def frames_of(client: MemorySocket) -> list[dict[str, Any]]:
+    return [json.loads(text) for text in client.take()]
 
 
 def hasty(server: MemoryServer, *frames: str, code: int | None = 1000) -> MemorySocket:
     """A client whose frames and close frame come in one segment of TCP."""
-    socket = server.connect(v1=False)
+    client = server.connect(v1=False)
     for frame in frames:
-        socket.receiver.receive(frame.encode())
-    socket.hang_up(code)
+        client.receiver.receive(frame.encode())
+    client.hang_up(code)
     server.run()
-    return socket
+    return client
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1005])
@@ -82,14 +87,14 @@ def test_whoever_has_gone_hastily_frees_the_name() -> None:
 
 def test_somebody_slow_who_says_goodbye_is_not_waited_for() -> None:
     server = MemoryServer()
-    socket = server.connect(v1=False)
-    socket.send('{"type":"join","username":"Alice"}')
+    client = server.connect(v1=False)
+    client.send('{"type":"join","username":"Alice"}')
     server.run()
-    socket.window = 0
-    socket.receiver.receive(b'{"type":"message","content":"one"}')
+    client.window = 0
+    client.receiver.receive(b'{"type":"message","content":"one"}')
     server.run()
-    socket.receiver.receive(b'{"type":"message","content":"two"}')
-    socket.hang_up(1000)
+    client.receiver.receive(b'{"type":"message","content":"two"}')
+    client.hang_up(1000)
     server.run()
     assert not server.hub.connections
     assert said(server) == [("Alice", "one"), ("Alice", "two")]
@@ -115,14 +120,14 @@ def test_a_flood_is_cut_short_by_a_goodbye_and_leaves_nothing_behind() -> None:
 
 def test_somebody_whom_the_server_has_closed_is_not_waited_for() -> None:
     server = MemoryServer()
-    socket = server.connect(v1=False)
-    socket.receiver.receive(b'{"type":"join","username":"Alice"}')
-    socket.receiver.receive(b'{"type":"message","content":"one"}')
+    client = server.connect(v1=False)
+    client.receiver.receive(b'{"type":"join","username":"Alice"}')
+    client.receiver.receive(b'{"type":"message","content":"one"}')
     stopped = list[bool]()
     server.hub.stop(lambda: stopped.append(True))
     server.run()
     assert stopped == [True]
-    assert socket.close_code == 1001
+    assert client.close_code == 1001
     assert not server.hub.connections
 
 
@@ -140,10 +145,10 @@ def test_an_error_is_told_in_the_unit_of_the_very_frame_that_is_refused(
     now: float, first: str, words: str
 ) -> None:
     server = MemoryServer()
-    socket = server.connect(v1=False)
-    socket.send(first % now)
+    client = server.connect(v1=False)
+    client.send(first % now)
     server.run()
-    greeting, error = frames_of(socket)
+    greeting, error = frames_of(client)
     assert greeting["content"] == "Welcome! Please identify yourself."
     assert greeting["timestamp"] == error["timestamp"] == now
     assert error["type"] == "message"
@@ -154,9 +159,40 @@ def test_an_error_is_told_in_the_unit_of_the_very_frame_that_is_refused(
 @pytest.mark.parametrize("text", ["no JSON", "[1]", "7", '{"timestamp":', "[" * 5000])
 def test_of_what_is_no_frame_nothing_is_learnt(text: str) -> None:
     server = MemoryServer()
-    socket = server.connect(v1=False)
-    socket.send(text)
+    client = server.connect(v1=False)
+    client.send(text)
     server.run()
-    greeting, error = frames_of(socket)
+    greeting, error = frames_of(client)
     assert greeting["timestamp"] == 0
     assert error["timestamp"] == NOW_MS
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_a_whole_visit_in_one_segment_of_tcp_is_heard(tmp_path: Path) -> None:
+    handshake = (
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+
+    def masked(opcode: int, payload: bytes) -> bytes:
+        """A frame of a client, whose mask changes nothing (RFC 6455, section 5.3)."""
+        return bytes([0x80 | opcode, 0x80 | len(payload), 0, 0, 0, 0]) + payload
+
+    with (
+        ServerProcess(tmp_path, measured=False) as server,
+        raw_client(server.ws) as reader,
+    ):
+        reader.send("join", username="Reader")
+        reader.wait_for("Reader has joined the chat")
+        for n in range(10):
+            visit = (
+                masked(1, b'{"type":"join","username":"Hasty"}')
+                + masked(1, b'{"type":"message","content":"visit %d"}' % n)
+                + masked(8, b"\x03\xe8")
+            )
+            with socket.create_connection(("localhost", server.port), PATIENCE) as link:
+                link.sendall(handshake + visit)
+                while link.recv(4096):
+                    pass
+            assert reader.wait_for(f"visit {n}")["username"] == "Hasty"
