@@ -90,11 +90,19 @@ class _Lru(OrderedDict[str, _Value]):
             self.popitem(last=False)
 
 
-class Entries:
-    """The writer's view of the tables: stores batches, and knows where rooms end.
+class Plan(msgspec.Struct, frozen=True, eq=False):
+    """What is to become of a batch."""
 
-    One thread uses it, and nobody else writes entries; every method runs within the transaction,
-    if any, of its caller. After a rollback the caller must call `forget`.
+    outcomes: list[Outcome]
+    writes: list[tuple[str, str]]
+    """Statements, each with its one argument: to be carried out in order, all or none."""
+
+
+class Entries:
+    """The writer's view of the tables: numbers batches, and knows where rooms end.
+
+    One thread uses it, and nobody else writes entries, so that a plan holds until the next one is
+    made. If a plan is not carried out, the caller must call `forget`.
     """
 
     def __init__(self, connection: apsw.Connection, epoch: str, *, cache: int = 10_000) -> None:
@@ -123,21 +131,19 @@ class Entries:
             recent=tuple(entry_of(room, row) for row in reversed(rows)),
         )
 
-    def store(self, drafts: Sequence[Draft], *, now: int) -> list[Outcome]:
-        """Stores a batch.
+    def plan(self, drafts: Sequence[Draft], *, now: int) -> Plan:
+        """Decides about a batch, as if every plan before it had been carried out.
 
         Raises:
-            UnicodeEncodeError, apsw.Error: at least one draft cannot be stored. Some rows may have
-                been written: roll back.
+            UnicodeEncodeError: at least one draft is not text.
         """
         self._find_identities(drafts)
         outcomes = number(drafts, now=now, stored=self._earlier(drafts), tail=self._tail)
         entries = [outcome.entry for outcome in outcomes if type(outcome) is Stored]
-        if entries:
-            self._add(entries)
+        plan = Plan(outcomes, self._writes(entries) if entries else [])
         self._tails.trim(self._cache)
         self._identities.trim(self._cache)
-        return outcomes
+        return plan
 
     def _find_identities(self, drafts: Sequence[Draft]) -> None:
         """Makes sure that the keys of all identities that have one are remembered."""
@@ -177,11 +183,16 @@ class Entries:
         members = () if one is None else (one,) if one == other else (one, other)
         return Tail(key=key, seq=seq, id=id, timestamp=timestamp, members=members)
 
-    def _add(self, entries: Sequence[Entry]) -> None:
+    def _writes(self, entries: Sequence[Entry]) -> list[tuple[str, str]]:
+        writes = []
+        identities = self._new_identities(entries)
+        if identities:
+            writes.append((_ADD_IDENTITIES, _json(identities)))
+        rooms = self._new_rooms(entries)
+        if rooms:
+            writes.append((_ADD_ROOMS, _json(rooms)))
         keys = self._identities
         tails = self._tails
-        self._add_identities(entries)
-        self._add_rooms(entries)
         rows = [
             (
                 tails[entry.room].key,
@@ -198,43 +209,40 @@ class Entries:
             )
             for entry in entries
         ]
-        self._connection.execute(_ADD_ENTRIES, (_json(rows),))
-        told = [entry for entry in entries if entry.peer]
-        if told:
-            self._add_conversations(told)
+        writes.append((_ADD_ENTRIES, _json(rows)))
+        conversations = self._conversations(entries)
+        if conversations:
+            writes.append((_ADD_CONVERSATIONS, _json(conversations)))
+        return writes
 
-    def _add_identities(self, entries: Sequence[Entry]) -> None:
+    def _new_identities(self, entries: Sequence[Entry]) -> list[tuple[int, str]]:
         keys = self._identities
         new = {entry.identity for entry in entries if entry.identity not in keys}
         new.update(entry.peer for entry in entries if entry.peer and entry.peer not in keys)
-        if new:
-            start = self._next_key("identities")
-            rows = list(enumerate(sorted(new), start))
-            self._connection.execute(_ADD_IDENTITIES, (_json(rows),))
-            keys.update((identity, key) for key, identity in rows)
+        rows = list(enumerate(sorted(new), self._next_key("identities"))) if new else []
+        keys.update((identity, key) for key, identity in rows)
+        return rows
 
-    def _add_rooms(self, entries: Sequence[Entry]) -> None:
+    def _new_rooms(self, entries: Sequence[Entry]) -> list[tuple[int, str, int | None, int | None]]:
         new = {entry.room: None for entry in entries if not self._tails[entry.room].key}
-        if not new:
-            return
-        rows = []
-        for key, room in enumerate(new, self._next_key("rooms")):
+        rows: list[tuple[int, str, int | None, int | None]] = []
+        for key, room in enumerate(new, self._next_key("rooms") if new else 0):
             tail = self._tails[room]
             tail.key = key
             members = [self._identities[identity] for identity in tail.members]
             one, other = (members[0], members[-1]) if members else (None, None)
             rows.append((key, room, one, other))
-        self._connection.execute(_ADD_ROOMS, (_json(rows),))
+        return rows
 
-    def _add_conversations(self, entries: Sequence[Entry]) -> None:
+    def _conversations(self, entries: Sequence[Entry]) -> list[tuple[int, str, str]]:
         keys = self._identities
         names = {}
         for entry in entries:
-            # The author last: who writes to themselves is called by the name they were written to.
-            names[keys[entry.peer], entry.room] = entry.username
-            names[keys[entry.identity], entry.room] = entry.to
-        rows = [(identity, room, name) for (identity, room), name in names.items()]
-        self._connection.execute(_ADD_CONVERSATIONS, (_json(rows),))
+            if entry.peer:
+                # The author last: who writes to themselves is called by the name they wrote to.
+                names[keys[entry.peer], entry.room] = entry.username
+                names[keys[entry.identity], entry.room] = entry.to
+        return [(identity, room, name) for (identity, room), name in names.items()]
 
     def _next_key(self, table: str) -> int:
         newest = self._connection.execute(f"SELECT max(key) FROM {table}").fetchone()  # noqa: S608 ours

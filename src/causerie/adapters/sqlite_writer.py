@@ -21,7 +21,7 @@ from typing import Final
 import apsw
 import msgspec
 
-from causerie.adapters.sqlite_entries import Entries
+from causerie.adapters.sqlite_entries import Entries, Plan
 from causerie.chat.entry import Draft
 from causerie.ports import Outcome, Rejected
 
@@ -148,7 +148,7 @@ class Writer:
         return batch
 
     def _do(self, batch: Sequence[Draft | Job | None]) -> None:
-        """Stores a batch in one transaction; has it answered once that is durable."""
+        """Does a batch in one transaction, and has it answered once that is durable."""
         drafts = []
         jobs = []
         writes = False
@@ -158,14 +158,7 @@ class Writer:
             elif type(item) is Job:
                 jobs.append(item)
                 writes = writes or item.writes
-        outcomes: Sequence[Outcome] = ()
-        if drafts or writes:
-            self._connection.execute("BEGIN IMMEDIATE")
-            outcomes = self._store(drafts) if drafts else ()
-            answers = [job.run() for job in jobs]
-            self._connection.execute("COMMIT")
-        else:
-            answers = [job.run() for job in jobs]
+        outcomes, answers = self._commit(drafts, jobs, writes=writes)
         if batch:
             self._answers.add(partial(self._answer, outcomes, answers))
         self._since_checkpoint += len(drafts)
@@ -179,16 +172,31 @@ class Writer:
         for answer in answers:
             answer()
 
-    def _store(self, drafts: Sequence[Draft]) -> Sequence[Outcome]:
-        """Stores drafts; comes first in a transaction, which it may begin again."""
+    def _commit(
+        self, drafts: Sequence[Draft], jobs: Sequence[Job], *, writes: bool
+    ) -> tuple[Sequence[Outcome], Sequence[Callable[[], None]]]:
+        """Stores drafts, then does jobs; when it returns, all of that is durable."""
         now = self._clock()
+        outcomes: Sequence[Outcome]
         try:
-            return self._entries.store(drafts, now=now)
-        except ROW_FAULTS:
-            self._connection.execute("ROLLBACK")
-            self._entries.forget()
+            plan = self._entries.plan(drafts, now=now)
+            if len(plan.writes) <= 1 and not writes:
+                # What is usual: one statement, a transaction of its own. After each statement this
+                # thread may have to wait for the loop to let it go on.
+                self._carry_out(plan)
+                return plan.outcomes, [job.run() for job in jobs]
             self._connection.execute("BEGIN IMMEDIATE")
-            return self._store_apart(drafts, now)
+            self._carry_out(plan)
+            outcomes = plan.outcomes
+        except ROW_FAULTS:
+            self._entries.forget()
+            if not self._connection.get_autocommit():
+                self._connection.execute("ROLLBACK")
+            self._connection.execute("BEGIN IMMEDIATE")
+            outcomes = self._store_apart(drafts, now)
+        answers = [job.run() for job in jobs]
+        self._connection.execute("COMMIT")
+        return outcomes, answers
 
     def _store_apart(self, drafts: Sequence[Draft], now: int) -> Sequence[Outcome]:
         """Stores drafts of which at least one cannot be: each half under a savepoint of its own,
@@ -201,15 +209,21 @@ class Writer:
         for half in (drafts[:middle], drafts[middle:]):
             self._connection.execute("SAVEPOINT half")
             try:
-                outcomes += self._entries.store(half, now=now)
+                plan = self._entries.plan(half, now=now)
+                self._carry_out(plan)
             except ROW_FAULTS:
-                self._connection.execute("ROLLBACK TO half")
                 self._entries.forget()
+                self._connection.execute("ROLLBACK TO half")
                 self._connection.execute("RELEASE half")
                 outcomes += self._store_apart(half, now)
             else:
                 self._connection.execute("RELEASE half")
+                outcomes += plan.outcomes
         return outcomes
+
+    def _carry_out(self, plan: Plan) -> None:
+        for statement, rows in plan.writes:
+            self._connection.execute(statement, (rows,))
 
 
 class Checkpointer:
