@@ -118,7 +118,7 @@ class CatchUp:
                 self._finish_if_served(page)
         for room in rooms:
             room.forget_runs()
-        self._turn.flush()
+        self._turn.write()
         if self._ready:
             self._need_pump()
 

@@ -65,7 +65,7 @@ class Hub:
         self._chance = chance
         self._failed = failed
         self.timers = Timers(arm)
-        self.turn = Turn(schedule)
+        self.turn = Turn(schedule, self.timers, clock)
         self.rooms = Rooms(
             log,
             self.timers,
@@ -131,6 +131,14 @@ class Hub:
 
     def committed(self, commit: Commit) -> None:
         """A batch is durable: it is shown, and its authors are told."""
+        self.turn.begin()
+        try:
+            self._tell(commit)
+        finally:
+            self.turn.end()
+        self._maybe_stopped()
+
+    def _tell(self, commit: Commit) -> None:
         for entry in commit.entries:
             room = self.rooms.get(entry.room)
             if room is None:
@@ -151,8 +159,6 @@ class Hub:
                 if not isinstance(outcome, Rejected):
                     self._ends_typing(room, connection)
                 self.rooms.unpin(room)
-        self.turn.flush()
-        self._maybe_stopped()
 
     def log_failed(self, reason: str) -> None:
         """Nothing can be promised any more: says so and ends everything."""

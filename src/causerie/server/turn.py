@@ -2,6 +2,11 @@
 
 The system call that sends is nearly the whole cost of a delivery, so the number of writes is what
 counts. Entries are gathered in their rooms, everything else in `Connection.out`; `flush` writes.
+
+Under load a turn is stretched: when handing out the last commits took long, what is committed next
+waits about as long before it is handed out too, together with whatever else is committed until
+then. So the writing never takes much more than half of the loop's time, and the busier a server is,
+the more goes into each write. A quiet room never waits: its last writes were over at once.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,23 +14,50 @@ from typing import TYPE_CHECKING
 
 from causerie.server.frames import FramedEntry
 from causerie.server.live_room import RUN_BYTES, LiveRoom
+from causerie.server.settings import Clock
+from causerie.server.timers import Timer, Timers
 
 if TYPE_CHECKING:
     from causerie.server.connection import Connection
+
+GATHERING = 1.0
+"""How long to gather after writing, in units of the time that the writing took."""
+
+LONGEST_GATHERING = 0.01
+"""Seconds. However long the writing took, nothing waits for more than this."""
 
 
 class Turn:
     """What this turn of the event loop has brought and not yet written."""
 
-    def __init__(self, schedule: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(
+        self, schedule: Callable[[Callable[[], None]], None], timers: Timers, clock: Clock
+    ) -> None:
         self._schedule = schedule
+        self._timers = timers
+        self._clock = clock
         self._scheduled = False
+        self._is_telling = False
         self._rooms: dict[LiveRoom, None] = {}
         self._connections: list[Connection] = []
         self._gathered = 0
+        self._not_before = float("-inf")
+        self._due: Timer | None = None
+
+    def begin(self) -> None:
+        """A commit is about to be told: what it brings is written together, see `end`."""
+        self._is_telling = True
+
+    def end(self) -> None:
+        """A commit has been told: writes what it brought, now or when the gathering is over."""
+        self._is_telling = False
+        if self._clock.monotonic() >= self._not_before:
+            self.flush()
+        elif self._due is None:
+            self._due = self._timers.at(self._not_before, self.flush)
 
     def publish(self, room: LiveRoom, entries: Iterable[FramedEntry]) -> None:
-        """Shows new entries of a room. Written at the end of the turn, or earlier if so much has
+        """Shows new entries of a room. They are written with the turn, or earlier if so much has
         come that a connection which stops reading would leave too much in memory.
         """
         for framed in entries:
@@ -33,7 +65,6 @@ class Turn:
                 self.flush()
             self._gathered += room.publish(framed)
             self._rooms[room] = None
-        self._need_flush()
 
     def push(self, connection: "Connection", frames: bytes) -> None:
         """Gives a connection frames to be written with the turn's others."""
@@ -43,29 +74,31 @@ class Turn:
             connection.out = frames
             if not connection.is_paused:
                 self._connections.append(connection)
-                self._need_flush()
+                if not self._scheduled and not self._is_telling:
+                    self._scheduled = True
+                    self._schedule(self.write)
 
     def flush(self) -> None:
-        """Writes all that this turn has brought: one write for each connection."""
-        self._scheduled = False
+        """Hands out all new entries, and writes: one write for each connection."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
         self._gathered = 0
-        if self._rooms:
-            rooms, self._rooms = self._rooms, {}
-            for room in rooms:
-                room.distribute(self.push)
+        if not self._rooms:
+            self.write()
+            return
+        begun = self._clock.monotonic()
+        self._scheduled = True  # what follows is written here
+        rooms, self._rooms = self._rooms, {}
+        for room in rooms:
+            room.distribute(self.push)
+        self.write()
+        ended = self._clock.monotonic()
+        self._not_before = ended + min((ended - begun) * GATHERING, LONGEST_GATHERING)
+
+    def write(self) -> None:
+        """Writes what connections were given; new entries that are being gathered go on waiting."""
+        self._scheduled = False
         connections, self._connections = self._connections, []
         for connection in connections:
             connection.write_out()
-        # What a write has set off (a pause, an abort) may have pushed something in its turn.
-        self._scheduled = False
-        if self._connections:
-            self._need_flush()
-
-    def _need_flush(self) -> None:
-        if not self._scheduled:
-            self._scheduled = True
-            self._schedule(self._flush_scheduled)
-
-    def _flush_scheduled(self) -> None:
-        if self._scheduled:
-            self.flush()
