@@ -290,7 +290,7 @@ def serve(config: Config) -> None:
     Raises:
         CauserieError: as `App.run` does; the message says what to do.
     """
-    configure_logs(config.log_format, config.log_level)
+    configure_logs(config.log_format, config.log_level, sys.stderr)
     _raise_file_limit()
     sys.setswitchinterval(SWITCH_INTERVAL)
     # Connections and entries live long and are many: look less often whether they are garbage.

@@ -51,6 +51,7 @@ def command_line() -> App:
         config=note_given,
         default_parameter=Parameter(negative=()),
         result_action="return_value",
+        suppress_keyboard_interrupt=False,
     )
 
     @app.command

@@ -1,8 +1,7 @@
-"""How the server writes its log: to stderr, a line an event, what people wrote never in it."""
+"""How the server writes its log: a line an event, and never what people wrote."""
 
 import logging
-import sys
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 import structlog
 
@@ -13,12 +12,15 @@ _SHARED: list[Any] = [
 
 
 def configure_logs(
-    form: Literal["auto", "console", "json"], level: Literal["debug", "info", "warning", "error"]
+    form: Literal["auto", "console", "json"],
+    level: Literal["debug", "info", "warning", "error"],
+    stream: TextIO,
 ) -> None:
-    """Has structlog and the standard library's logging write alike. `auto` is console on a
-    terminal, otherwise json.
+    """Has structlog and the standard library's logging write alike.
+
+    `auto` is console on a terminal, otherwise json.
     """
-    on_terminal = sys.stderr.isatty()
+    on_terminal = stream.isatty()
     # A traceback without the values of variables, which may be what somebody wrote.
     rendering: list[Any]
     if form == "console" or (form == "auto" and on_terminal):
@@ -36,10 +38,10 @@ def configure_logs(
     structlog.configure(
         processors=[*_SHARED, *rendering],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_SHARED,

@@ -1,0 +1,95 @@
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from causerie.server.logs import configure_logs
+
+
+class Stream(io.StringIO):
+    """What the log is written to."""
+
+    on_terminal = False
+
+    def isatty(self) -> bool:
+        return self.on_terminal
+
+
+@pytest.fixture
+def stderr() -> Iterator[Stream]:
+    """Catches the log, and puts things back that are set for the whole process."""
+    root, uvicorn = logging.getLogger(), logging.getLogger("uvicorn")
+    before = root.handlers, root.level, uvicorn.level
+    yield Stream()
+    root.handlers, root.level, uvicorn.level = before
+    structlog.reset_defaults()
+
+
+def lines(stderr: Stream) -> list[Any]:
+    return [json.loads(line) for line in stderr.getvalue().splitlines()]
+
+
+def test_structlog_and_the_standard_library_write_alike(stderr: Stream) -> None:
+    configure_logs("json", "info", stderr)
+    structlog.get_logger().info("connected", address="é")
+    logging.getLogger("asyncio").warning("something is %s", "slow")
+    ours, theirs = lines(stderr)
+    assert ours.pop("timestamp").endswith("Z")
+    assert theirs.pop("timestamp").endswith("Z")
+    assert ours == {"event": "connected", "level": "info", "address": "é"}
+    assert theirs == {"event": "something is slow", "level": "warning"}
+    assert "é" in stderr.getvalue()
+
+
+def test_what_is_less_important_than_asked_for_is_not_written(stderr: Stream) -> None:
+    configure_logs("json", "warning", stderr)
+    structlog.get_logger().info("no")
+    logging.getLogger("causerie").info("no")
+    structlog.get_logger().warning("yes")
+    configure_logs("json", "debug", stderr)
+    structlog.get_logger().debug("yes")
+    # What uvicorn tells below a warning, we tell ourselves.
+    logging.getLogger("uvicorn.error").info("no")
+    logging.getLogger("uvicorn.error").warning("yes")
+    assert [line["event"] for line in lines(stderr)] == ["yes", "yes", "yes"]
+
+
+@pytest.mark.parametrize(
+    ("form", "on_terminal", "is_json"),
+    [
+        ("auto", False, True),
+        ("auto", True, False),
+        ("json", True, True),
+        ("console", False, False),
+        ("console", True, False),
+    ],
+)
+def test_the_log_is_for_people_on_a_terminal_and_for_programs_elsewhere(
+    stderr: Stream, form: Any, on_terminal: bool, is_json: bool
+) -> None:
+    stderr.on_terminal = on_terminal
+    configure_logs(form, "info", stderr)
+    structlog.get_logger().info("connected")
+    assert stderr.getvalue().startswith("{") is is_json
+    assert ("\x1b[" in stderr.getvalue()) is (on_terminal and not is_json)
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_a_traceback_does_not_tell_the_values_of_variables(stderr: Stream, form: Any) -> None:
+    configure_logs(form, "info", stderr)
+
+    def fail(secret: str) -> None:
+        raise RuntimeError(len(secret))
+
+    for say in (structlog.get_logger().exception, logging.getLogger("asyncio").exception):
+        try:
+            fail("what " + "somebody wrote")
+        except RuntimeError:
+            say("a connection failed")
+    text = stderr.getvalue()
+    assert text.count("RuntimeError: 19") == 2
+    assert "what somebody wrote" not in text

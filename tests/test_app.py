@@ -1,0 +1,281 @@
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.server.wire_peer import CLOSE, DEADLINE, TEXT, Peer, masked, request, until
+
+from causerie import app as module
+from causerie.adapters.sqlite import StorageError
+from causerie.app import App, AppError, release_name
+from causerie.server.config import Config
+from causerie.server.listeners import ListenError, listen
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+class Running:
+    """A server that runs in this process, and the clients that a test opens."""
+
+    def __init__(self, config: Config) -> None:
+        self.urls: list[str] = []
+        self.app = App(config, announce=self.urls.append)
+        self.task = asyncio.create_task(self.app.run())
+        self.peers: list[Peer] = []
+
+    @property
+    def port(self) -> int:
+        return int(self.urls[0].rsplit(":", 1)[1])
+
+    async def connect(self, host: str = "127.0.0.1") -> Peer:
+        self.peers.append(Peer(*await asyncio.open_connection(host, self.port)))
+        return self.peers[-1]
+
+    async def open(self, username: str | None = None, **hello: Any) -> Peer:
+        """Opens a WebSocket of the v1 profile, and says hello if there is somebody to say it."""
+        peer = await self.connect()
+        peer.send(request(Host=f"localhost:{self.port}", Sec_WebSocket_Protocol="causerie.v1"))
+        assert (await peer.answer()).status == 101
+        if username:
+            reply = await ask(peer, type="hello", username=username, **hello)
+            assert reply["type"] == "welcome", reply
+        return peer
+
+    async def get(self, path: str) -> Any:
+        peer = await self.connect()
+        peer.send(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        return json.loads((await peer.answer()).body)
+
+    async def ended(self) -> None:
+        """Waits for the end, and raises what ended it."""
+        async with asyncio.timeout(DEADLINE):
+            await self.task
+
+
+async def ask(peer: Peer, **command: Any) -> Any:
+    """Sends a command and reads up to its reply."""
+    peer.send(masked(TEXT, json.dumps({"id": "c1", **command}).encode()))
+    while True:
+        opcode, payload = await peer.frame()
+        frame = json.loads(payload) if opcode == TEXT else {}
+        # One's own message comes too, with the same id.
+        if frame.get("id") == command.get("id", "c1") and frame["type"] != "message":
+            return frame
+
+
+@asynccontextmanager
+async def running(data: Path, **config: Any) -> AsyncIterator[Running]:
+    server = Running(Config(**{"port": 0, "data": data, **config}))
+    try:
+        await until(lambda: server.urls or server.task.done())
+        if server.task.done():
+            server.task.result()
+        yield server
+    finally:
+        for peer in server.peers:
+            peer.writer.transport.abort()
+        server.app.stop()
+        await asyncio.wait([server.task], timeout=DEADLINE)
+
+
+async def test_the_server_listens_on_both_loopbacks_and_is_well(tmp_path: Path) -> None:
+    async with running(tmp_path / "data") as server:
+        assert server.urls == [f"http://localhost:{server.port}"]
+        await server.connect("::1")
+        assert (await server.get("/healthz"))["status"] == "ok"
+        assert (tmp_path / "data").is_dir()
+
+
+async def test_an_ipv6_address_is_told_in_brackets(tmp_path: Path) -> None:
+    async with running(tmp_path, host="::1") as server:
+        assert server.urls == [f"http://[::1]:{server.port}"]
+
+
+async def test_what_was_acknowledged_is_there_after_a_restart(tmp_path: Path) -> None:
+    async with running(tmp_path) as server:
+        alice = await server.open("Alice", key=KEY)
+        await ask(alice, type="join", room="hall")
+        ack = await ask(alice, type="message", room="hall", content="still here?", id="m1")
+        assert ack["type"] == "ack"
+    async with running(tmp_path) as server:
+        bob = await server.open("Bob", key=KEY[::-1])
+        reply = await ask(bob, type="history", room="hall", before=ack["seq"] + 1)
+        assert [entry["content"] for entry in reply["entries"]] == ["still here?"]
+
+
+async def test_stopping_answers_what_was_taken_and_closes_with_1001(tmp_path: Path) -> None:
+    async with running(tmp_path, rate_limit=0) as server:
+        alice = await server.open("Alice", key=KEY)
+        await ask(alice, type="join", room="hall")
+        idle = await server.open()
+        for number in range(50):
+            content = {"type": "message", "room": "hall", "content": "x", "id": f"m{number}"}
+            alice.send(masked(TEXT, json.dumps(content).encode()))
+        opcode, payload = await alice.frame()
+        server.app.stop()
+        assert await closed_with(idle) == 1001
+        acks = set()
+        while opcode == TEXT:
+            frame = json.loads(payload)
+            if frame["type"] == "ack":
+                acks.add(frame["id"])
+            opcode, payload = await alice.frame()
+        assert opcode == CLOSE
+        assert payload[:2] == b"\x03\xe9"
+        alice.send(masked(CLOSE, payload))
+        await server.ended()
+    async with running(tmp_path) as server:
+        bob = await server.open("Bob", key=KEY[::-1])
+        reply = await ask(bob, type="history", room="hall", before=2**50)
+        # Everything that is there was acknowledged.
+        assert {entry["id"] for entry in reply["entries"]} == acks
+
+
+async def closed_with(peer: Peer) -> int:
+    """Reads up to the close frame, answers it, and tells its code."""
+    while True:
+        opcode, payload = await peer.frame()
+        if opcode == CLOSE:
+            peer.send(masked(CLOSE, payload))
+            return int.from_bytes(payload[:2])
+
+
+async def test_an_idle_http_connection_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    async with running(tmp_path) as server:
+        await server.get("/healthz")
+        silent = await server.connect()
+        silent.send(b"GET / HTTP/1.1\r\n")
+        await server.get("/healthz")
+        before = asyncio.get_running_loop().time()
+        server.app.stop()
+        await server.ended()
+        assert asyncio.get_running_loop().time() - before < 2
+
+
+async def test_who_does_not_answer_is_cut_when_the_time_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "STOP_TIMEOUT", 0.1)
+    async with running(tmp_path) as server:
+        rude = await server.open()
+        server.app.stop()
+        await server.ended()
+        assert (await rude.frame())[0] == CLOSE
+
+
+async def test_while_it_stops_the_server_says_so_and_takes_nobody_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path) as server:
+        kept_alive = await server.connect()
+        kept_alive.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await kept_alive.answer()
+        finish: list[Any] = []
+        stop = server.app._hub.stop
+        monkeypatch.setattr(server.app._hub, "stop", finish.append)
+        server.app.stop()
+        await until(lambda: finish)
+        kept_alive.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert json.loads((await kept_alive.answer()).body)["status"] == "stopping"
+        with pytest.raises(OSError):
+            await server.connect()
+        stop(finish[0])
+        await server.ended()
+
+
+async def test_a_port_in_use_is_told_and_the_folder_left_alone(tmp_path: Path) -> None:
+    (sock,) = listen("127.0.0.1", 0)
+    with sock, pytest.raises(ListenError, match="in use"):
+        async with running(tmp_path / "data", port=sock.getsockname()[1]):
+            pass
+    assert not (tmp_path / "data").exists()
+
+
+async def test_a_second_server_on_a_folder_is_refused_and_lets_its_port_go(tmp_path: Path) -> None:
+    async with running(tmp_path):
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        with pytest.raises(StorageError, match="Another server"):
+            async with running(tmp_path, port=port):
+                pass
+        listen("127.0.0.1", port)[0].close()
+
+
+async def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("no folder")
+    with pytest.raises(StorageError, match="cannot be used"):
+        async with running(tmp_path / "data"):
+            pass
+
+
+async def test_a_log_that_failed_ends_the_server_with_a_reason(tmp_path: Path) -> None:
+    async with running(tmp_path) as server:
+        peer = await server.open("Alice", key=KEY)
+        # Only a broken disk would do it from outside.
+        server.app._hub.log_failed("disk I/O error")
+        assert server.app._health == "failed"
+        assert await closed_with(peer) == 1011
+        with pytest.raises(AppError, match="disk I/O error"):
+            await server.ended()
+
+
+async def test_a_disk_that_hangs_does_not_hold_up_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "COMMIT_TIMEOUT", 0.05)
+    async with running(tmp_path) as server:
+        peer = await server.open("Alice", key=KEY)
+        log = server.app._hub.log
+        monkeypatch.setattr(server.app._hub, "stop", lambda _done: None)
+        server.app.stop()
+        assert await closed_with(peer) == 1001
+        with pytest.raises(AppError, match="longer than 0"):
+            await server.ended()
+        log.close()
+
+
+async def test_the_limit_of_connections_is_that_of_the_configuration(tmp_path: Path) -> None:
+    async with running(tmp_path, max_connections=1) as server:
+        await server.open()
+        second = await server.open()
+        assert await closed_with(second) == 1013
+
+
+async def test_the_hub_is_called_when_it_asked_for_it(tmp_path: Path) -> None:
+    async with running(tmp_path) as server:
+        hub, clock = server.app._hub, server.app._clock
+        called: list[str] = []
+        now = clock.monotonic()
+        hub.timers.at(now + 0.06, lambda: called.append("later"))
+        hub.timers.at(now + 0.02, lambda: called.append("sooner"))
+        hub.timers.at(now + 0.04, lambda: called.append("between"))
+        await until(lambda: len(called) == 3)
+        assert called == ["sooner", "between", "later"]
+        assert clock.monotonic() >= now + 0.06
+
+
+async def test_a_name_that_was_released_can_be_taken_by_another(tmp_path: Path) -> None:
+    async with running(tmp_path) as server:
+        alice = await server.open("Ålice", key=KEY)
+        await ask(alice, type="join", room="hall")
+        await ask(alice, type="message", room="hall", content="mine", id="m1")
+    assert release_name(tmp_path, "åLICE").endswith(" is free.")
+    async with running(tmp_path) as server:
+        await server.open("Ålice", key=KEY[::-1])
+
+
+def test_a_folder_without_a_chat_and_what_is_no_name_are_told(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="no chat"):
+        release_name(tmp_path, "Alice")
+    with pytest.raises(AppError, match="is no name"):
+        release_name(tmp_path, "no name!")
+
+
+async def test_a_name_that_nobody_keeps_cannot_be_released(tmp_path: Path) -> None:
+    async with running(tmp_path):
+        with pytest.raises(AppError, match="Nobody keeps the name Alice"):
+            release_name(tmp_path, "Alice")
