@@ -49,7 +49,7 @@ class Lost(Exception):
 
 
 class Transport:
-    """One open WebSocket on which the v1 profile was agreed upon."""
+    """One open WebSocket."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
@@ -65,24 +65,33 @@ class Transport:
         except ConnectionClosed:
             raise self._lost() from None
 
-    async def send(self, text: bytes) -> None:
-        """Sends a text message; waits while the socket takes no more.
+    async def send(self, message: bytes, *, text: bool = True) -> None:
+        """Sends a message, as text (then it is UTF-8) or binary; waits while the socket takes no
+        more.
 
         Raises:
             Lost: it cannot.
         """
         try:
-            await self._connection.send(text, text=True)
+            await self._connection.send(message, text=text)
         except ConnectionClosed:
             raise self._lost() from None
 
-    async def close(self) -> None:
+    async def close(self, code: int = CloseCode.NORMAL) -> None:
         """Says goodbye, and waits a short while for the server's."""
-        await self._connection.close()
+        await self._connection.close(code)
 
     def abort(self) -> None:
         """Drops the connection at once."""
         self._connection.transport.abort()
+
+    def pause_reading(self) -> None:
+        """Leaves what comes in the socket: no ping is answered."""
+        self._connection.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Reads on."""
+        self._connection.transport.resume_reading()
 
     def _lost(self) -> Lost:
         code = self._connection.close_code
@@ -91,10 +100,13 @@ class Transport:
         )
 
 
-async def open_transport(url: str, *, within: float) -> Transport:
+async def open_transport(
+    url: str, *, within: float, subprotocol: Subprotocol | None = PROFILE
+) -> Transport:
     """Opens a WebSocket to a URL as `causerie.client.address` makes it, within so many seconds.
 
-    All of the host's addresses are tried, IPv6 and IPv4.
+    All of the host's addresses are tried, IPv6 and IPv4. Without a subprotocol the profile is the
+    plain one.
 
     Raises:
         Lost: it could not; with a code that says whether trying again may help.
@@ -106,7 +118,7 @@ async def open_transport(url: str, *, within: float) -> Transport:
     try:
         connection = await connect(
             url,
-            subprotocols=[PROFILE],
+            subprotocols=None if subprotocol is None else [subprotocol],
             compression=None,
             max_size=LARGEST_MESSAGE,
             max_queue=QUEUED_MESSAGES,
@@ -123,9 +135,9 @@ async def open_transport(url: str, *, within: float) -> Transport:
         raise Lost(CloseCode.POLICY_VIOLATION, str(error)) from None
     except (OSError, InvalidHandshake) as error:  # TimeoutError is an OSError
         raise Lost(CloseCode.ABNORMAL, str(error) or type(error).__name__) from None
-    if connection.subprotocol != PROFILE:
+    if connection.subprotocol != subprotocol:
         await connection.close()
-        raise Lost(CloseCode.POLICY_VIOLATION, f"the server does not speak {PROFILE}")
+        raise Lost(CloseCode.POLICY_VIOLATION, f"the server does not speak {subprotocol}")
     return Transport(connection)
 
 
