@@ -51,6 +51,16 @@ class Closed(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class Unreachable(Exception):
+    """A driver could not open a connection: it says why. `is_refused`: there is a server, but it
+    does not speak the profile, or does not want this client.
+    """
+
+    def __init__(self, reason: str, *, is_refused: bool = False) -> None:
+        super().__init__(reason)
+        self.is_refused = is_refused
+
+
 class Link(Protocol):
     """The client's end of one WebSocket. Calls after the end do nothing, save `receive`."""
 
@@ -87,7 +97,11 @@ class Driver(Protocol):
         """Milliseconds, from a clock that never goes back."""
 
     async def connect(self, profile: Profile) -> Link:
-        """Opens a connection."""
+        """Opens a connection.
+
+        Raises:
+            Unreachable: it cannot.
+        """
 
     async def wait(self, milliseconds: float) -> None:
         """Lets time pass."""
@@ -104,6 +118,7 @@ async def welcome(driver: Driver, chance: Random) -> dict[str, JSON]:
     """Asks a server for its welcome, which tells its limits.
 
     Raises:
+        Unreachable: there is no server, or it does not speak v1.
         ConversationFailed: it does not welcome anybody.
     """
     scout = Conversation(
@@ -115,7 +130,7 @@ async def welcome(driver: Driver, chance: Random) -> dict[str, JSON]:
         requires={},
         steps=[Step("1", SaysHello(who="Scout", username="$Scout"))],
     )
-    player = _Player(scout, driver, Variables(chance, driver.now), _Allowance(20, 40))
+    player = _Player(scout, driver, Variables(chance, driver.now), _UNTOLD)
     try:
         await player.play(scout.steps)
     finally:
@@ -142,17 +157,19 @@ async def play(
 ) -> None:
     """Plays a conversation to its end, and sees to it that nobody gets anything besides.
 
-    `greeting` is the server's welcome. All that `chance` makes is new to the server.
+    `greeting` is the server's welcome, empty if it does not speak v1. All that `chance` makes is
+    new to the server.
 
     Raises:
         ConversationFailed: the server did otherwise.
+        Unreachable: it could not be connected to.
     """
-    known: dict[str, JSON] = {
-        name: greeting.get(name) for name in ("limits", "grace", "heartbeat", "server")
-    }
-    variables = Variables(chance, driver.now, known)
-    limits = cast("dict[str, float]", greeting["limits"])
-    player = _Player(conversation, driver, variables, _Allowance(limits["rate"], limits["burst"]))
+    known = {name: greeting[name] for name in _TOLD_IN_WELCOME if name in greeting}
+    allowance = _UNTOLD
+    if "limits" in known:
+        limits = cast("dict[str, float]", known["limits"])
+        allowance = _Allowance(limits["rate"], limits["burst"])
+    player = _Player(conversation, driver, Variables(chance, driver.now, known), allowance)
     try:
         await player.play(conversation.steps)
         await player.finish()
@@ -165,6 +182,13 @@ class _Allowance(msgspec.Struct, frozen=True):
 
     rate: float
     burst: float
+
+
+_UNTOLD: Final = _Allowance(20, 40)
+"""What a server is taken to allow before it has told."""
+
+_TOLD_IN_WELCOME: Final = ("limits", "grace", "heartbeat", "server")
+"""What a conversation may use by name."""
 
 
 class _Client:
@@ -222,6 +246,7 @@ class _Player:
 
         Raises:
             ConversationFailed: in one of them the server did otherwise.
+            Unreachable: it could not be connected to.
         """
         for step in steps:
             deed = step.deed
