@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.argument import ArgumentCollection
@@ -24,7 +24,7 @@ USAGE: Final = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns the exit code. `arguments` are the program's own without one."""
     try:
-        command_line()(arguments, print_error=False, exit_on_error=False)
+        code = command_line()(arguments, print_error=False, exit_on_error=False)
     except CycloptsError as error:
         return _complain(f"{error} See `causerie --help`.", USAGE)
     except ConfigError as error:
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(str(error), FAILURE)
     except KeyboardInterrupt:
         return 130
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def command_line() -> App:
@@ -76,6 +76,46 @@ def command_line() -> App:
         from causerie.app import serve as run
 
         run(loaded)
+
+    @app.command
+    def check(
+        url: str,
+        /,
+        *,
+        tag: Annotated[list[str] | None, Parameter(negative_iterable=())] = None,
+        only: Annotated[list[str] | None, Parameter(negative_iterable=())] = None,
+        plain: bool = False,
+        v1: bool = False,
+    ) -> int:
+        """Play the golden conversations with any server, and tell what holds.
+
+        The exit code is 0 if all do, 1 if one does not, 2 if nothing could be played. Names and
+        rooms are made up, so this can be done again and again, beside other people.
+
+        Parameters
+        ----------
+        url
+            Where the server is: ws://, wss://, http:// or https://, or a host alone.
+        tag
+            Only the conversations with this tag, such as basic, resume, private; may be repeated.
+        only
+            Only the conversation of this name; * stands for anything; may be repeated.
+        plain
+            Only those in which everybody speaks the plain profile.
+        v1
+            Only those in which everybody speaks the v1 profile.
+        """
+        from causerie.check import CannotCheck, Choice, run
+        from causerie.client.address import websocket_url
+
+        if plain and v1:
+            return _complain("--plain and --v1 leave nothing to play.", USAGE)
+        profile: Literal["plain", "v1"] | None = "plain" if plain else "v1" if v1 else None
+        choice = Choice(tags=tag or (), names=only or (), profile=profile)
+        try:
+            return run(websocket_url(url), choice, sys.stdout)
+        except (CannotCheck, ValueError) as error:
+            return _complain(f"{error}.", USAGE)
 
     names = App(name="name", help="Manage the names that people hold.")
     app.command(names)
