@@ -1,0 +1,303 @@
+"""What every directory of names promises, as tests: see `causerie.ports.Directory`."""
+
+# ruff: noqa: D102 a test's name is its docstring
+
+from typing import Final
+
+from causerie.chat.names import Name
+from causerie.ports import Claimed, Holder, Taken, TooManyNames
+from causerie.testing.contracts import Contract, Rig, draft
+
+HOUR: Final = 60 * 60 * 1_000_000
+DAY: Final = 24 * HOUR
+
+ALICE: Final = Name(display="Alice", folded="alice", skeleton="alice")
+SHOUTED: Final = Name(display="ALICE", folded="alice", skeleton="alice")
+ALIKE: Final = Name(display="Aliсe", folded="aliсe", skeleton="alice")
+"""With a Cyrillic letter."""
+BOB: Final = Name(display="Bob", folded="bob", skeleton="bob")
+
+
+def names(count: int) -> list[Name]:
+    """Makes so many names."""
+    texts = [f"name-{number}" for number in range(count)]
+    return [Name(display=text, folded=text, skeleton=text) for text in texts]
+
+
+class DirectoryContract(Contract):
+    """The suite."""
+
+    def borrow(self, rig: Rig, name: Name, identity: str, *, replacing: str | None = None) -> None:
+        """Claims a name that must be free."""
+        assert rig.claim(name, identity, replacing=replacing) == Claimed(
+            Holder(identity=identity, display=name.display, kept=False)
+        )
+
+    def obtain(self, rig: Rig, name: Name, identity: str, *, address: str = "") -> None:
+        """Claims a name that must be free, and keeps it."""
+        answer = rig.claim(name, identity, address=address)
+        assert isinstance(answer, Claimed), answer
+        rig.keep(name, identity, address=address)
+        self.check_kept(rig, name, identity)
+
+    def check_kept(self, rig: Rig, name: Name, identity: str) -> None:
+        """Checks that an identity has a name for good."""
+        assert rig.find(name) == Holder(identity=identity, display=name.display, kept=True)
+
+    # Borrowing.
+
+    def test_a_name_that_nobody_holds_is_borrowed(self) -> None:
+        with self.rig() as rig:
+            assert rig.find(ALICE) is None
+            self.borrow(rig, ALICE, "a")
+            assert rig.find(ALICE) == Holder(identity="a", display="Alice", kept=False)
+
+    def test_a_name_has_one_holder(self) -> None:
+        with self.rig() as rig:
+            self.borrow(rig, ALICE, "a")
+            holder = Holder(identity="a", display="Alice", kept=False)
+            for name in (ALICE, SHOUTED, ALIKE):
+                assert rig.claim(name, "b") == Taken(holder=holder, folded="alice")
+                assert rig.claim(name, "b", replacing="c") == Taken(holder=holder, folded="alice")
+            assert rig.find(ALIKE) is None
+            self.borrow(rig, BOB, "b")
+
+    def test_of_many_who_claim_at_once_one_gets_the_name(self) -> None:
+        with self.rig() as rig:
+            answers: list[object] = []
+            for number in range(20):
+                rig.directory.claim(
+                    (ALICE, ALIKE)[number % 2],
+                    f"identity {number}",
+                    address="",
+                    now=rig.now,
+                    replacing=None,
+                    done=answers.append,
+                )
+            rig.until(lambda: len(answers) == 20, "an answer")
+            assert [type(answer) for answer in answers] == [Claimed] + [Taken] * 19
+
+    def test_its_holder_may_claim_a_name_again_and_write_it_otherwise(self) -> None:
+        with self.rig() as rig:
+            self.borrow(rig, ALICE, "a")
+            self.borrow(rig, SHOUTED, "a")
+            assert rig.find(ALICE) == Holder(identity="a", display="ALICE", kept=False)
+
+    def test_its_holder_may_take_what_looks_like_its_name_too(self) -> None:
+        with self.rig() as rig:
+            self.borrow(rig, ALICE, "a")
+            self.borrow(rig, ALIKE, "a")
+            rig.release(ALICE, "a")
+            assert rig.claim(ALICE, "b") == Taken(
+                holder=Holder(identity="a", display=ALIKE.display, kept=False), folded=ALIKE.folded
+            )
+            rig.release(ALIKE, "a")
+            self.borrow(rig, ALICE, "b")
+
+    def test_a_released_name_is_free(self) -> None:
+        with self.rig() as rig:
+            self.borrow(rig, ALICE, "a")
+            rig.release(ALICE, "a")
+            assert rig.find(ALICE) is None
+            self.borrow(rig, ALIKE, "b")
+
+    def test_only_its_holder_releases_a_name(self) -> None:
+        with self.rig() as rig:
+            self.borrow(rig, ALICE, "a")
+            rig.release(ALICE, "b")
+            rig.release(BOB, "b")
+            assert rig.find(ALICE) == Holder(identity="a", display="Alice", kept=False)
+
+    def test_a_borrowed_name_is_gone_with_the_process(self) -> None:
+        with self.rig() as rig:
+            self.borrow(rig, ALICE, "a")
+            rig.reopen()
+            assert rig.find(ALICE) is None
+            self.borrow(rig, ALICE, "b")
+            rig.crash()
+            self.borrow(rig, ALICE, "c")
+
+    # Replacing.
+
+    def test_a_name_borrowed_by_a_dead_session_passes_to_who_replaces_it(self) -> None:
+        with self.rig() as rig:
+            self.borrow(rig, ALICE, "dead")
+            self.borrow(rig, ALICE, "b", replacing="dead")
+            assert rig.find(ALICE) == Holder(identity="b", display="Alice", kept=False)
+            # What the dead one still does comes to nothing.
+            rig.release(ALICE, "dead")
+            rig.keep(ALICE, "dead")
+            assert rig.find(ALICE) == Holder(identity="b", display="Alice", kept=False)
+
+    def test_a_look_alike_borrowed_by_a_dead_session_is_freed_for_who_replaces_it(self) -> None:
+        with self.rig() as rig:
+            self.borrow(rig, ALIKE, "dead")
+            self.borrow(rig, ALICE, "b", replacing="dead")
+            assert rig.find(ALIKE) is None
+
+    def test_who_cannot_have_the_name_replaces_nobody(self) -> None:
+        with self.rig() as rig:
+            self.borrow(rig, ALICE, "a")
+            self.obtain(rig, ALIKE, "a")
+            answer = rig.claim(ALICE, "b", replacing="a")
+            assert isinstance(answer, Taken)
+            assert (answer.folded, answer.holder.kept) == (ALIKE.folded, True)
+            assert rig.find(ALICE) == Holder(identity="a", display="Alice", kept=False)
+
+    def test_a_kept_name_is_not_replaced(self) -> None:
+        with self.rig() as rig:
+            self.obtain(rig, ALICE, "a")
+            assert isinstance(rig.claim(ALICE, "b", replacing="a"), Taken)
+            self.check_kept(rig, ALICE, "a")
+
+    # Keeping.
+
+    def test_a_kept_name_stays_its_holders_while_it_is_away(self) -> None:
+        with self.rig() as rig:
+            self.obtain(rig, ALICE, "a")
+            for lapse in ("release", "reopen", "crash"):
+                match lapse:
+                    case "release":
+                        rig.release(ALICE, "a")
+                    case "reopen":
+                        rig.reopen()
+                    case _:
+                        rig.crash()
+                self.check_kept(rig, ALICE, "a")
+                holder = Holder(identity="a", display="Alice", kept=True)
+                for name in (ALICE, ALIKE):
+                    assert rig.claim(name, "b") == Taken(holder=holder, folded="alice")
+            assert rig.claim(SHOUTED, "a") == Claimed(
+                Holder(identity="a", display="ALICE", kept=True)
+            )
+            assert rig.find(ALICE) == Holder(identity="a", display="ALICE", kept=True)
+            rig.reopen()
+            assert rig.find(ALICE) == Holder(identity="a", display="ALICE", kept=True)
+
+    def test_a_name_is_kept_before_any_entry_that_is_appended_afterwards(self) -> None:
+        with self.rig() as rig:
+            rig.claim(ALICE, "a")
+            rig.keep(ALICE, "a")
+            rig.store(draft("1", identity="a"))
+            rig.crash()
+            self.check_kept(rig, ALICE, "a")
+
+    def test_only_its_holder_keeps_a_name(self) -> None:
+        with self.rig() as rig:
+            rig.keep(ALICE, "b")
+            assert rig.find(ALICE) is None
+            self.borrow(rig, ALICE, "a")
+            rig.keep(ALICE, "b")
+            assert rig.find(ALICE) == Holder(identity="a", display="Alice", kept=False)
+            rig.release(ALICE, "a")
+            rig.keep(ALICE, "a")
+            assert rig.find(ALICE) is None
+
+    def test_keeping_a_kept_name_changes_nothing(self) -> None:
+        with self.rig() as rig:
+            self.obtain(rig, ALICE, "a")
+            rig.keep(ALICE, "a")
+            self.check_kept(rig, ALICE, "a")
+
+    def test_a_kept_name_that_was_not_used_for_90_days_is_free(self) -> None:
+        for name in (ALICE, ALIKE):
+            with self.rig() as rig:
+                self.obtain(rig, ALICE, "a")
+                rig.reopen()
+                rig.now += 90 * DAY - 1
+                self.check_kept(rig, ALICE, "a")
+                assert isinstance(rig.claim(name, "b"), Taken)
+                rig.now += 1
+                assert rig.find(ALICE) is None
+                self.borrow(rig, name, "b")
+                assert isinstance(rig.claim(ALICE, "a"), Taken)
+
+    def test_its_holder_finds_an_unused_name_again_if_nobody_took_it(self) -> None:
+        with self.rig() as rig:
+            self.obtain(rig, ALICE, "a")
+            rig.reopen()
+            rig.now += 91 * DAY
+            answer = rig.claim(ALICE, "a")
+            assert answer == Claimed(Holder(identity="a", display="Alice", kept=True))
+            rig.reopen()
+            self.check_kept(rig, ALICE, "a")
+
+    def test_claiming_and_releasing_are_use(self) -> None:
+        with self.rig() as rig:
+            self.obtain(rig, ALICE, "a")
+            rig.reopen()
+            rig.now += 89 * DAY
+            assert isinstance(rig.claim(ALICE, "a"), Claimed)
+            rig.reopen()
+            rig.now += 89 * DAY
+            self.check_kept(rig, ALICE, "a")
+            rig.claim(ALICE, "a")
+            rig.now += 89 * DAY
+            rig.release(ALICE, "a")
+            rig.now += 89 * DAY
+            self.check_kept(rig, ALICE, "a")
+            rig.now += DAY
+            assert rig.find(ALICE) is None
+
+    def test_a_name_in_use_stays_its_holders_however_long(self) -> None:
+        with self.rig() as rig:
+            self.obtain(rig, ALICE, "a")
+            rig.now += 100 * DAY
+            self.check_kept(rig, ALICE, "a")
+            assert isinstance(rig.claim(ALIKE, "b"), Taken)
+
+    # The limit.
+
+    def test_an_address_keeps_so_many_new_names_a_day(self) -> None:
+        with self.rig(names_per_address=3) as rig:
+            first, second, third, fourth, fifth = names(5)
+            self.obtain(rig, first, "1", address="x")
+            rig.now += HOUR
+            self.obtain(rig, second, "2", address="x")
+            self.obtain(rig, third, "3", address="x")
+            answer = rig.claim(fourth, "4", address="x")
+            assert answer == TooManyNames(retry_after=23 * HOUR // 1000)
+            assert rig.find(fourth) is None
+            rig.reopen()
+            rig.now += 23 * HOUR - 1
+            assert rig.claim(fourth, "4", address="x") == TooManyNames(retry_after=1)
+            rig.now += 1
+            self.obtain(rig, fourth, "4", address="x")
+            answer = rig.claim(fifth, "5", address="x")
+            assert answer == TooManyNames(retry_after=HOUR // 1000)
+
+    def test_the_limit_is_on_new_names_of_that_address_alone(self) -> None:
+        with self.rig(names_per_address=1) as rig:
+            first, second, third, fourth = names(4)
+            self.obtain(rig, first, "1", address="x")
+            assert isinstance(rig.claim(second, "2", address="x"), TooManyNames)
+            self.obtain(rig, second, "2", address="y")
+            # No address, no limit.
+            self.obtain(rig, third, "3")
+            self.obtain(rig, fourth, "4")
+            # What is one's own is not new.
+            assert isinstance(rig.claim(first, "1", address="x"), Claimed)
+            assert isinstance(rig.claim(second, "2", address="x"), Claimed)
+
+    def test_a_name_counts_once_it_is_kept(self) -> None:
+        with self.rig(names_per_address=1) as rig:
+            first, second, third = names(3)
+            assert isinstance(rig.claim(first, "1", address="x"), Claimed)
+            assert isinstance(rig.claim(second, "2", address="x"), Claimed)
+            rig.keep(first, "1", address="x")
+            assert isinstance(rig.claim(third, "3", address="x"), TooManyNames)
+            # Who has borrowed a name already may claim it again.
+            assert isinstance(rig.claim(second, "2", address="x"), Claimed)
+
+    def test_who_is_refused_by_the_limit_replaces_nobody(self) -> None:
+        with self.rig(names_per_address=1) as rig:
+            (first,) = names(1)
+            self.obtain(rig, first, "1", address="x")
+            self.borrow(rig, ALICE, "dead")
+            assert isinstance(rig.claim(ALICE, "b", address="x", replacing="dead"), TooManyNames)
+            assert rig.find(ALICE) == Holder(identity="dead", display="Alice", kept=False)
+
+    def test_without_a_limit_an_address_keeps_any_number(self) -> None:
+        with self.rig(names_per_address=0) as rig:
+            for name in names(30):
+                self.obtain(rig, name, name.folded, address="x")
