@@ -12,7 +12,9 @@ from typing import Annotated, Final, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.argument import ArgumentCollection
+from cyclopts.validators import Number
 
+from causerie.client.address import DEFAULT_URL
 from causerie.server.config import Config, ConfigError, default_data, load_config
 from causerie.version import __version__
 from causerie.wire.errors import CauserieError
@@ -76,6 +78,56 @@ def command_line() -> App:
         from causerie.app import serve as run
 
         run(loaded)
+
+    @app.command
+    def chat(
+        username: str | None = None,
+        /,
+        *,
+        url: str = DEFAULT_URL,
+        room: str = "lobby",
+        max_attempts: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
+        plain: bool = False,
+        lang: Literal["en", "fr"] | None = None,
+        no_color: bool = False,
+    ) -> int:
+        """Chat from a terminal, or say what comes through a pipe: /help lists the commands.
+
+        The exit code is 0, or 1 if something that was said could not be delivered.
+
+        Parameters
+        ----------
+        username
+            The name to be known by; without one it is User and a number.
+        url
+            Where the server is: ws://, wss://, http:// or https://, or a host alone.
+        room
+            The room to begin in.
+        max_attempts
+            Give up after so many attempts to connect in a row have failed, instead of never.
+        plain
+            Plain lines without a prompt, as through a pipe.
+        lang
+            The language: en or fr. Without it, that of the environment (LC_ALL, LC_MESSAGES, LANG).
+        no_color
+            No colours; they are also left out if NO_COLOR is set.
+        """
+        from causerie.tui.app import Options, chat
+        from causerie.tui.language import choose_language
+
+        options = Options(
+            username=username,
+            url=url,
+            room=room,
+            max_attempts=max_attempts,
+            plain=plain,
+            language=choose_language(lang, os.environ),
+            colour=sys.stdout.isatty() and not (no_color or os.environ.get("NO_COLOR")),
+        )
+        try:
+            return chat(options)
+        except ValueError as error:
+            return _complain(f"{error}.", USAGE)
 
     @app.command
     def check(

@@ -34,7 +34,9 @@ class Standing:
         """The state is another; returns the lines that tell of it."""
         before, self._state = self._state, state
         match state:
-            case Connecting() | Reconnecting() | Closed():
+            case Connecting():
+                return [self.words(now)]
+            case Reconnecting() | Closed():
                 return []
             case Connected():
                 # Told with the first measurement, which is about to come.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
-from causerie.client.errors import ClientError, CommandRefused, Ended
+from causerie.client.errors import CommandRefused
 from causerie.client.machine.events import (
     Entry,
     Event,
@@ -19,7 +19,6 @@ from causerie.client.machine.events import (
     PresenceChanged,
     Renamed,
     RoomLost,
-    SendFailed,
     ServerError,
     StateChanged,
     TypingChanged,
@@ -30,7 +29,7 @@ from causerie.tui.language import Words
 from causerie.tui.lines import Line, Span, Style, line, restyled
 from causerie.tui.sanitise import sanitise, sanitise_name
 from causerie.tui.standing import Standing
-from causerie.tui.wording import excerpt, explain_error, few
+from causerie.tui.wording import explain_error, few
 from causerie.wire.replies import Joined, Message, Notice, Private, Welcome
 
 INDENT: Final = "    "
@@ -86,8 +85,8 @@ class View:
         self._local = local
         self._day = local(started).date()
         self._earlier = earlier
-        # When the server first let one in, by its clock.
-        self._began_at: int | None = None
+        self.began_at: int | None = None
+        """When the server first let one in, by its clock; None: not yet."""
         self._rooms: dict[str, _Room] = {}
         # The room or conversation whose earlier messages are being shown.
         self._showing_earlier: str | None = None
@@ -96,9 +95,9 @@ class View:
 
     def welcomed(self, welcome: Welcome) -> list[Line]:
         """The server has let one in; to be called before the events that follow are shown."""
-        if self._began_at is not None:
+        if self.began_at is not None:
             return []
-        self._began_at = welcome.time
+        self.began_at = welcome.time
         self.username = welcome.username
         return [line(self.words("logged-in", name=sanitise_name(welcome.username)), Style.OWN)]
 
@@ -128,8 +127,6 @@ class View:
                 return self._renamed(username)
             case Notice():
                 return self._notice(event)
-            case SendFailed(command=command, error=error):
-                return self._send_failed(command.content, error)
             case ServerError(error=error):
                 reason = explain_error(self.words, error)
                 return [line(self.words("server-error", reason=reason), Style.BAD)]
@@ -223,7 +220,7 @@ class View:
     def _is_earlier(self, entry: Entry) -> bool:
         """Whether it had been said before one came, and not just while one was cut off."""
         if isinstance(entry, Private):
-            return entry.replay and entry.timestamp < (self._began_at or 0)
+            return entry.replay and entry.timestamp < (self.began_at or 0)
         room = self._rooms.get(entry.room)
         return room is not None and entry.seq <= room.earlier_upto
 
@@ -283,13 +280,6 @@ class View:
             return []
         self.username = username
         return [line(self.words("renamed", name=sanitise_name(username)), Style.OWN)]
-
-    def _send_failed(self, content: str, error: ClientError) -> list[Line]:
-        if isinstance(error, Ended):
-            return []  # told once, of all of them
-        reason = explain_error(self.words, error)
-        text = self.words("not-sent", text=excerpt(content), reason=reason)
-        return [line(text, Style.BAD)]
 
     # Rooms.
 

@@ -1,0 +1,381 @@
+"""One person's chat: typed lines become commands, events become lines that are shown.
+
+Where the lines come from and where they are shown is somebody else's: a pipe, a prompt, a screen.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from typing import Any, Final, Protocol, assert_never
+
+import msgspec
+
+from causerie.client.client import Client
+from causerie.client.errors import ClientError, Ended
+from causerie.client.machine.events import History, Receipt, StateChanged, Unknown
+from causerie.client.machine.states import Connected
+from causerie.tui.answers import help_lines, member_lines, room_lines
+from causerie.tui.commands import (
+    Help,
+    JoinRoom,
+    LeaveRoom,
+    ListRooms,
+    Misused,
+    Nothing,
+    Quit,
+    Say,
+    ShowHistory,
+    Tell,
+    UnknownCommand,
+    Who,
+    parse,
+)
+from causerie.tui.language import Words
+from causerie.tui.lines import Line, Style, line
+from causerie.tui.view import View
+from causerie.tui.wording import excerpt, explain_error, explain_mistake
+from causerie.wire.replies import Message, Private
+
+UNDER_WAY: Final = 256
+"""Lines that may wait for the server at once; more are not read meanwhile."""
+
+PAGE: Final = 100
+"""Entries of history that the protocol lets one ask for at once."""
+
+SHOWN_WITHIN: Final = 1.0
+"""Seconds in which what one has said should also be shown, before the chat ends."""
+
+
+class Typed(msgspec.Struct, frozen=True):
+    """A line that was typed, or came through a pipe."""
+
+    text: str
+    number: int
+    """Which line it is, from 1."""
+    fault: str = ""
+    """Why it cannot even be read."""
+
+
+class Source(Protocol):
+    """Where lines come from."""
+
+    ended: asyncio.Event
+    """No more will be there than are now."""
+
+    async def next(self) -> Typed | None:
+        """Waits for the next line; None: there will be no more. Cancelling it loses nothing."""
+
+    @property
+    def unread(self) -> int:
+        """The lines that are there and have not been asked for."""
+
+    def end(self) -> None:
+        """No more lines are wanted than are there by now."""
+
+
+class Surface(Protocol):
+    """Where a chat is shown."""
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Shows lines below the ones before."""
+
+    def failed(self, typed: Typed, reason: str, content: str) -> None:
+        """A line was not taken, and never will be. `content` is what of it was to be said, if it
+        was a message.
+        """
+
+    def changed(self) -> None:
+        """Something that is not a line may read differently now: `Chat.status`, `Chat.waiting`."""
+
+
+class Chat:
+    """What one says and sees. `run` it with a client.
+
+    `room` is where one begins, `earlier` how many of a room's messages are shown to whoever comes.
+    """
+
+    def __init__(self, view: View, surface: Surface, *, room: str, earlier: int) -> None:
+        self.view = view
+        self.delivered = 0
+        """Messages that are durable."""
+        self.refused = 0
+        """Lines that were not taken."""
+        self._surface = surface
+        self._room = room
+        self._earlier = earlier
+        self._client: Client | None = None
+        self._loop = asyncio.get_running_loop()
+        # Messages that wait for the server, by the number of their line.
+        self._waiting: dict[int, str] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._under_way = asyncio.Semaphore(UNDER_WAY)
+        # Of each room, the seq of what one said last, and of what was shown last.
+        self._said: dict[str, int] = {}
+        self._shown: dict[str, int] = {}
+        self._all_shown = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+
+    # What a surface asks.
+
+    @property
+    def waiting(self) -> Sequence[str]:
+        """The messages that are not durable yet, as typed, in that order."""
+        return tuple(self._waiting.values())
+
+    def status(self, *, queued: int = 0) -> Line:
+        """The line that says how things stand; `queued` lines have not been given to it yet."""
+        return self.view.status(self._loop.time(), waiting=len(self._waiting) + queued)
+
+    def names(self) -> tuple[str, ...]:
+        """Who is in the current room, as far as is known."""
+        if self._client is None or self.view.current is None:
+            return ()
+        return self._client.present(self.view.current)[1]
+
+    def objection(self, text: str) -> str:
+        """Says why a line would surely not be taken; nothing, if it may be."""
+        match parse(text):
+            case UnknownCommand() | Misused() as mistake:
+                return explain_mistake(self.view.words, mistake)
+            case Say(text=content) | Tell(text=content):
+                return self._objection_to(content)
+            case _:
+                return ""
+
+    def typing(self, text: str) -> None:
+        """The line that is being typed is now this."""
+        if self._client is None or self.view.current is None:
+            return
+        is_typing = isinstance(parse(text), Say)
+        with suppress(Ended):  # `run` tells
+            self._client.typing(self.view.current, is_typing=is_typing)
+
+    # The chat.
+
+    async def run(self, client: Client, lines: Source) -> None:
+        """Says what comes, and shows what happens, until the lines end and all is delivered.
+
+        When it is cancelled, or has raised, `waiting` is what was not delivered, and no line that
+        `lines` have not given yet was taken. It can be run again with another client if one was
+        never connected.
+
+        Raises:
+            Ended: the client did.
+            CommandRefused: one may not be in the room one was to begin in.
+        """
+        self._client = client
+        self._surface.show(self.view.show(StateChanged(state=client.state), self._loop.time()))
+        follow = asyncio.create_task(self._follow(client))
+        work = asyncio.create_task(self._work(client, lines))
+        try:
+            await asyncio.wait({follow, work}, return_when=asyncio.FIRST_COMPLETED)
+            if follow.done():
+                await follow
+            await work
+        finally:
+            tasks = [follow, work, *self._tasks]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if self._timer is not None:
+                self._timer.cancel()
+
+    # Events.
+
+    async def _follow(self, client: Client) -> None:
+        async for event in client:
+            if isinstance(event, StateChanged) and isinstance(event.state, Connected):
+                assert client.welcome is not None, "nobody is connected without a welcome"
+                self._surface.show(self.view.welcomed(client.welcome))
+            self._surface.show(self.view.show(event, self._loop.time()))
+            if isinstance(event, Message | Private | Unknown):
+                self._shown[event.room] = event.seq
+                self._look_whether_shown()
+            self._surface.changed()
+            self._arm()
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = self.view.deadline()
+        if deadline is not None:
+            self._timer = self._loop.call_at(deadline, self._tick)
+
+    def _tick(self) -> None:
+        self._surface.show(self.view.tick(self._loop.time()))
+        self._arm()
+
+    # Lines.
+
+    async def _work(self, client: Client, lines: Source) -> None:
+        await self._join(client, self._room)
+        while typed := await lines.next():
+            if not await self._do(client, typed):
+                break
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        self._look_whether_shown()
+        with suppress(TimeoutError):  # it is durable all the same
+            await asyncio.wait_for(self._all_shown.wait(), SHOWN_WITHIN)
+
+    async def _do(self, client: Client, typed: Typed) -> bool:
+        """Does what a line says; answers whether the chat goes on."""
+        if typed.fault:
+            self._fail(typed, typed.fault)
+            return True
+        match command := parse(typed.text):
+            case Nothing():
+                pass
+            case Say(text=text):
+                if self.view.current is None:
+                    self._fail(typed, self.view.words("no-room-to-speak"), text)
+                else:
+                    await self._say(typed, text, client.send(text, self.view.current))
+            case Tell(to=to, text=text):
+                await self._say(typed, text, client.private(to, text))
+            case JoinRoom(room=room):
+                await self._attempt(typed, self._join(client, room))
+            case LeaveRoom(room=name):
+                await self._attempt(typed, self._leave(client, typed, name))
+            case Who():
+                self._start(self._attempt(typed, self._who(client, typed)))
+            case ListRooms():
+                self._start(self._attempt(typed, self._list_rooms(client)))
+            case ShowHistory(count=count):
+                self._start(self._attempt(typed, self._history(client, typed, count)))
+            case Help():
+                self._surface.show(help_lines(self.view.words))
+            case Quit():
+                return False
+            case UnknownCommand() | Misused():
+                self._fail(typed, explain_mistake(self.view.words, command))
+            case _:
+                assert_never(command)
+        return True
+
+    async def _say(self, typed: Typed, text: str, saying: Coroutine[Any, Any, Receipt]) -> None:
+        """Begins to say something, as soon as less than so much is under way."""
+        if objection := self._objection_to(text):
+            saying.close()
+            self._fail(typed, objection, text)
+            return
+        self._waiting[typed.number] = text
+        self._surface.changed()
+        try:
+            await self._under_way.acquire()
+        except asyncio.CancelledError:
+            saying.close()
+            raise
+        # Tasks begin in the order in which they are made, and so do the messages.
+        self._start(self._deliver(typed, text, saying))
+
+    async def _deliver(self, typed: Typed, text: str, saying: Coroutine[Any, Any, Receipt]) -> None:
+        try:
+            receipt = await saying
+        except Ended:
+            return  # it stays among those that wait; `run` tells
+        except ClientError as error:
+            del self._waiting[typed.number]
+            self._fail(typed, explain_error(self.view.words, error), text)
+        else:
+            del self._waiting[typed.number]
+            self.delivered += 1
+            self._said[receipt.room] = max(receipt.seq, self._said.get(receipt.room, 0))
+        finally:
+            self._under_way.release()
+            self._surface.changed()
+
+    def _start(self, doing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(doing)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _attempt(self, typed: Typed, doing: Coroutine[Any, Any, None]) -> None:
+        """Carries out a command, and says so if it is refused."""
+        try:
+            await doing
+        except Ended:
+            pass  # `run` tells
+        except ClientError as error:
+            reason = explain_error(self.view.words, error)
+            self._fail(typed, self.view.words("refused", reason=reason))
+
+    def _fail(self, typed: Typed, reason: str, content: str = "") -> None:
+        self.refused += 1
+        self._surface.failed(typed, reason, content)
+
+    def _objection_to(self, content: str) -> str:
+        welcome = self._client.welcome if self._client is not None else None
+        if welcome is None or len(content) <= welcome.limits.content:
+            return ""
+        return self.view.words("too-long", length=len(content), most=welcome.limits.content)
+
+    def _look_whether_shown(self) -> None:
+        if all(self._shown.get(room, 0) >= seq for room, seq in self._said.items()):
+            self._all_shown.set()
+        else:
+            self._all_shown.clear()
+
+    # Commands.
+
+    async def _join(self, client: Client, room: str) -> None:
+        rooms = self.view.rooms
+        joined = await client.join(room, limit=self._earlier)
+        self.view.current = joined.room
+        if joined.room in rooms:
+            self._surface.show([self.view.whereto()])
+        self._surface.changed()
+
+    async def _leave(self, client: Client, typed: Typed, name: str | None) -> None:
+        room = self._room_called(name)
+        if room is None:
+            self._fail(typed, self.view.words("not-there"))
+            return
+        while self._tasks:  # what was said there before is to arrive there
+            await asyncio.wait(self._tasks)
+        await client.leave(room)
+        self._surface.show(self.view.left(room))
+        self._surface.changed()
+
+    def _room_called(self, name: str | None) -> str | None:
+        if name is None:
+            return self.view.current
+        folded = name.casefold()
+        return next((room for room in self.view.rooms if room.casefold() == folded), None)
+
+    async def _who(self, client: Client, typed: Typed) -> None:
+        room = self.view.current
+        if room is None:
+            self._fail(typed, self.view.words("not-there"))
+            return
+        names = await client.members(room)
+        self._surface.show(member_lines(self.view.words, room, names))
+
+    async def _list_rooms(self, client: Client) -> None:
+        rooms = await client.rooms()
+        self._surface.show(room_lines(self.view.words, rooms, self.view.current))
+
+    async def _history(self, client: Client, typed: Typed, count: int) -> None:
+        room = self.view.current
+        if room is None:
+            self._fail(typed, self.view.words("not-there"))
+            return
+        pages = deque[History]()
+        before: int | None = None
+        while count > 0:
+            page = await client.history(room, before=before, limit=min(count, PAGE))
+            pages.appendleft(page)
+            if not (page.more and page.entries):
+                break
+            before = page.entries[0].seq
+            count -= len(page.entries)
+        self._surface.show(self.view.history(pages))
+
+
+def refusal_line(words: Words, reason: str, content: str) -> Line:
+    """The line that tells whoever typed something why it was not taken."""
+    if content:
+        return line(words("not-sent", text=excerpt(content), reason=reason), Style.BAD)
+    return line(reason, Style.BAD)

@@ -1,0 +1,257 @@
+"""A chat at a prompt: lines are edited at the bottom while messages arrive above.
+
+Built on prompt_toolkit, which knows how lines are edited: wide characters, paste, the keys of all
+terminals. The prompt takes as much room as it needs and is part of the scrolled text; nothing else
+of the terminal is touched.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+
+from prompt_toolkit.application import Application
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.formatted_text import ANSI
+from prompt_toolkit.input import Input, create_input
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.layout import (
+    BufferControl,
+    ConditionalContainer,
+    FormattedTextControl,
+    HSplit,
+    Layout,
+    Window,
+)
+from prompt_toolkit.layout.dimension import Dimension
+from prompt_toolkit.layout.processors import BeforeInput
+from prompt_toolkit.output import Output, create_output
+from prompt_toolkit.output.vt100 import Vt100_Output
+
+from causerie.tui.chat import Chat, Typed, refusal_line
+from causerie.tui.commands import Nothing, Quit, completions, parse
+from causerie.tui.language import Words
+from causerie.tui.lines import Line, Span, Style, painted, plain
+from causerie.tui.sanitise import one_line, sanitise_name
+
+WAITING_SHOWN = 5
+"""Messages that wait, of which the text is shown; of more, the newest."""
+
+COUNTED_EVERY = 0.1
+"""Seconds between two drawings of a number that counts down."""
+
+MOST_INPUT_LINES = 8
+"""Of what is being typed; it scrolls beyond."""
+
+
+class Prompt:
+    """A line editor, with what waits above it and the status below.
+
+    It is where the lines come from and where the chat is shown. `interrupted` is called at Ctrl+C.
+    """
+
+    def __init__(
+        self,
+        words: Words,
+        terminal: Input,
+        output: Output,
+        *,
+        colour: bool,
+        interrupted: Callable[[], None],
+    ) -> None:
+        self._words = words
+        self._output = output
+        self._paint = painted if colour else plain
+        self._interrupted = interrupted
+        self._loop = asyncio.get_running_loop()
+        self._chat: Chat | None = None
+        self._number = 0
+        self._typed: deque[Typed] = deque()
+        self.ended = asyncio.Event()
+        """No more will be typed."""
+        self._moved = asyncio.Event()
+        self._to_show: list[Line] = []
+        self._buffer = Buffer(
+            accept_handler=self._accept,
+            completer=_Completer(self),
+            on_text_changed=lambda buffer: self._edited(buffer.text),
+            multiline=False,
+        )
+        if isinstance(output, Vt100_Output):
+            # It would ask the terminal where the cursor is. The prompt need not know.
+            output.enable_cpr = False
+        self._application: Application[None] = Application(
+            layout=self._layout(),
+            key_bindings=self._keys(),
+            erase_when_done=True,
+            input=terminal,
+            output=output,
+            after_render=lambda _: self._count_down(),
+        )
+
+    def serve(self, chat: Chat) -> None:
+        """Belongs to this chat from now on."""
+        self._chat = chat
+
+    async def run(self) -> None:
+        """Edits lines until `end` is called or the terminal has gone."""
+        with suppress(EOFError):
+            await self._application.run_async(handle_sigint=False, set_exception_handler=False)
+        self.ended.set()
+        self._moved.set()
+
+    def end(self) -> None:
+        """Takes no more lines, and removes the prompt."""
+        if self._application.is_running and not self._application.is_done:
+            self._application.exit()
+
+    # What a chat wants of it.
+
+    async def next(self) -> Typed | None:
+        """Waits for the next line; None: there will be no more. Cancelling it loses nothing."""
+        while not self._typed:
+            if self.ended.is_set():
+                return None
+            self._moved.clear()
+            await self._moved.wait()
+        return self._typed.popleft()
+
+    @property
+    def unread(self) -> int:
+        """The lines that were typed and have not been asked for."""
+        return len(self._typed)
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Shows lines above the prompt."""
+        if lines and not self._to_show:
+            # What else comes in this turn of the loop is shown with them.
+            self._loop.call_soon(self.flush)
+        self._to_show += lines
+
+    def failed(self, typed: Typed, reason: str, content: str) -> None:
+        """Tells that a line was not taken."""
+        del typed
+        self.show([refusal_line(self._words, reason, content)])
+
+    def changed(self) -> None:
+        """Draws the prompt again."""
+        self._application.invalidate()
+
+    def flush(self) -> None:
+        """Shows at once what is to be shown."""
+        lines, self._to_show = self._to_show, []
+        text = "".join(f"{self._paint(line)}\r\n" for line in lines)
+        is_drawn = self._application.is_running and not self._application.is_done
+        if is_drawn:
+            self._application.renderer.erase()
+        self._output.write_raw(text)
+        self._output.flush()
+        if is_drawn:
+            self._application.invalidate()
+
+    # What is drawn.
+
+    def _layout(self) -> Layout:
+        edited = Window(
+            BufferControl(self._buffer, [BeforeInput(self._before_input)]),
+            height=Dimension(min=1, max=MOST_INPUT_LINES),
+            wrap_lines=True,
+            dont_extend_height=True,
+        )
+        waiting = Window(FormattedTextControl(self._waiting_rows), dont_extend_height=True)
+        rows = [
+            ConditionalContainer(waiting, Condition(lambda: bool(self._waiting()))),
+            edited,
+            Window(FormattedTextControl(self._status), height=1),
+        ]
+        return Layout(HSplit(rows), focused_element=edited)
+
+    def _before_input(self) -> ANSI:
+        room = self._chat.view.current if self._chat is not None else None
+        return self._formatted([Span(f"{sanitise_name(room or '')}> ", Style.NEWS)])
+
+    def _waiting(self) -> list[str]:
+        """What was typed and is not durable yet."""
+        taken = self._chat.waiting if self._chat is not None else ()
+        return [*taken, *(typed.text for typed in self._typed)]
+
+    def _waiting_rows(self) -> ANSI:
+        width = max(1, self._output.get_size().columns - 4)
+        texts = [one_line(text, width) for text in self._waiting()[-WAITING_SHOWN:]]
+        return ANSI("\n".join(self._paint([Span(f"… {text}", Style.EARLIER)]) for text in texts))
+
+    def _status(self) -> ANSI:
+        status = self._chat.status(queued=len(self._typed)) if self._chat is not None else ()
+        return self._formatted(status)
+
+    def _formatted(self, spans: Iterable[Span]) -> ANSI:
+        return ANSI(self._paint(spans))
+
+    def _count_down(self) -> None:
+        if self._chat is not None and self._chat.view.standing.is_waiting:
+            self._loop.call_later(COUNTED_EVERY, self._application.invalidate)
+
+    # What is typed.
+
+    def _accept(self, buffer: Buffer) -> bool:
+        """Takes a line; answers whether it stays there, to be mended."""
+        text = buffer.text
+        if objection := self._chat.objection(text) if self._chat is not None else "":
+            self.show([refusal_line(self._words, objection, "")])
+            return True
+        if isinstance(parse(text), Quit):
+            self.end()
+        elif not isinstance(parse(text), Nothing):
+            self._number += 1
+            self._typed.append(Typed(text, self._number))
+            self._moved.set()
+        return False
+
+    def _edited(self, text: str) -> None:
+        if self._chat is not None:
+            self._chat.typing(text)
+
+    def _keys(self) -> KeyBindings:
+        keys = KeyBindings()
+
+        @keys.add("c-c")
+        def _(_: KeyPressEvent) -> None:
+            self._interrupted()
+
+        @keys.add("c-d", filter=Condition(lambda: not self._buffer.text))
+        def _(_: KeyPressEvent) -> None:
+            self.end()
+
+        @keys.add("c-z")
+        def _(event: KeyPressEvent) -> None:
+            event.app.suspend_to_background()
+
+        return keys
+
+    def complete(self, line: str) -> list[str]:
+        """What the last word of a line could become."""
+        if self._chat is None:
+            return []
+        return completions(line, names=self._chat.names(), rooms=self._chat.view.rooms)
+
+
+class _Completer(Completer):
+    """Completes names and commands at the Tab key."""
+
+    def __init__(self, prompt: Prompt) -> None:
+        self._prompt = prompt
+
+    def get_completions(self, document: Document, _: CompleteEvent) -> Iterable[Completion]:
+        """Yields what the word before the cursor could become."""
+        line = document.text_before_cursor
+        word = line.split(" ")[-1]
+        for choice in self._prompt.complete(line):
+            yield Completion(choice, start_position=-len(word))
+
+
+def open_prompt(words: Words, *, colour: bool, interrupted: Callable[[], None]) -> Prompt:
+    """Makes a prompt on the terminal that is the standard input and output."""
+    return Prompt(words, create_input(), create_output(), colour=colour, interrupted=interrupted)
