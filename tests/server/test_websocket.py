@@ -175,6 +175,38 @@ async def test_a_connection_that_was_kept_alive_can_be_upgraded() -> None:
         assert await peer.frame() == (TEXT, b"hello")
 
 
+async def test_an_upgrade_may_follow_a_request_in_one_segment() -> None:
+    async with serving() as server:
+        peer = await server.connect()
+        peer.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" + request())
+        assert (await peer.answer()).status == 200
+        assert (await peer.answer()).status == 101
+        peer.send(masked(TEXT, b"hello"))
+        assert await peer.frame() == (TEXT, b"hello")
+
+
+async def test_what_the_handshake_left_behind_is_dropped_at_once() -> None:
+    def kept(name: str) -> int:
+        return sum(type(thing).__name__ == name for thing in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        async with serving() as server:
+            peers = [(await server.open())[0] for _ in range(3)]
+            assert kept("_Handshake") == 0
+            for peer in peers:
+                peer.send(masked(TEXT, b"hello")[:3])
+            await until(lambda: all(ear.heard_times for ear in server.ears))
+            assert kept("_Reader") == 3
+            for peer in peers:
+                peer.reset()
+            await until(lambda: not server.connections)
+            assert kept("_Reader") == 0
+    finally:
+        gc.enable()
+
+
 @asynccontextmanager
 async def bare(**settings: Any) -> AsyncIterator[tuple[Server, set[Any]]]:
     """Serves by the WebSocket protocol alone, which then also reads the handshake from TCP."""
@@ -219,6 +251,18 @@ async def test_a_handshake_that_does_not_come_in_time_is_cut(start: bytes) -> No
         peer.send(start)
         await until(lambda: connections)
         await until(lambda: not connections)
+
+
+async def test_a_handshake_that_came_in_time_is_not_cut() -> None:
+    async with bare(close_timeout=0.1) as (server, connections):
+        peer, ear = await server.open()
+        silent = await server.connect()
+        await until(lambda: len(connections) == 2)
+        await until(lambda: len(connections) == 1)
+        await silent.eof()
+        peer.send(masked(TEXT, b"hello"))
+        assert await peer.frame() == (TEXT, b"hello")
+        assert not ear.is_closed
 
 
 async def test_what_is_no_http_gets_no_answer() -> None:
@@ -291,6 +335,21 @@ async def test_fragments_make_one_message_and_a_ping_between_them_is_answered_be
         assert await peer.frame() == (PONG, b"are you there?")
         assert await peer.frame() == (TEXT, "1 €".encode())
         assert ear.told == ["1 €".encode()]
+
+
+async def test_the_fragments_of_two_clients_do_not_mix() -> None:
+    async with serving() as server:
+        one, _ = await server.open()
+        other, other_ear = await server.open()
+        one.send(masked(TEXT, b"o", fin=False))
+        other.send(masked(TEXT, b"whole"))
+        assert await other.frame() == (TEXT, b"whole")
+        other.send(masked(TEXT, b"other")[:4])
+        await until(lambda: other_ear.heard_times == 2)
+        one.send(masked(CONT, b"ne"))
+        assert await one.frame() == (TEXT, b"one")
+        other.send(masked(TEXT, b"other")[4:])
+        assert await other.frame() == (TEXT, b"other")
 
 
 async def test_answers_keep_their_place_among_pongs() -> None:
@@ -448,12 +507,15 @@ async def test_a_client_that_does_not_read_is_not_read_either() -> None:
         assert await peer.frame() == (TEXT, b"hello")
 
 
-async def test_of_the_pings_that_came_while_answers_waited_the_last_is_answered() -> None:
-    class Loud(Ear):
-        def receive(self, text: bytes) -> None:
-            self.told.append(text)
-            fill(self, frame_text(b"x" * 32_000))
+class Loud(Ear):
+    """Answers with more than can be sent."""
 
+    def receive(self, text: bytes) -> None:
+        self.told.append(text)
+        fill(self, frame_text(b"x" * 32_000))
+
+
+async def test_of_the_pings_that_came_while_answers_waited_the_last_is_answered() -> None:
     async with serving(Loud) as server:
         peer, ear = await server.open()
         stall(peer)
@@ -470,6 +532,48 @@ async def test_of_the_pings_that_came_while_answers_waited_the_last_is_answered(
                 pongs.append(payload)
         assert pongs == [b"3"]
         await until(lambda: ear.events == ["paused", "resumed"])
+
+
+async def read_up_to_close(peer: Peer) -> list[int]:
+    """The opcodes of all frames up to the close frame, which is the last."""
+    opcodes = [0]
+    while opcodes[-1] != CLOSE:
+        opcodes.append((await peer.frame())[0])
+    return opcodes[1:]
+
+
+async def test_no_pong_follows_a_close_frame() -> None:
+    async with serving(Loud) as server:
+        peer, ear = await server.open()
+        stall(peer)
+        peer.send(masked(TEXT, b"fill") + masked(PING, b"unanswered"))
+        await until(lambda: ear.told)
+        ear.socket.close(1001)
+        read_again(peer)
+        assert PONG not in await read_up_to_close(peer)
+        peer.send(masked(CLOSE))
+        await peer.eof()
+
+
+async def test_a_fault_while_answers_wait_ends_when_the_peer_has_read_them() -> None:
+    async with serving(Loud, close_timeout=60.0) as server:
+        peer, ear = await server.open()
+        stall(peer)
+        peer.send(masked(TEXT, b"fill") + masked(0x3))
+        await until(lambda: ear.is_closed)
+        read_again(peer)
+        await read_up_to_close(peer)
+        await peer.eof()
+        peer.writer.close()
+        await until(lambda: not server.connections)
+
+
+async def test_who_does_not_go_after_a_fault_is_cut() -> None:
+    async with serving(close_timeout=0.1) as server:
+        peer, _ = await server.open()
+        peer.send(masked(0x3))
+        assert await peer.closed() == 1002
+        await until(lambda: not server.connections)
 
 
 @pytest.mark.slow
@@ -780,6 +884,26 @@ async def test_an_acceptor_that_writes_more_than_can_be_sent_is_paused() -> None
         async with asyncio.timeout(10):
             while "resumed" not in ear.events:
                 await peer.reader.read(2**16)
+
+
+async def test_what_came_with_the_handshake_waits_until_the_acceptor_s_words_are_sent() -> None:
+    class Reserved(Ear):
+        def receive(self, text: bytes) -> None:
+            assert "resumed" in self.events
+            self.told.append(text)
+
+    def make(socket: Socket, *arguments: Any) -> Ear:
+        while not socket.unsent():
+            socket.write(frame_text(b"x" * 32_000))
+        return Reserved(socket, *arguments)
+
+    async with serving(make) as server:
+        peer = await server.connect()
+        peer.send(request() + masked(TEXT, b"early") + masked(CLOSE, b"\x03\xe8"))
+        assert (await peer.answer()).status == 101
+        await read_up_to_close(peer)
+        assert server.ears[0].told == [b"early"]
+        assert server.ears[0].code == 1000
 
 
 async def test_when_the_server_stops_every_connection_is_told() -> None:

@@ -269,7 +269,6 @@ class WebSocketProtocol(asyncio.Protocol):
         self._transport = transport = cast(asyncio.Transport, transport)
         # uvicorn does this too, but only after the handshake, whose bytes may be the first to wait.
         transport.set_protocol(self)
-        transport.resume_reading()
         self._server.connections.add(cast("Any", self))
         self._shared.sweep.watch(self)
         _tune(transport, self._shared.settings)
