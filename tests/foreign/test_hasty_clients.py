@@ -1,4 +1,4 @@
-"""Clients of the plain profile that get things wrong, or do not wait."""
+"""Clients that get things wrong, or do not wait."""
 
 import json
 import socket
@@ -30,9 +30,11 @@ def frames_of(client: MemorySocket) -> list[dict[str, Any]]:
     return [json.loads(text) for text in client.take()]
 
 
-def hasty(server: MemoryServer, *frames: str, code: int | None = 1000) -> MemorySocket:
+def hasty(
+    server: MemoryServer, *frames: str, code: int | None = 1000, v1: bool = False
+) -> MemorySocket:
     """A client whose frames and close frame come in one segment of TCP."""
-    client = server.connect(v1=False)
+    client = server.connect(v1=v1)
     for frame in frames:
         client.receiver.receive(frame.encode())
     client.hang_up(code)
@@ -52,6 +54,21 @@ def test_what_was_said_just_before_a_goodbye_is_kept(code: int) -> None:
     )
     assert not server.hub.connections
     assert said(server) == [("Alice", "one"), ("Alice", "two")]
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1005])
+def test_the_v1_profile_too_carries_out_what_came_before_a_close_frame(code: int) -> None:
+    server = MemoryServer()
+    hasty(
+        server,
+        '{"type":"hello","username":"Alice"}',
+        '{"type":"join","room":"lobby"}',
+        '{"type":"message","room":"lobby","content":"one"}',
+        code=code,
+        v1=True,
+    )
+    assert not server.hub.connections
+    assert said(server) == [("Alice", "one")]
 
 
 def test_a_single_line_of_somebody_unnamed_who_goes_at_once_is_kept() -> None:

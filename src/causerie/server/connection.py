@@ -34,6 +34,7 @@ class Connection(ABC):
 
     __slots__ = (
         "_bucket",
+        "_close_frame",
         "_holds",
         "_inbox",
         "_is_draining",
@@ -75,6 +76,8 @@ class Connection(ABC):
         """Messages handed to the log and not answered yet."""
         self.heard_at = now
         self.beats_unanswered = 0
+        self._close_frame: int | None = None
+        """The code of a close frame before which commands came that still wait."""
         self._holds = 0
         self._inbox: deque[bytes] | None = None
         self._is_draining = False
@@ -126,7 +129,18 @@ class Connection(ABC):
             self.hub.catch_up.enqueue(listener)
 
     def closed(self, code: int | None) -> None:
-        """The connection has ended."""
+        """The connection has ended. What came before a close frame is still carried out: who says
+        a line and goes waits for no answer.
+        """
+        if code is not None and (self._inbox or self._holds) and not self.is_closing:
+            self._close_frame = code
+            # Nothing can be written any more, so that nothing waits for it.
+            self.is_paused = False
+            self._drain()
+        else:
+            self._end(code)
+
+    def _end(self, code: int | None) -> None:
         if self.is_open:
             self.is_open = False
             self._inbox = None
@@ -312,6 +326,10 @@ class Connection(ABC):
         if self._inbox is not None and not self._inbox and not self._holds and not self.is_closing:
             self._inbox = None
             self.socket.resume_reading()
+        waits = (self._inbox or self._holds) and not self.is_closing
+        if self._close_frame is not None and not waits:
+            code, self._close_frame = self._close_frame, None
+            self._end(code)
 
     def _handle_within_limits(self, text: bytes) -> None:
         try:

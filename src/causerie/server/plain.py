@@ -46,15 +46,13 @@ _stamped = msgspec.json.Decoder(_Stamped)
 class PlainConnection(Connection):
     """A connection without a subprotocol."""
 
-    __slots__ = ("_goodbye", "_greeting", "_identity", "_spelling", "_taught")
+    __slots__ = ("_greeting", "_identity", "_spelling", "_taught")
 
     def __init__(self, hub: "Hub", socket: Socket, address: str, variant: Variant) -> None:
         super().__init__(hub, socket, address, variant)
         self._identity = hub.new_identity()
         self._spelling: str | None = None
         self._taught = False
-        self._goodbye: int | None = None
-        """The code of a close frame that came while commands before it were still waiting."""
         self._greeting: Timer | None = hub.timers.at(
             hub.clock.monotonic() + hub.settings.greeting, self._greet
         )
@@ -107,26 +105,11 @@ class PlainConnection(Connection):
         return code is not None
 
     def closed(self, code: int | None) -> None:
-        """The connection has ended. What a client said before its goodbye is still carried out:
-        one that says a line and goes waits for no answer, and there is no ack it could wait for.
-        """
+        """The connection has ended, and need not be greeted any more."""
         if self._greeting is not None:
             self._greeting.cancel()
             self._greeting = None
-        if code is not None and (self._inbox or self._holds):
-            self._goodbye = code
-            # Nothing can be written any more, so that nothing waits for it.
-            self.is_paused = False
-            self._drain()
-        else:
-            super().closed(code)
-
-    def _drain(self) -> None:
-        super()._drain()
-        waits = (self._inbox or self._holds) and not self.is_closing
-        if self._goodbye is not None and not waits and not self._is_draining:
-            code, self._goodbye = self._goodbye, None
-            super().closed(code)
+        super().closed(code)
 
     def tell_presence(self, room: LiveRoom) -> None:
         """Plain clients are told of comings and goings, not of who is here."""
