@@ -155,11 +155,7 @@ class Sessions:
 
     def alive(self, session: Session) -> None:
         """A session that others want the name of has shown life: they are refused."""
-        claimants, session.claimants = session.claimants, []
-        if session.probe is not None:
-            session.probe.cancel()
-            session.probe = None
-        for claim in claimants:
+        for claim in self._end_probe(session):
             claim.answer(self._taken())
 
     def _claim(self, claim: Claim, replacing: str | None) -> None:
@@ -218,11 +214,16 @@ class Sessions:
         self._give_way(session)
 
     def _give_way(self, session: Session) -> None:
+        self._supplant(session, self._end_probe(session))
+
+    @staticmethod
+    def _end_probe(session: Session) -> list[Claim]:
+        """Answers those who waited for it."""
+        assert session.probe is not None, "there are claimants only while a probe is under way"
+        session.probe.cancel()
+        session.probe = None
         claimants, session.claimants = session.claimants, []
-        if session.probe is not None:
-            session.probe.cancel()
-            session.probe = None
-        self._supplant(session, claimants)
+        return claimants
 
     def _supplant(self, session: Session, claimants: list[Claim]) -> None:
         """Ends a session for others who want its name. It is released too, since they may be

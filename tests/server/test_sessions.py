@@ -1,0 +1,529 @@
+"""Sessions: who has a name, who gets it when two ask, and when it is free again."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from tests.server.support import (
+    UNLIMITED,
+    V1,
+    Frame,
+    assert_nothing_is_left,
+    drain,
+    key_of,
+    live_room,
+    plain,
+    v1,
+)
+
+from causerie.adapters.memory import MemoryDirectory
+from causerie.adapters.memory_store import MemoryStore
+from causerie.chat.names import parse_username
+from causerie.ports import Failed, Holder
+from causerie.server.sessions import Session
+from causerie.server.settings import HubSettings
+from causerie.testing.memory_server import MemoryServer, MemorySocket
+
+
+def session_of(client: V1) -> Session:
+    session = client.connection.session
+    assert session is not None
+    return session
+
+
+def ask_for(server: MemoryServer, name: str, *, key: str | None = None) -> V1:
+    """Connects somebody who asks for a name, and has no answer yet."""
+    client = V1(server)
+    fields = {"key": key} if key else {}
+    client.send("hello", username=name, id="h", **fields)
+    server.run()
+    return client
+
+
+def answer(client: V1) -> Frame | None:
+    """Returns the answer to `ask_for`, or None if there is none yet."""
+    frames = client.take("welcome", "error")
+    return frames[0] if frames else None
+
+
+def silent(server: MemoryServer, name: str, *rooms: str) -> V1:
+    """Connects somebody whose machine then falls silent for long enough to be asked."""
+    client = v1(server, name, *rooms)
+    client.socket.answers_pings = False
+    server.advance(6.0)
+    client.take()
+    return client
+
+
+# One name, one holder.
+
+
+def test_a_name_is_taken_by_who_asks_first_and_what_looks_like_it_with_it() -> None:
+    server = MemoryServer()
+    v1(server, "Alice")
+    for name in ("Alice", "ALICE", "A1ice"):
+        refused = V1(server).hello(name)
+        assert (refused["code"], refused["field"]) == ("name_taken", "username")
+    assert V1(server).hello("Alicia")["type"] == "welcome"
+
+
+def test_who_has_a_key_has_one_session_however_many_connections() -> None:
+    server = MemoryServer()
+    one = v1(server, "Alice", key=key_of("Alice"))
+    other = v1(server, "Alice", key=key_of("Alice"))
+    session = session_of(one)
+    assert session is session_of(other)
+    assert session.has_key
+    assert len(session.connections) == 2
+    assert len(server.hub.sessions) == 1
+    one.quit()
+    assert server.hub.sessions.of(session.identity) is session
+    other.quit()
+    assert server.hub.sessions.of(session.identity) is None
+
+
+def test_a_name_with_a_key_is_kept_from_the_first_message_on() -> None:
+    server = MemoryServer()
+    alice = v1(server, "Alice", "lobby", key=key_of("Alice"))
+    assert not alice.hello("Alice", key=key_of("Alice"))["kept"]
+    alice.say("mine")
+    assert alice.hello("Alice", key=key_of("Alice"))["kept"]
+    alice.quit()
+    refused = V1(server).hello("Alice")
+    assert refused["code"] == "name_taken"
+    assert "retryAfter" not in refused, "waiting does not help"
+    again = MemoryServer(server.die())
+    assert V1(again).hello("Alice", key=key_of("Eve"))["code"] == "name_taken"
+    assert V1(again).hello("Alice", key=key_of("Alice"))["kept"]
+
+
+def test_a_name_without_a_key_is_not_kept() -> None:
+    server = MemoryServer()
+    alice = v1(server, "Alice", "lobby")
+    alice.say("mine")
+    assert not session_of(alice).kept
+    alice.quit()
+    assert V1(server).hello("Alice")["type"] == "welcome"
+
+
+def test_a_name_that_nobody_spoke_under_is_free_after_a_goodbye() -> None:
+    server = MemoryServer()
+    v1(server, "Alice", "lobby", key=key_of("Alice")).quit()
+    assert V1(server).hello("Alice")["type"] == "welcome"
+
+
+# The grace.
+
+
+def test_a_session_ends_with_its_grace() -> None:
+    server = MemoryServer()
+    alice = v1(server, "Alice", "lobby")
+    alice.cut()
+    server.advance(14.9)
+    assert len(server.hub.sessions) == 1
+    server.advance(0.2)
+    assert_nothing_is_left(server)
+
+
+def test_who_comes_back_in_the_grace_goes_on_with_the_same_session() -> None:
+    server = MemoryServer()
+    alice = v1(server, "Alice", "lobby", key=key_of("Alice"))
+    session = session_of(alice)
+    alice.cut()
+    server.advance(10.0)
+    again = v1(server, "Alice", key=key_of("Alice"))
+    assert session_of(again) is session
+    server.advance(30.0)
+    assert server.hub.sessions.of(session.identity) is session
+    # It listens no longer, and so is no member any more.
+    assert len(server.hub.rooms) == 0
+
+
+def test_the_end_of_a_grace_does_not_end_who_has_come_back() -> None:
+    server = MemoryServer()
+    alice = v1(server, "Alice", key=key_of("Alice"))
+    session = session_of(alice)
+    alice.cut()
+    again = v1(server, "Alice", key=key_of("Alice"))
+    server.hub.sessions._end(session)
+    assert server.hub.sessions.of(session.identity) is session
+    assert again.ask("ping")["type"] == "pong"
+
+
+def test_in_its_grace_a_name_without_a_message_is_free_to_whoever_asks_and_nobody_is_told() -> None:
+    server = MemoryServer()
+    alice, bob = v1(server, "Alice", "lobby"), v1(server, "Bob", "lobby")
+    server.advance(1.0)
+    bob.cut()
+    alice.take()
+    heir = v1(server, "Bob", "lobby")
+    assert session_of(heir).identity != session_of(bob).identity
+    server.advance(60.0)
+    assert alice.take("presence") == []
+    assert live_room(server).presence.names() == ["Alice", "Bob"]
+    heir.quit()
+    alice.quit()
+    assert_nothing_is_left(server)
+
+
+def test_who_is_renamed_to_a_name_in_its_grace_stays_when_that_ends() -> None:
+    server = MemoryServer()
+    alice, bob = v1(server, "Alice", "lobby"), v1(server, "Bob", "lobby")
+    server.advance(1.0)
+    bob.cut()
+    assert alice.hello("Bob")["username"] == "Bob"
+    server.advance(60.0)
+    assert live_room(server).presence.names() == ["Bob"]
+    alice.quit()
+    assert_nothing_is_left(server)
+
+
+def test_two_who_ask_for_a_name_in_its_grace_do_not_both_get_it() -> None:
+    server = MemoryServer()
+    v1(server, "Alice").cut()
+    one, other = V1(server), V1(server)
+    one.send("hello", username="Alice", id="h")
+    other.send("hello", username="Alice", id="h")
+    first, second = answer(one), answer(other)
+    assert first is not None
+    assert second is not None
+    assert (first["type"], second.get("code")) == ("welcome", "name_taken")
+
+
+def test_who_has_a_key_can_be_written_to_while_away_and_who_has_none_only_while_here() -> (
+    None
+):
+    server = MemoryServer()
+    alice = v1(server, "Alice")
+    v1(server, "Bob", key=key_of("Bob")).cut()
+    v1(server, "Cid").cut()
+    assert alice.tell("Bob", "for later")["type"] == "ack"
+    assert alice.tell("Cid", "too late")["code"] == "recipient_unknown"
+    bob = v1(server, "Bob", key=key_of("Bob"))
+    (conversation,) = bob.ask("rooms")["rooms"]
+    bob.join(conversation["room"], since={"seq": 0, "id": ""}, epoch="epoch-1")
+    assert bob.contents() == ["for later"]
+
+
+def test_the_heir_of_a_name_reads_none_of_what_was_said_privately_to_its_last_holder() -> None:
+    server = MemoryServer()
+    alice, bob = v1(server, "Alice", key=key_of("Alice")), v1(server, "Bob")
+    room = alice.tell("Bob", "for the first Bob alone")["room"]
+    bob.cut()
+    heir = v1(server, "Bob")
+    assert heir.ask("rooms")["rooms"] == []
+    assert heir.ask("history", room=room)["code"] == "forbidden"
+    assert alice.tell("Bob", "for the second")["room"] != room
+    assert heir.contents() == ["for the second"]
+
+
+# Probes.
+
+
+def test_a_holder_that_was_heard_of_a_moment_ago_is_not_asked() -> None:
+    server = MemoryServer()
+    alice = v1(server, "Alice")
+    alice.socket.answers_pings = False
+    server.advance(4.9)
+    refused = answer(ask_for(server, "Alice"))
+    assert refused is not None
+    assert (refused["code"], refused["retryAfter"]) == ("name_taken", 5_000)
+    assert alice.socket.pings == 0
+
+
+def test_a_silent_holder_that_lives_answers_the_probe_and_keeps_the_name() -> None:
+    server = MemoryServer()
+    alice = v1(server, "Alice")
+    server.advance(6.0)
+    refused = answer(ask_for(server, "Alice"))
+    assert refused is not None
+    assert refused["code"] == "name_taken"
+    assert alice.ask("ping")["type"] == "pong"
+    server.advance(60.0)
+    assert session_of(alice).probe is None
+    assert session_of(alice).claimants == []
+
+
+def test_any_word_of_the_holder_answers_the_probe() -> None:
+    server = MemoryServer()
+    alice = silent(server, "Alice")
+    claimant = ask_for(server, "Alice")
+    assert answer(claimant) is None
+    server.advance(4.0)
+    alice.ask("ping")
+    refused = answer(claimant)
+    assert refused is not None
+    assert refused["code"] == "name_taken"
+
+
+def test_a_dead_holder_is_cut_off_and_its_name_given() -> None:
+    server = MemoryServer()
+    alice = silent(server, "Alice", "lobby")
+    claimant = ask_for(server, "Alice")
+    assert alice.socket.pings == 1
+    server.advance(4.9)
+    assert answer(claimant) is None
+    server.advance(0.2)
+    welcome = answer(claimant)
+    assert welcome is not None
+    assert welcome["username"] == "Alice"
+    assert alice.socket.close_code == 4000
+    assert claimant.join("lobby")["members"] == 1
+    server.advance(60.0)
+    assert live_room(server).presence.names() == ["Alice"]
+    claimant.quit()
+    assert_nothing_is_left(server)
+
+
+def test_of_many_who_ask_for_the_name_of_a_dead_holder_the_first_gets_it() -> None:
+    server = MemoryServer()
+    alice = silent(server, "Alice")
+    claimants = [ask_for(server, "Alice") for _ in range(5)]
+    assert alice.socket.pings == 1, "one probe for all"
+    server.advance(5.1)
+    answers = [answer(claimant) for claimant in claimants]
+    assert [one and one.get("code", "welcome") for one in answers] == ["welcome"] + [
+        "name_taken"
+    ] * 4
+
+
+def test_a_holder_is_asked_no_oftener_than_every_five_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Without heartbeats, whose pings do not count here.
+    server = MemoryServer(settings=HubSettings(rate=0.0, heartbeat=10_000.0))
+    asked: list[float] = []
+    ping = MemorySocket.ping
+
+    def noted(self: MemorySocket) -> None:
+        if self is alice.socket:
+            asked.append(server.clock.monotonic())
+        ping(self)
+
+    alice = v1(server, "Alice")
+    monkeypatch.setattr(MemorySocket, "ping", noted)
+    for _ in range(100):
+        server.advance(0.5)
+        refused = answer(ask_for(server, "Alice"))
+        assert refused is not None
+        assert refused["code"] == "name_taken"
+    assert len(asked) >= 8
+    assert all(later - earlier >= 5.0 for earlier, later in pairwise(asked))
+
+
+def test_a_holder_that_goes_while_it_is_asked_gives_way_at_once() -> None:
+    server = MemoryServer()
+    alice = silent(server, "Alice", "lobby")
+    claimant = ask_for(server, "Alice")
+    alice.cut()
+    welcome = answer(claimant)
+    assert welcome is not None
+    assert welcome["type"] == "welcome"
+    server.advance(60.0)
+    assert claimant.ask("ping")["type"] == "pong"
+    claimant.quit()
+    assert_nothing_is_left(server)
+
+
+def test_all_connections_of_a_holder_are_asked_and_one_that_answers_is_enough() -> None:
+    server = MemoryServer()
+    one = v1(server, "Alice", key=key_of("Alice"))
+    other = v1(server, "Alice", key=key_of("Alice"))
+    for client in (one, other):
+        client.socket.answers_pings = False
+    server.advance(6.0)
+    claimant = ask_for(server, "Alice")
+    assert (one.socket.pings, other.socket.pings) == (1, 1)
+    one.cut()
+    assert answer(claimant) is None
+    other.ask("ping")
+    refused = answer(claimant)
+    assert refused is not None
+    assert refused["code"] == "name_taken"
+
+
+def test_a_claimant_that_has_gone_gets_nothing_and_leaves_nothing() -> None:
+    server = MemoryServer()
+    alice = silent(server, "Alice")
+    claimants = [ask_for(server, "Alice") for _ in range(2)]
+    for claimant in claimants:
+        claimant.cut()
+    server.advance(5.1)
+    assert alice.socket.close_code == 4000
+    assert len(server.hub.sessions) == 0
+    assert V1(server).hello("Alice")["type"] == "welcome"
+
+
+def test_commands_behind_a_hello_that_waits_for_a_probe_wait_too_and_keep_their_order() -> None:
+    server = MemoryServer()
+    silent(server, "Alice")
+    claimant = ask_for(server, "Alice")
+    claimant.send("join", room="lobby", id="j")
+    claimant.send("message", room="lobby", content="hello", id="m")
+    claimant.send("ping", id="p")
+    assert claimant.take() == []
+    server.advance(5.1)
+    types = [(frame["type"], frame.get("id")) for frame in claimant.take()]
+    assert [one for one in types if one[1] and one[0] != "message"] == [
+        ("welcome", "h"),
+        ("joined", "j"),
+        ("pong", "p"),
+        ("ack", "m"),
+    ]
+
+
+# Renames.
+
+
+def test_a_rename_goes_through_all_rooms_and_frees_the_old_name() -> None:
+    server = MemoryServer()
+    alice, bob = v1(server, "Alice", "lobby", "kitchen"), v1(server, "Bob", "lobby")
+    server.advance(1.0)
+    drain([alice, bob])
+    assert alice.hello("Ada")["username"] == "Ada"
+    told = bob.only("presence")
+    assert (told["joined"], told["left"]) == (["Ada"], ["Alice"])
+    for room in ("lobby", "kitchen"):
+        assert "Ada" in live_room(server, room).presence.names()
+        assert "Alice" not in live_room(server, room).presence.names()
+    heir = v1(server, "Alice")
+    for client in (alice, bob, heir):
+        client.quit()
+    assert_nothing_is_left(server)
+
+
+def test_another_spelling_is_a_rename_that_frees_nothing() -> None:
+    server = MemoryServer()
+    alice = v1(server, "alice", "lobby", key=key_of("Alice"))
+    alice.say("hello")
+    welcome = alice.hello("Alice", key=key_of("Alice"))
+    assert (welcome["username"], welcome["kept"]) == ("Alice", True)
+    assert V1(server).hello("alice")["code"] == "name_taken"
+
+
+def test_a_rename_that_is_refused_changes_nothing() -> None:
+    server = MemoryServer()
+    alice = v1(server, "Alice", "lobby")
+    v1(server, "Bob")
+    assert alice.hello("Bob")["code"] == "name_taken"
+    assert session_of(alice).name.display == "Alice"
+    assert V1(server).hello("Alice")["code"] == "name_taken"
+
+
+def test_a_kept_name_stays_ones_own_after_a_rename() -> None:
+    server = MemoryServer()
+    alice = v1(server, "Alice", "lobby", key=key_of("Alice"))
+    alice.say("mine")
+    assert not alice.hello("Ada", key=key_of("Alice"))["kept"]
+    assert V1(server).hello("Alice")["code"] == "name_taken"
+    alice.say("mine too")
+    assert alice.hello("Alice", key=key_of("Alice"))["kept"]
+    assert V1(server).hello("Ada")["code"] == "name_taken"
+
+
+def test_who_is_renamed_while_typing_is_told_to_have_stopped_under_the_old_name() -> None:
+    server = MemoryServer()
+    alice, bob = v1(server, "Alice", "lobby", "kitchen"), v1(server, "Bob", "lobby", "kitchen")
+    alice.send("typing", room="lobby", isTyping=True)
+    drain([alice, bob])
+    alice.hello("Ada")
+    told = bob.only("typing")
+    assert (told["username"], told["room"], told["isTyping"]) == ("Alice", "lobby", False)
+    assert alice.take("typing") == []
+
+
+# What goes wrong.
+
+
+class Stubborn(MemoryDirectory):
+    """A directory that answers nothing but what it is told to, for a while."""
+
+    def __init__(self, server: MemoryServer, *, names_per_address: int = 0) -> None:
+        super().__init__(server.store, server.later, names_per_address=names_per_address)
+        self.later = server.later
+        self.fails = False
+
+    def claim(self, *arguments: Any, done: Callable[[Any], None], **named: Any) -> None:
+        if self.fails:
+            self.later(lambda: done(Failed("the disk is gone")))
+        else:
+            super().claim(*arguments, done=done, **named)
+
+
+def server_with_directory(*, names_per_address: int = 0) -> tuple[MemoryServer, Stubborn]:
+    server = MemoryServer(settings=UNLIMITED)
+    directory = Stubborn(server, names_per_address=names_per_address)
+    server.hub.sessions._directory = directory
+    server.hub.directory = directory
+    return server, directory
+
+
+def test_a_directory_that_fails_is_an_error_that_says_when_to_try_again() -> None:
+    server, directory = server_with_directory()
+    directory.fails = True
+    alice = V1(server)
+    refused = alice.hello("Alice")
+    assert (refused["code"], refused["retryAfter"]) == ("unavailable", 1_000)
+    directory.fails = False
+    assert alice.hello("Alice")["type"] == "welcome"
+
+
+def test_an_address_takes_so_many_new_names_a_day() -> None:
+    server, _ = server_with_directory(names_per_address=1)
+    alice = V1(server, address="192.0.2.7")
+    alice.hello("Alice", key=key_of("Alice"))
+    alice.join("lobby")
+    alice.say("hello")
+    other = V1(server, address="192.0.2.7")
+    refused = other.hello("Bob", key=key_of("Bob"))
+    assert refused["code"] == "name_limit"
+    assert refused["retryAfter"] == pytest.approx(86_400_000, rel=0.01)
+    assert V1(server, address="192.0.2.8").hello("Bob")["type"] == "welcome"
+
+
+def test_a_name_that_its_claimant_may_not_have_is_free_for_others() -> None:
+    server, _ = server_with_directory(names_per_address=1)
+    alice = V1(server, address="192.0.2.7")
+    alice.hello("Alice", key=key_of("Alice"))
+    alice.join("lobby")
+    alice.say("hello")
+    bob = V1(server)
+    bob.hello("Bob")
+    bob.cut()
+    refused = V1(server, address="192.0.2.7").hello("Bob", key=key_of("Eve"))
+    assert refused["code"] == "name_limit"
+    answers: list[Holder | Failed | None] = []
+    server.hub.directory.find("bob", now=server.clock.wall(), done=answers.append)
+    server.run()
+    assert answers == [None]
+    assert V1(server).hello("Bob")["type"] == "welcome"
+
+
+def test_a_name_left_in_use_by_nobody_here_is_taken_over() -> None:
+    server = MemoryServer()
+    name = parse_username("Alice")
+    server.directory.claim(name, "s:ghost", address="", now=0, replacing=None, done=lambda _: None)
+    assert V1(server).hello("Alice")["type"] == "welcome"
+
+
+def test_names_survive_only_where_they_are_kept() -> None:
+    server = MemoryServer(MemoryStore())
+    v1(server, "Alice", "lobby", key=key_of("Alice")).say("hello")
+    v1(server, "Bob", "lobby", key=key_of("Bob"))
+    again = MemoryServer(server.die())
+    assert V1(again).hello("Alice")["code"] == "name_taken"
+    assert V1(again).hello("Bob")["type"] == "welcome"
+
+
+def test_who_has_gone_before_its_name_was_given_holds_nothing() -> None:
+    server = MemoryServer()
+    for kind in ("v1", "plain"):
+        client = V1(server) if kind == "v1" else plain(server, "Other")
+        client.send("hello" if kind == "v1" else "join", username="Alice")
+        while "alice" not in server.directory._names._in_use:
+            assert server.step()
+        client.cut()
+        server.advance(20.0)
+        assert "alice" not in server.directory._names._in_use
+    assert_nothing_is_left(server)
