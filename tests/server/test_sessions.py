@@ -191,9 +191,7 @@ def test_two_who_ask_for_a_name_in_its_grace_do_not_both_get_it() -> None:
     assert (first["type"], second.get("code")) == ("welcome", "name_taken")
 
 
-def test_who_has_a_key_can_be_written_to_while_away_and_who_has_none_only_while_here() -> (
-    None
-):
+def test_who_has_a_key_can_be_written_to_while_away_and_who_has_none_only_while_here() -> None:
     server = MemoryServer()
     alice = v1(server, "Alice")
     v1(server, "Bob", key=key_of("Bob")).cut()
