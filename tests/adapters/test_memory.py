@@ -11,6 +11,7 @@ from causerie.ports import Directory, Failed, Log
 from causerie.testing.contracts import Answer, Recorder, Storage, draft
 from causerie.testing.contracts_directory import DirectoryContract
 from causerie.testing.contracts_log import LogContract
+from causerie.testing.contracts_machine import MachineContract
 from causerie.testing.contracts_reading import ReadingContract
 
 
@@ -87,6 +88,12 @@ class TestReadingInAnyOrderOfSteps(Shuffled, ReadingContract): ...
 
 
 class TestDirectory(Plain, DirectoryContract): ...
+
+
+class TestMachine(Plain, MachineContract): ...
+
+
+class TestMachineWithGaps(WithGaps, MachineContract): ...
 
 
 def run(steps: list[Callable[[], None]]) -> None:

@@ -252,12 +252,11 @@ def _explained(folder: Path, error: apsw.Error) -> StorageError:
 
 def _make_folder(path: Path) -> None:
     """Makes the folder, for this user alone, and makes sure that it survives a loss of power."""
-    if path.is_dir():
-        return
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     if sys.platform != "win32":  # where folders cannot be opened
-        for parent in path.parents:
-            descriptor = os.open(parent, os.O_RDONLY)
+        for folder in made:
+            descriptor = os.open(folder.parent, os.O_RDONLY)
             try:
                 os.fsync(descriptor)
             finally:
