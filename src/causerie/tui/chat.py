@@ -261,7 +261,7 @@ class Chat:
             saying.close()
             self._fail(typed, objection, text)
             return
-        self._waiting[typed.number] = text
+        self._waiting[typed.number] = typed.text
         self._surface.changed()
         try:
             await self._under_way.acquire()

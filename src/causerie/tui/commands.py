@@ -145,5 +145,5 @@ def completions(line: str, *, names: Iterable[str], rooms: Iterable[str]) -> lis
 
 def _nearest(name: str) -> str | None:
     begun = [command for command in COMMANDS if name and command.startswith(name)]
-    close = begun or get_close_matches(name, COMMANDS, n=1, cutoff=0.5)
+    close = begun or get_close_matches(name, COMMANDS, n=1, cutoff=0.6)
     return close[0] if close else None
