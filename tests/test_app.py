@@ -229,13 +229,18 @@ async def test_a_disk_that_hangs_does_not_hold_up_the_end(
     monkeypatch.setattr(module, "COMMIT_TIMEOUT", 0.05)
     async with running(tmp_path) as server:
         peer = await server.open("Alice", key=KEY)
-        log = server.app._hub.log
+        log, close = server.app._hub.log, server.app._hub.log.close
+
+        def hang() -> None:
+            raise AssertionError("it would hang here")
+
+        monkeypatch.setattr(log, "close", hang)
         monkeypatch.setattr(server.app._hub, "stop", lambda _done: None)
         server.app.stop()
         assert await closed_with(peer) == 1001
         with pytest.raises(AppError, match="longer than 0"):
             await server.ended()
-        log.close()
+        close()
 
 
 async def test_the_limit_of_connections_is_that_of_the_configuration(tmp_path: Path) -> None:
@@ -245,17 +250,26 @@ async def test_the_limit_of_connections_is_that_of_the_configuration(tmp_path: P
         assert await closed_with(second) == 1013
 
 
-async def test_the_hub_is_called_when_it_asked_for_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("order", [(0.03, 3600), (3600, 0.03), (0.05, 0.03, 3600)])
+async def test_the_hub_is_called_at_the_nearest_of_the_times_that_it_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: tuple[float, ...]
+) -> None:
     async with running(tmp_path) as server:
-        hub, clock = server.app._hub, server.app._clock
-        called: list[str] = []
-        now = clock.monotonic()
-        hub.timers.at(now + 0.06, lambda: called.append("later"))
-        hub.timers.at(now + 0.02, lambda: called.append("sooner"))
-        hub.timers.at(now + 0.04, lambda: called.append("between"))
-        await until(lambda: len(called) == 3)
-        assert called == ["sooner", "between", "later"]
-        assert clock.monotonic() >= now + 0.06
+        called: list[float] = []
+        monkeypatch.setattr(
+            server.app._hub, "tick", lambda: called.append(server.app._clock.monotonic())
+        )
+        # The hub has asked for a time itself.
+        assert server.app._timer is not None
+        server.app._timer.cancel()
+        server.app._timer = None
+        now = server.app._clock.monotonic()
+        for delay in order:
+            server.app._arm(now + delay)
+        await until(lambda: called)
+        assert now + 0.025 <= called[0] < now + 1
+        server.app._arm(now)
+        await until(lambda: len(called) == 2)
 
 
 async def test_a_name_that_was_released_can_be_taken_by_another(tmp_path: Path) -> None:

@@ -568,6 +568,20 @@ async def test_a_fault_while_answers_wait_ends_when_the_peer_has_read_them() -> 
         await until(lambda: not server.connections)
 
 
+async def test_the_end_of_a_connection_that_was_not_read_is_noticed() -> None:
+    class Reluctant(Ear):
+        def receive(self, text: bytes) -> None:
+            self.told.append(text)
+            self.socket.pause_reading()
+
+    async with serving(Reluctant, close_timeout=60.0) as server:
+        peer, _ = await server.open()
+        peer.send(masked(TEXT, b"wait") + masked(0x3))
+        assert await peer.closed() == 1002
+        peer.writer.close()
+        await until(lambda: not server.connections)
+
+
 async def test_who_does_not_go_after_a_fault_is_cut() -> None:
     async with serving(close_timeout=0.1) as server:
         peer, _ = await server.open()
