@@ -110,15 +110,16 @@ class App:
             for sock in sockets:
                 sock.close()
             raise
+        settings = HubSettings(
+            rate=config.rate_limit,
+            grace=config.grace,
+            heartbeat=config.heartbeat,
+            version=f"causerie/{__version__}",
+        )
         hub = self._hub = Hub(
             log,
             directory,
-            HubSettings(
-                rate=config.rate_limit,
-                grace=config.grace,
-                heartbeat=config.heartbeat,
-                version=f"causerie/{__version__}",
-            ),
+            settings,
             self._clock,
             schedule=lambda action: _soon(loop, action),
             arm=self._arm,
@@ -135,6 +136,7 @@ class App:
                 ws=websocket_protocol(
                     hub.accept,
                     WebSocketSettings(
+                        max_message=settings.frame,
                         allow_origin=frozenset(config.allow_origin),
                         loopback_only=is_loopback_only(sockets),
                         max_connections=config.max_connections or None,
