@@ -180,8 +180,11 @@ def next_batch(todo: list[Bad]) -> list[Bad]:
 @pytest.mark.timeout(240)
 def test_bad_frames_are_refused_and_harm_nobody(tmp_path: Path) -> None:
     chance = random.Random(SEED)
-    with ServerProcess(tmp_path, "--rate-limit", "0", measured=False) as server:
-        bystander = RawClient(server.port)
+    with (
+        ServerProcess(tmp_path, "--rate-limit", "0", measured=False) as server,
+        RawClient(server.port) as bystander,
+        contextlib.ExitStack() as attackers,
+    ):
         bystander.hello("Bystander")
         bystander.join("quiet")
         todo = list(bad_frames(chance, FRAMES // 10))
@@ -194,13 +197,13 @@ def test_bad_frames_are_refused_and_harm_nobody(tmp_path: Path) -> None:
                 todo = list(bad_frames(chance, FRAMES // 10))
             if client is None:
                 connections += 1
-                client = attacker(server.port, connections)
+                client = attackers.enter_context(attacker(server.port, connections))
             batch = next_batch(todo)
             done = answers(client, batch)
             refused += done
             del todo[:done]
             if done < len(batch) or batch[-1].closes is not None:
-                client.close()
+                attackers.close()
                 client = None
             rounds += 1
             if rounds % 100 == 0:

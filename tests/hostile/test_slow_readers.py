@@ -1,5 +1,6 @@
 """Clients that do not read cost the server a bounded amount, and nobody else anything."""
 
+import contextlib
 import json
 import re
 import select
@@ -20,13 +21,16 @@ _CHAIN = re.compile(rb'"seq":(\d+),"prev":(\d+),')
 @pytest.mark.real
 @pytest.mark.timeout(180)
 def test_a_thousand_who_stop_reading_cost_little_and_miss_nothing(tmp_path: Path) -> None:
-    with ServerProcess(tmp_path, "--rate-limit", "0", measured=False) as server:
-        speaker = RawClient(server.port)
+    with (
+        ServerProcess(tmp_path, "--rate-limit", "0", measured=False) as server,
+        contextlib.ExitStack() as clients,
+    ):
+        speaker = clients.enter_context(RawClient(server.port))
         speaker.hello("Speaker")
         speaker.join("crowd")
         stalled: list[RawClient] = []
         for number in range(STALLED):
-            client = RawClient(server.port, receive_buffer=4096)
+            client = clients.enter_context(RawClient(server.port, receive_buffer=4096))
             client.hello(f"Stalled{number}")
             client.join("crowd")
             stalled.append(client)
@@ -71,11 +75,13 @@ def chain(client: RawClient) -> int:
 def test_a_million_pings_without_reading_cost_no_memory(tmp_path: Path) -> None:
     ping = frame(b"p" * 125, PING)
     block = ping * 1_000
-    with ServerProcess(tmp_path, measured=False) as server:
-        bystander = RawClient(server.port)
+    with (
+        ServerProcess(tmp_path, measured=False) as server,
+        RawClient(server.port) as bystander,
+        RawClient(server.port, receive_buffer=4096) as flooder,
+    ):
         bystander.hello("Bystander")
         bystander.join("quiet")
-        flooder = RawClient(server.port, receive_buffer=4096)
         flooder.hello("Flooder")
         before = resident_bytes(server.pid)
         flooder.socket.setblocking(False)

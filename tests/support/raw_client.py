@@ -10,7 +10,7 @@ import socket
 import time
 from collections import deque
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 PATIENCE = 20.0
@@ -46,7 +46,10 @@ def frame(payload: bytes, opcode: int = TEXT, *, final: bool = True) -> bytes:
 
 
 class RawClient:
-    """One connection. Every wait ends after `PATIENCE` seconds with an error."""
+    """One connection; a context manager that cuts it.
+
+    Every wait ends after `PATIENCE` seconds with an error.
+    """
 
     def __init__(
         self, port: int, *, v1: bool = True, receive_buffer: int | None = None, source: str = ""
@@ -73,6 +76,12 @@ class RawClient:
         head, _, rest = bytes(self._buffer).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 101"), head
         self._buffer = bytearray(rest)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def send(self, **command: Any) -> None:
         """Sends a command."""
