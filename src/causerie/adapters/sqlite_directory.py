@@ -8,7 +8,7 @@ import apsw
 import msgspec
 
 from causerie.adapters.naming import Kept, Names
-from causerie.adapters.sqlite_file import connect
+from causerie.adapters.sqlite_file import close, connect
 from causerie.adapters.sqlite_log import SqliteLog
 from causerie.chat.names import Name
 from causerie.ports import ClaimAnswer, Failed, Holder
@@ -87,7 +87,7 @@ def release_name(folder: Path, folded: str) -> bool:
         connection.execute(_REMOVE, (folded,))
         return connection.changes() > 0
     finally:
-        connection.close()
+        close(connection)
 
 
 class _KeptNames:

@@ -10,6 +10,7 @@ StorageError         the folder cannot be used; the message says why, and what t
 import os
 import secrets
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
@@ -170,7 +171,11 @@ class DataFolder:
         """Makes the schema where there is none, and finds the epoch."""
         connection = connect(self.path, vfs=self._vfs, create=True)
         try:
-            connection.pragma("synchronous", self._synchronous)
+            # Until there is a write-ahead log FULL is not enough: a journal that was deleted could
+            # come back, and undo what was done since.
+            connection.pragma("synchronous", "EXTRA")
+            # What a crash has left in the write-ahead log may stay there: to copy it takes long.
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             mode = connection.pragma("journal_mode", "wal")
             if mode != "wal":
                 raise StorageError(
@@ -189,7 +194,7 @@ class DataFolder:
         except apsw.Error as error:
             raise _explained(self.path, error) from error
         finally:
-            connection.close()
+            close(connection)
         assert isinstance(epoch, str), "the schema says so"
         return epoch
 
@@ -216,21 +221,27 @@ def connect(folder: Path, *, vfs: str | None = None, create: bool = False) -> ap
         version = connection.pragma("user_version")
         (tables,) = next(connection.execute("SELECT count(*) FROM sqlite_schema"))
     except apsw.Error as error:
-        connection.close()
+        close(connection)
         raise _explained(folder, error) from error
     if application != APPLICATION_ID and (application or version or tables or not create):
-        connection.close()
+        close(connection)
         raise NotAChat(
             f"{path} is not a chat of Causerie: choose another folder with --data, or move the "
             "file away."
         )
     if version > SCHEMA_VERSION:
-        connection.close()
+        close(connection)
         raise TooNew(
             f"{path} was written by a newer Causerie (schema {version}, this one knows "
             f"{SCHEMA_VERSION}): update, or choose another folder with --data."
         )
     return connection
+
+
+def close(connection: apsw.Connection) -> None:
+    """Closes a connection: what was committed through it is safe, whatever the disk says now."""
+    with suppress(apsw.Error):
+        connection.close(force=True)
 
 
 def _explained(folder: Path, error: apsw.Error) -> StorageError:

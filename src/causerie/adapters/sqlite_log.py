@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import apsw
 
 from causerie.adapters.sqlite_entries import READ_BACK, ROW, ROW_JOINS, Entries, entry_of
-from causerie.adapters.sqlite_file import DataFolder
+from causerie.adapters.sqlite_file import DataFolder, close
 from causerie.adapters.sqlite_writer import Answers, Checkpointer, Job, Writer
 from causerie.chat.entry import Draft, Entry
 from causerie.ports import (
@@ -108,7 +108,7 @@ class Reader:
     def _run(self) -> None:
         while (answer := self._queue.get()) is not None and not self._stopping:
             answer()
-        self._connection.close(force=True)
+        close(self._connection)
 
 
 class SqliteLog:
@@ -339,13 +339,15 @@ class SqliteLog:
 
     def close(self) -> None:
         """Commits, tells the outcome, and lets go of the folder."""
-        if self._writer.stop(CLOSE_TIMEOUT):
+        stopped = self._writer.stop(CLOSE_TIMEOUT)
+        if stopped:
             self._answers.give()
         else:
             self._fail(f"the last commit took longer than {CLOSE_TIMEOUT:g} seconds")
         self._ended = True
-        stopped = [thread.stop(CLOSE_TIMEOUT) for thread in (self._reader, self._checkpointer)]
-        if all(stopped):
+        for thread in (self._reader, self._checkpointer):
+            stopped = thread.stop(CLOSE_TIMEOUT) and stopped
+        if stopped:
             self._folder.unlock()
 
     def _ask(self, look: Callable[[], _Answer], done: Callable[[_Answer | Failed], None]) -> None:

@@ -22,6 +22,7 @@ import apsw
 import msgspec
 
 from causerie.adapters.sqlite_entries import Entries, Plan
+from causerie.adapters.sqlite_file import close
 from causerie.chat.entry import Draft
 from causerie.ports import Outcome, Rejected
 
@@ -137,7 +138,7 @@ class Writer:
             self._answers.add(partial(self._failed, f"{type(error).__name__}: {error}"))
             raise
         finally:
-            self._connection.close(force=True)
+            close(self._connection)
 
     def _gather(self) -> list[Draft | Job | None]:
         """Waits for something to do, and takes what is there, up to the word to stop."""
@@ -267,4 +268,4 @@ class Checkpointer:
         except apsw.Error as error:
             self._failed(f"{type(error).__name__}: {error}")
         finally:
-            self._connection.close(force=True)
+            close(self._connection)
