@@ -137,10 +137,15 @@ class Log(Protocol):
     def watch(self, room: str, done: Callable[[Head | Failed], None]) -> None:
         """Begins to tell of a room: `done` gets its head, and from that very point on every later
         entry of the room comes in a `Commit`, with none missing and none twice between the two.
+
+        Watching is not counted: whoever watches a room twice gets its head twice, each later entry
+        once, and one `unwatch` ends it.
         """
 
     def unwatch(self, room: str) -> None:
-        """Ends telling of a room."""
+        """Ends telling of a room. From this call on no `Commit` has an entry of it, until another
+        `watch`, called after this, has been answered.
+        """
 
     def read(
         self,
@@ -178,12 +183,14 @@ class Log(Protocol):
 
         The cursor holds if the epoch is the log's and the entry at `seq` has that id (seq 0 with an
         empty id is before all entries). Otherwise the id is looked up in the room, and the cursor
-        is where it is found, provided that it is found once only. Otherwise `none`, with `after` so
-        that the newest `limit` entries up to `upto` follow; never a guess.
+        is where it is found, provided that it is found once only (two identities may have chosen
+        the same). Otherwise `none`, with `after` so that the newest `limit` entries up to `upto`
+        follow; never a guess.
 
         With at most `limit` entries between the cursor and `upto` (inclusive) the answer is
         `complete`; with more it is `partial`, the newest `limit` follow, and `missing` counts the
-        rest.
+        rest. A cursor that holds may stand beyond `upto`: that is `complete`, and `after` is the
+        cursor. No `seq`, `upto` or `limit` is too great to be asked about.
         """
 
     def locate_time(
@@ -255,8 +262,10 @@ class Directory(Protocol):
 
     A name is *borrowed* by a session from `claim` to `release`, and gone with the process; or
     *kept* by an identity from `keep` on, durably, until it has been unused for 90 days or an
-    operator releases it. One name (by its folded form), and one of all that look alike (by
-    skeleton), has one holder at any time: `claim` is atomic, in a cluster too.
+    operator releases it; while somebody uses it, it is not unused. One name (by its folded form),
+    and all that look alike (by skeleton), have one holder at any time: `claim` is atomic, in a
+    cluster too. An identity may hold several names. Claims are not counted: one `release` ends
+    them all.
     """
 
     def claim(
@@ -270,13 +279,14 @@ class Directory(Protocol):
         done: Callable[[ClaimAnswer], None],
     ) -> None:
         """Takes a name for an identity: if it is free, or the identity's already, or borrowed by
-        the identity `replacing` (a session known to be dead or in its grace). Refreshes `used` of a
-        kept name. A new name counts against `address` (empty: not limited) once it is kept.
+        the identity `replacing` (a session known to be dead or in its grace). Of a kept name, notes
+        that it is used, and how its holder writes it now. A new name counts against `address` once
+        it is kept; the address is empty if there is no limit, as for who cannot keep a name.
         """
 
     def keep(self, name: Name, identity: str, *, address: str, now: int) -> None:
         """Makes a borrowed name kept: durable no later than any entry appended after this call.
-        Does nothing if the identity does not hold the name.
+        Does nothing if the identity does not hold the name, or keeps it already.
         """
 
     def release(self, folded: str, identity: str, *, now: int) -> None:
