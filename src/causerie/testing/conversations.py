@@ -216,8 +216,8 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     steps: list[Step]
 
     @property
-    def lacks(self) -> frozenset[Ability]:
-        """The abilities that it takes."""
+    def takes(self) -> frozenset[Ability]:
+        """The abilities without which it cannot be played."""
         return frozenset(get_args(Ability)) & cast("frozenset[Ability]", self.tags)
 
 
@@ -322,9 +322,9 @@ def _deed(line: dict[str, JSON], name: str, number: str) -> Deed:
         raise BadTemplate(f"“{verb}” has no {show(sorted(surplus))}")
     value = line[sentence]
     if sentence == "repeat":
-        if not isinstance(value, list) or "times" not in line:
-            raise BadTemplate("repeat takes an array of steps, and how many times")
-        inner = _steps(cast("list[dict[str, JSON]]", value), name, f"{number}.")
+        if "times" not in line:
+            raise BadTemplate("repeat takes steps, and how many times")
+        inner = _steps(msgspec.convert(value, list[dict[str, Any]]), name, f"{number}.")
         return Repeat(inner, line["times"])
     deed = _simple_deed(matched["who"], verb, value, line)
     if "times" in line and not (isinstance(deed, Sends) and deed.rushes):

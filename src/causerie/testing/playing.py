@@ -142,7 +142,7 @@ def unmet(
     conversation: Conversation, greeting: Mapping[str, JSON], abilities: frozenset[Ability]
 ) -> str | None:
     """Says why a conversation cannot be played with a server and a driver; None if it can."""
-    for ability in sorted(conversation.lacks - abilities):
+    for ability in sorted(conversation.takes - abilities):
         return {
             "control": "it takes control of the server",
             "socket": "it takes a real WebSocket",
