@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         EndedByServer,
         GaveUp,
         HelloRefused,
+        InDoubt,
         OutboxFull,
     )
     from causerie.client.keys import KeyStore
@@ -65,6 +66,7 @@ __all__ = [
     "GaveUp",
     "HelloRefused",
     "History",
+    "InDoubt",
     "Joined",
     "KeyStore",
     "LatencyMeasured",

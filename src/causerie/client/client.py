@@ -188,7 +188,8 @@ class Client:
         Raises:
             CommandRefused: The server does not take it.
             OutboxFull: Too much waits already.
-            Ended: The client has. If it had been sent, it may yet be durable.
+            Ended: The client has.
+            InDoubt: It was sent, and the server may have taken it, but it does not say so.
         """
         command = SendMessage(room=room, content=content, reply_to=reply_to)
         return await self._call(command, Receipt)

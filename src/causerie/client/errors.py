@@ -4,6 +4,7 @@
     └── ClientError
         ├── KeyExists             another key for the same server and name is kept already
         ├── OutboxFull            more waits for the server than the outbox may hold
+        ├── InDoubt               nobody knows whether the server took what one said
         ├── CommandRefused        the server answered a command with an error
         │   ├── InvalidCommand    the command itself is at fault, and will be whenever it is sent
         │   ├── NameRefused       the name is taken, or there were too many new ones
@@ -41,6 +42,21 @@ class OutboxFull(ClientError):
     def __init__(self, limit: int) -> None:
         super().__init__(f"{limit} commands wait for the server already")
         self.limit = limit
+
+
+class InDoubt(ClientError):
+    """Nobody knows whether the server took what one said.
+
+    It had been sent when a connection was lost, and then could not be sent again: `why` says what
+    was in the way. To say the same again may be to say it twice.
+    """
+
+    def __init__(self, why: ClientError) -> None:
+        super().__init__(why)
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"it may have been sent before this went wrong: {self.why}"
 
 
 class CommandRefused(ClientError):

@@ -17,8 +17,9 @@ from websockets.typing import Subprotocol
 
 from causerie.version import __version__
 from causerie.wire.codes import CloseCode
+from causerie.wire.profiles import SUBPROTOCOL
 
-PROFILE: Final = Subprotocol("causerie.v1")
+PROFILE: Final = Subprotocol(SUBPROTOCOL)
 
 LARGEST_MESSAGE: Final = 1024 * 1024
 """Bytes. The server's replies stop at a quarter of that."""

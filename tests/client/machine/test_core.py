@@ -11,6 +11,7 @@ from causerie.client.errors import (
     Ended,
     HelloRefused,
     IdReused,
+    InDoubt,
     InvalidCommand,
     NameRefused,
     NotJoined,
@@ -524,6 +525,19 @@ def test_what_the_server_does_not_take_fails_with_its_reason(
     assert rig.frames("message") == []
 
 
+def test_what_was_under_way_when_the_connection_was_lost_is_in_doubt_until_it_is_acked() -> None:
+    rig = in_lobby(3)
+    id = rig.send(hi())
+    rig.frames()
+    rig.cut()
+    rig.answer_join(head=3)
+    rig.refuse(id, ErrorCode.NOT_JOINED)
+    [failed] = [event for event in rig.events() if isinstance(event, SendFailed)]
+    assert isinstance(failed.error, InDoubt)
+    assert isinstance(failed.error.why, NotJoined)
+    assert str(failed.error).endswith("said not_joined")
+
+
 def test_what_is_said_privately_goes_to_a_person() -> None:
     rig = connected()
     id = rig.send(SendPrivate(to="Bob", content="psst"))
@@ -1033,7 +1047,8 @@ def test_the_application_ends_the_client_and_nothing_goes_on() -> None:
     [failed] = rig.events()
     assert isinstance(failed, SendFailed)
     assert failed.id == id
-    assert type(failed.error) is Ended
+    assert isinstance(failed.error, InDoubt)
+    assert type(failed.error.why) is Ended
     assert not rig.machine.wants_connection
     assert rig.machine.deadline() is None
     with pytest.raises(Ended):

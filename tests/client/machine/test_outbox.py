@@ -127,7 +127,7 @@ def test_the_last_of_a_resting_lane_takes_the_rest_with_it() -> None:
     assert send_all(outbox, 0.0) == ["b"]
 
 
-def test_a_message_that_was_sent_is_not_withdrawn_and_a_question_is() -> None:
+def test_what_the_server_may_have_taken_is_not_withdrawn_and_a_question_is() -> None:
     outbox = filled("a")
     outbox.add("q", ASK, GetHistory(id="q", room="lobby"))
     send_all(outbox)
@@ -135,9 +135,20 @@ def test_a_message_that_was_sent_is_not_withdrawn_and_a_question_is() -> None:
     question = outbox.withdraw("q")
     assert question is not None
     assert question.first_tried is not None
-    assert [item.id for item in outbox] == ["a"]
     outbox.cut()
-    assert outbox.withdraw("a") is None, "nor after a cut: it may be durable"
+    [item] = outbox
+    assert item.in_doubt
+    assert outbox.withdraw("a") is None
+
+
+def test_what_the_server_has_refused_is_not_in_doubt_and_can_be_withdrawn() -> None:
+    outbox = filled("a")
+    item = outbox.take(LOBBY)
+    outbox.answered("a")
+    outbox.again(item, 99.0)
+    outbox.cut()
+    assert not item.in_doubt
+    assert outbox.withdraw("a") is item
 
 
 def test_at_the_end_everything_is_answered_in_order_and_nothing_is_left() -> None:

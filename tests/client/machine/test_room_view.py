@@ -198,7 +198,12 @@ def test_what_a_restored_log_says_again_is_not_shown_again() -> None:
     shown(room, *map(message, range(1, 6)))
     assert rejoined(room, 3, recovered="none") is not None
     assert shown(room, *map(message, range(1, 4))) == []
-    assert shown(room, message(4, id="new", timestamp=9)) == [4]
+    assert shown(room, message(4, id="m5", timestamp=9)) == [], "it was said to it once more"
+    assert shown(room, message(5, id="new", timestamp=10)) == [5]
+
+
+def test_entries_without_an_id_are_all_different() -> None:
+    assert shown(live(3), message(4, id=""), message(5, id="")) == [4, 5]
 
 
 def test_the_same_id_by_somebody_else_hides_nothing() -> None:
@@ -306,5 +311,5 @@ def test_a_conversation_that_cannot_be_joined_is_followed_as_it_comes() -> None:
     conversation = live(3, wanted=False)
     conversation.leave_behind(0.0)
     assert conversation.give_up() == Gap(room="lobby", after=3, missing=None)
-    assert shown(conversation, message(9), message(10)) == [9, 10]
+    assert shown(conversation, message(3), message(9), message(10)) == [9, 10]
     assert view(wanted=False).give_up() == Gap(room="lobby", after=0, missing=None)

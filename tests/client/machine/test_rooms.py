@@ -2,8 +2,8 @@ import pytest
 from tests.client.frames import cursor, joined, message, private, summary
 
 from causerie.client.machine.events import Gap
-from causerie.client.machine.room_view import RoomView
-from causerie.client.machine.rooms import NOW, Rooms
+from causerie.client.machine.room_view import NOW, RoomView
+from causerie.client.machine.rooms import Rooms
 from causerie.wire.commands import Join
 
 
@@ -219,6 +219,16 @@ def test_a_conversation_that_is_new_only_to_this_client_is_joined_with_some_repl
     views.meet(private(9))
     assert views.follow(private(9)) == ("skipped", None), "it comes again with the others"
     assert next_join(views, "j") == Join(id="j", room="~bob", limit=20)
+
+
+def test_a_conversation_that_was_cut_before_anything_was_shown_is_as_good_as_new() -> None:
+    views = rooms()
+    views.meet(private(9))
+    next_join(views, "j")
+    views.joined(joined("j", "~bob", head=9))
+    views.cut()
+    views.listed(summary("~bob", 9))
+    assert next_join(views, "k") == Join(id="k", room="~bob", limit=50)
 
 
 def test_who_wants_no_replay_follows_a_conversation_from_wherever_it_is() -> None:

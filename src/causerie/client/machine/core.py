@@ -13,7 +13,7 @@ from typing import assert_never
 
 import msgspec
 
-from causerie.client.errors import ClientError, Ended, InvalidCommand, refusal
+from causerie.client.errors import ClientError, Ended, InDoubt, InvalidCommand, refusal
 from causerie.client.machine.company import Company
 from causerie.client.machine.events import (
     Acked,
@@ -303,8 +303,8 @@ class Machine:
     def withdraw(self, id: str) -> bool:
         """Takes a command back: the application is no longer interested in its answer.
 
-        Answers whether it surely will have no effect. A message that has been sent is not taken
-        back: it may be durable already, and its `Acked` or `SendFailed` still comes.
+        Answers whether it surely has no effect. A message that the server may have taken is not
+        taken back, and its `Acked` or `SendFailed` still comes.
         """
         item = self._outbox.withdraw(id)
         return item is not None and item.first_tried is None
@@ -535,6 +535,7 @@ class Machine:
     def _fail(self, item: Item, error: ClientError) -> None:
         match item.command:
             case SendMessage() | SendPrivate() as command:
+                error = InDoubt(error) if item.in_doubt else error
                 self._tell(SendFailed(id=item.id, command=command, error=error))
             case GetHistory() | Hello() | Leave() | Members() | ListRooms():
                 if item.id == self._listing:

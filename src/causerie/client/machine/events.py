@@ -118,10 +118,7 @@ class Acked(_Event, frozen=True):
 
 
 class SendFailed(_Event, frozen=True):
-    """What one said was not taken.
-
-    After a `CommandRefused` it surely is in no log. After `Ended` it may be, if it had been sent.
-    """
+    """What one said was not taken: surely, unless the error is `InDoubt`."""
 
     id: str
     command: SendMessage | SendPrivate

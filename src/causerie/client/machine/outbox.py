@@ -40,7 +40,7 @@ class Lane(NamedTuple):
 class Item:
     """A command that waits for its answer."""
 
-    __slots__ = ("command", "first_tried", "id", "lane", "number")
+    __slots__ = ("command", "first_tried", "id", "in_doubt", "lane", "number")
 
     def __init__(self, number: int, id: str, lane: Lane, command: Saying | Question) -> None:
         self.number = number
@@ -49,6 +49,8 @@ class Item:
         self.command = command
         self.first_tried: int | None = None
         """Milliseconds since 1970 by the server's clock; None until it has been sent once."""
+        self.in_doubt = False
+        """It was under way on a connection that was lost: the server may have taken it."""
 
 
 class Outbox:
@@ -123,9 +125,13 @@ class Outbox:
         self._held_until[item.lane] = max(not_before, self._held_until.get(item.lane, not_before))
 
     def withdraw(self, id: str) -> Item | None:
-        """Forgets a command; answers it if it had never been sent, or is a question."""
+        """Forgets a command; answers it. One that the server may have taken is kept, unless it is a
+        question.
+        """
         item = self.find(id)
-        if item is None or (item.first_tried is not None and isinstance(item.command, Saying)):
+        if item is None:
+            return None
+        if isinstance(item.command, Saying) and (item.in_doubt or id in self._under_way):
             return None
         if self._under_way.pop(id, None) is None:
             queue = self._lanes[item.lane]
@@ -138,6 +144,7 @@ class Outbox:
     def cut(self) -> None:
         """The connection is lost: whatever was under way waits again, in its old place."""
         for item in sorted(self._under_way.values(), key=lambda item: -item.number):
+            item.in_doubt = True
             self._put_back(item)
         self._under_way.clear()
         self._held_until.clear()

@@ -30,6 +30,10 @@ class Joining(msgspec.Struct, frozen=True):
     """It said where to go on."""
 
 
+class Starting(msgspec.Struct, frozen=True):
+    """Whatever comes next is next: there is nothing that it should follow."""
+
+
 class Settling(msgspec.Struct, frozen=True):
     """The server goes on from the cursor; the first entry after it is still to come."""
 
@@ -42,10 +46,13 @@ class Settling(msgspec.Struct, frozen=True):
 
 
 class Live(msgspec.Struct, frozen=True):
-    """Each entry follows the one before."""
+    """Each entry follows the one before: there is a cursor."""
 
 
-Phase = Absent | Joining | Settling | Live
+Phase = Absent | Joining | Starting | Settling | Live
+
+NOW = float("-inf")
+"""No time to wait for."""
 
 Followed = Literal["shown", "skipped", "broken"]
 
@@ -72,14 +79,15 @@ class RoomView:
     def __init__(self, name: str, *, wanted: bool, replay: int, most: int) -> None:
         self.name = name
         self.wanted = wanted
-        self.phase: Phase = Live()
+        self.phase: Phase = Starting()
         self.epoch: str | None = None
         self.cursor: Cursor | None = None
-        """The last entry shown; None while there was none, and any may be the first."""
+        """The last entry shown, or the head from which it began; None while there is neither."""
         self._replay = replay
         self._most = most
-        # The newest entries shown, by what stays theirs when a log is restored or moved.
-        self._shown: dict[tuple[str, str, int], None] = {}
+        # The newest entries shown, by what stays theirs when a log is restored, or they are said
+        # again to it.
+        self._shown: dict[tuple[str, str], None] = {}
 
     def join(self, id: str) -> Join:
         """The command that joins the room where the client stands; the join is under way."""
@@ -93,18 +101,13 @@ class RoomView:
         assert isinstance(self.phase, Joining), "only the answer to the join under way is passed on"
         cursor = self.cursor
         if cursor is None:
-            self.epoch = reply.epoch
-            # It begins at the head, or with the first of the entries that follow.
-            if not self._replay or not reply.head.seq:
-                self.cursor = reply.head
-            self.phase = Live()
+            self._begin(reply, replay=self._replay)
             return None
         if reply.recovered not in {"complete", "partial"}:
             # Another log: begun again as if for the first time, save that the loss is told.
-            self.epoch = reply.epoch
             self._replay = self._most
-            self.cursor = None if reply.head.seq else reply.head
-            self.phase = Live()
+            self.cursor = None
+            self._begin(reply, replay=self._most)
             return Gap(room=self.name, after=cursor.seq, missing=None)
         if reply.recovered == "complete" and reply.head.id == cursor.id:
             self.epoch = reply.epoch
@@ -119,6 +122,7 @@ class RoomView:
         """Begins at the head, without what was said before."""
         self.epoch = summary.epoch
         self.cursor = summary.head
+        self.phase = Live()
 
     def follow(self, entry: Entry) -> tuple[Followed, Gap | None]:
         """Takes an entry; answers whether it is to be shown, and what is missing before it.
@@ -128,10 +132,15 @@ class RoomView:
         match self.phase:
             case Absent() | Joining():
                 return "skipped", None
+            case Starting():
+                if self.cursor is not None and entry.seq <= self.cursor.seq:
+                    return "skipped", None
+                return self._advance(entry), None
             case Settling() as settling:
                 return self._settle(entry, settling)
             case Live():
-                if self.cursor is None or entry.prev == self.cursor.seq < entry.seq:
+                assert self.cursor is not None, "one is live from a cursor on"
+                if entry.prev == self.cursor.seq < entry.seq:
                     return self._advance(entry), None
                 return ("skipped" if entry.seq <= self.cursor.seq else "broken"), None
             case unknown:
@@ -141,31 +150,35 @@ class RoomView:
         """The conversation cannot be joined: what comes next is taken as it comes, and what came
         in between is lost.
         """
-        gap = Gap(room=self.name, after=self.cursor.seq if self.cursor else 0, missing=None)
-        self.cursor = None
-        self.phase = Live()
-        return gap
+        self.phase = Starting()
+        return Gap(room=self.name, after=self.cursor.seq if self.cursor else 0, missing=None)
 
     def leave_behind(self, not_before: float) -> None:
         """The room is to be joined (again), no sooner than then."""
         self.phase = Absent(not_before)
 
     def cut(self) -> None:
-        """The connection is lost. A conversation goes on by itself on the next."""
-        self.phase = Absent(float("-inf")) if self.wanted else Live()
+        """The connection is lost. A conversation (with a cursor) goes on by itself on the next."""
+        self.phase = Absent(NOW) if self.wanted else Live()
 
     def is_behind(self, summary: RoomSummary) -> bool:
         """Tells whether the log reaches further than the client, which follows a conversation."""
         match self.phase:
             case Live():
-                # Without a cursor it has just been joined, and its entries are on their way.
-                return self.cursor is not None and (
-                    self.cursor != summary.head or self.epoch not in {None, summary.epoch}
-                )
-            case Absent() | Joining() | Settling():
+                return self.cursor != summary.head or self.epoch not in {None, summary.epoch}
+            case Absent() | Joining() | Starting() | Settling():
                 return False  # it catches up already
             case unknown:
                 assert_never(unknown)
+
+    def _begin(self, reply: Joined, *, replay: int) -> None:
+        """Begins at the head, or with the first of the entries that follow."""
+        self.epoch = reply.epoch
+        if replay and reply.head.seq:
+            self.phase = Starting()
+        else:
+            self.cursor = reply.head
+            self.phase = Live()
 
     def _settle(self, entry: Entry, settling: Settling) -> tuple[Followed, Gap | None]:
         assert self.cursor is not None, "who has no cursor has nothing to settle"
@@ -180,13 +193,13 @@ class RoomView:
             # could go on for ever.
             gap = Gap(room=self.name, after=self.cursor.seq, missing=None)
         self.epoch = settling.epoch
-        self.phase = Live()
         return self._advance(entry), gap
 
     def _advance(self, entry: Entry) -> Followed:
         self.cursor = Cursor(seq=entry.seq, id=entry.id)
+        self.phase = Live()
         key = _key(entry)
-        if key in self._shown:
+        if key in self._shown and entry.id:
             return "skipped"  # its log was restored or moved, and it stands elsewhere now
         self._shown[key] = None
         if len(self._shown) > self._most:
@@ -194,6 +207,6 @@ class RoomView:
         return "shown"
 
 
-def _key(entry: Entry) -> tuple[str, str, int]:
+def _key(entry: Entry) -> tuple[str, str]:
     # An id alone is only its author's: another's message could be hidden under it.
-    return entry.id, entry.username, entry.timestamp
+    return entry.id, entry.username

@@ -1,11 +1,9 @@
 """The rooms and private conversations of one client, and which of them are still to be joined."""
 
 from causerie.client.machine.events import Entry, Gap
-from causerie.client.machine.room_view import Absent, Followed, Joining, RoomView
+from causerie.client.machine.room_view import NOW, Absent, Followed, Joining, RoomView
 from causerie.wire.commands import Join
 from causerie.wire.replies import Joined, RoomSummary
-
-NOW = float("-inf")
 
 
 class Rooms:
@@ -170,6 +168,10 @@ class Rooms:
         """The connection is lost."""
         self._joins.clear()
         self._absent.clear()
+        # A conversation of which nothing was shown yet is as good as new.
+        self._views = {
+            name: view for name, view in self._views.items() if view.wanted or view.cursor
+        }
         for view in self._views.values():
             view.cut()
             if view.wanted:
