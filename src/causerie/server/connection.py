@@ -23,10 +23,14 @@ from causerie.server.live_room import RUN_BYTES, Listener, LiveRoom
 from causerie.server.socket import Socket
 from causerie.wire.codes import CloseCode, ErrorCode
 from causerie.wire.errors import Refused
+from causerie.wire.profiles import close_reason
 
 if TYPE_CHECKING:
     from causerie.server.hub import Hub
     from causerie.server.sessions import Session
+
+FLOODING_RETRY = 5_000
+"""Milliseconds for which a client that flooded should stay away."""
 
 
 class Connection(ABC):
@@ -350,6 +354,7 @@ class Connection(ABC):
         if self._strikes is None:
             self._strikes = TokenBucket(10.0, self.hub.settings.strikes, now)
         if self._strikes.take(now):
-            self.close(CloseCode.FLOODING, "too many errors; retry-after=5000")
+            reason = close_reason("too many errors", retry_after=FLOODING_RETRY)
+            self.close(CloseCode.FLOODING, reason)
             return
         self.refuse(refused)

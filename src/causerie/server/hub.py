@@ -31,9 +31,7 @@ from causerie.server.timers import Timers
 from causerie.server.turn import Turn
 from causerie.server.v1 import V1Connection
 from causerie.wire.codes import CloseCode
-
-SUBPROTOCOL = "causerie.v1"
-"""The WebSocket subprotocol of the v1 profile; without it a connection is plain."""
+from causerie.wire.profiles import SUBPROTOCOL
 
 
 class Hub:

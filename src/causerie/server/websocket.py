@@ -41,13 +41,17 @@ from causerie.server.origin import client_address, refuse_origin
 from causerie.server.socket import Acceptor, Receiver, Socket
 from causerie.server.sweep import Sweep
 from causerie.wire.codes import CloseCode
+from causerie.wire.profiles import SUBPROTOCOL, close_reason
 
 _Arguments = TypeVarTuple("_Arguments")
 
 PATHS: Final = frozenset({"/", "/ws", "/chat"})
 """Where a WebSocket can be opened."""
 
-SUBPROTOCOL: Final = Subprotocol("causerie.v1")
+_V1: Final = Subprotocol(SUBPROTOCOL)
+
+FULL_RETRY: Final = 5_000
+"""Milliseconds after which to try a full server again."""
 
 _PING: Final = b"\x89\x00"
 _CLOSE_REASON_BYTES: Final = 123
@@ -111,7 +115,7 @@ class _Handshake(ServerProtocol):
 
     def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
         """Chooses ours if it is offered, otherwise none: the plain profile takes everybody."""
-        return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
+        return _V1 if _V1 in subprotocols else None
 
 
 class _Reader(Protocol):
@@ -427,7 +431,8 @@ class WebSocketProtocol(asyncio.Protocol):
         limit = shared.settings.max_connections
         if limit is not None and shared.open >= limit:
             _logger.warning("full", connection=self._number, connections=shared.open)
-            self._send_close(CloseCode.TRY_AGAIN_LATER, "the server is full")
+            reason = close_reason("the server is full", retry_after=FULL_RETRY)
+            self._send_close(CloseCode.TRY_AGAIN_LATER, reason)
             self._phase = _OVER
             self._end_transport(linger=True)
             return

@@ -10,9 +10,10 @@ from random import Random
 
 from causerie.adapters.memory import MemoryDirectory, MemoryLog
 from causerie.adapters.memory_store import MemoryStore
-from causerie.server.hub import SUBPROTOCOL, Hub
+from causerie.server.hub import Hub
 from causerie.server.settings import HubSettings
 from causerie.server.socket import Receiver
+from causerie.wire.profiles import SUBPROTOCOL
 
 START = 1_800_000_000_000_000
 """The wall clock of a new `VirtualClock`, in microseconds."""
