@@ -223,7 +223,6 @@ class PlainConnection(Connection):
 
     def _say_unnamed(self, content: str, room: LiveRoom) -> None:
         """Who speaks before any join is Anonymous, and hears the room from then on."""
-        self.hub.rooms.check_may_read(self, room)
         self._listen(room, room.shown)
         self._say_in(content, room)
 
@@ -265,19 +264,12 @@ class PlainConnection(Connection):
         self.hub.append(self, room, draft, None)
 
     def _typing(self, command: PlainCommand) -> None:
-        if command.type == "typing":
-            if command.is_typing is None:
-                raise Refused(ErrorCode.INVALID, field="isTyping", reason="it is missing")
-            self._spelling = "typing"
-            is_typing = command.is_typing
-        else:
-            self._spelling = "typing.start"
-            is_typing = command.type == "typing.start"
+        self._spelling = "typing" if command.type == "typing" else "typing.start"
         session = self._require_session()
         room = self.hub.rooms.get(room_name(command.room or LOBBY))
         if room is None or room not in self.listeners:
             raise Refused(ErrorCode.NOT_JOINED, field="room")
-        self.set_typing(room, session, is_typing=is_typing)
+        self.set_typing(room, session, is_typing=command.is_typing)
 
     def _leave(self, command: PlainCommand) -> None:
         room = self.hub.rooms.get(room_name(command.room or LOBBY))
@@ -298,8 +290,6 @@ class PlainConnection(Connection):
         return UNITS[self.variant]
 
     def _content(self, command: PlainCommand) -> str:
-        if command.content is None:
-            raise Refused(ErrorCode.INVALID, field="content", reason="it is missing")
         content: str = command.content
         check_content(content, self.hub.settings.content)
         return content
