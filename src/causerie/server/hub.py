@@ -150,13 +150,13 @@ class Hub:
         for outcome in commit.outcomes:
             connection, command_id = self._in_flight.pop(id(outcome.draft))
             room = self.rooms.get(outcome.draft.room)
+            assert room is not None, "it was pinned by `append`"
             if connection.is_open:
                 connection.settled(outcome, command_id)
                 connection.answered()
-            if room is not None:
-                if not isinstance(outcome, Rejected):
-                    self._ends_typing(room, connection)
-                self.rooms.unpin(room)
+            if not isinstance(outcome, Rejected):
+                self._ends_typing(room, connection)
+            self.rooms.unpin(room)
 
     def log_failed(self, reason: str) -> None:
         """Nothing can be promised any more: says so and ends everything."""
