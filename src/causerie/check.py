@@ -239,7 +239,8 @@ async def _greeting(url: str, driver: Driver, choice: Choice, chance: Random) ->
             return {}
         raise CannotCheck(f"{url} cannot be reached: {sanitise(str(error))}") from None
     except ConversationFailed as error:
-        raise CannotCheck(f"{url} does not answer as a chat does: {sanitise(str(error))}") from None
+        reason = sanitise(" ".join(str(error).split()))
+        raise CannotCheck(f"{url} does not answer as a chat does: {reason}") from None
 
 
 async def _play(
