@@ -48,9 +48,13 @@ class LineReader:
         """Waits for the next line; None: there will be no more. Cancelling it loses nothing."""
         while not self._lines and not self.ended.is_set():
             self._changed.clear()
-            self._more_wanted.set()
             await self._changed.wait()
-        return self._lines.popleft() if self._lines else None
+        if not self._lines:
+            return None
+        typed = self._lines.popleft()
+        if not self._lines:
+            self._more_wanted.set()
+        return typed
 
     def end(self) -> None:
         """What has not been read by now is not to be read any more."""
