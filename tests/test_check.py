@@ -23,6 +23,9 @@ from causerie.testing.conversations import (
 )
 from causerie.testing.memory_driver import MemoryDriver
 from causerie.testing.playing import Link, Unreachable
+from causerie.wire.codec import encode
+from causerie.wire.codes import ErrorCode
+from causerie.wire.replies import Error
 
 URL = "ws://chat.example/ws"
 
@@ -299,3 +302,32 @@ def test_a_server_that_is_no_chat_is_told_in_a_sentence() -> None:
     with pytest.raises(CannotCheck, match="does not answer as a chat does") as error:
         asyncio.run(checked([GOOD], driver=Mute()))
     assert "\n" not in str(error.value)
+
+
+class FewNames(MemoryDriver):
+    """A server that gives so many people a name, and then nobody."""
+
+    def __init__(self, names: int) -> None:
+        super().__init__()
+        self._names = names
+
+    async def connect(self, profile: Profile) -> Link:
+        link = await super().connect(profile)
+        self._names -= 1
+        if self._names < 0:
+            refusal = Error(code=ErrorCode.NAME_LIMIT, message="no", retry_after=1000)
+
+            async def receive(within: int) -> bytes:
+                del within
+                return encode(refusal)
+
+            link.receive = receive  # type: ignore[method-assign]
+        return link
+
+
+async def test_a_server_that_gives_this_address_no_more_names_has_not_failed() -> None:
+    code, said = await checked([GOOD, PLAIN], driver=FewNames(1), choice=Choice(names=["good"]))
+    assert code == 0
+    assert "skipped    2  the server gives this address no more new names for now: good" in said
+    with pytest.raises(CannotCheck, match="no more new names"):
+        await checked([GOOD], driver=FewNames(0))

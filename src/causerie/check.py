@@ -15,6 +15,7 @@ from causerie.testing.patterns import JSON
 from causerie.testing.playing import (
     ConversationFailed,
     Driver,
+    OutOfNames,
     Unreachable,
     play,
     unmet,
@@ -37,6 +38,7 @@ reads nothing."""
 BAR: Final = 30
 """Characters."""
 
+_NO_NAMES: Final = "the server gives this address no more new names for now"
 _LOBBY: Final = "would be read by everybody in the lobby (--tag lobby plays it)"
 
 
@@ -122,7 +124,8 @@ class Report:
             for line in result.reason.splitlines():
                 self._say(f"    {sanitise(line)}")
         elif not self._on_terminal:
-            self._say(f"{self._mark('held')} {conversation.name}  {result.seconds:.1f} s")
+            mark = self._mark(result.outcome)
+            self._say(f"{mark} {conversation.name}  {result.seconds:.1f} s")
         self._show_progress()
 
     def end(self, results: Sequence[Result]) -> None:
@@ -238,6 +241,8 @@ async def _greeting(url: str, driver: Driver, choice: Choice, chance: Random) ->
             # A server of the plain profile alone has no welcome to tell its limits in.
             return {}
         raise CannotCheck(f"{url} cannot be reached: {sanitise(str(error))}") from None
+    except OutOfNames:
+        raise CannotCheck(f"{url} cannot be checked: {_NO_NAMES}") from None
     except ConversationFailed as error:
         reason = sanitise(" ".join(str(error).split()))
         raise CannotCheck(f"{url} does not answer as a chat does: {reason}") from None
@@ -252,6 +257,8 @@ async def _play(
             await play(conversation, driver, greeting, chance)
     except ConversationFailed as error:
         return Result(conversation, "failed", str(error), monotonic() - began)
+    except OutOfNames:
+        return Result(conversation, "skipped", _NO_NAMES)
     except Unreachable as error:
         reason = f"the server cannot be reached any more: {error}"
         return Result(conversation, "failed", reason, monotonic() - began)

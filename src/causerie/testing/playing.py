@@ -35,6 +35,7 @@ from causerie.testing.conversations import (
     TimePasses,
 )
 from causerie.testing.patterns import JSON, BadTemplate, Variables, show
+from causerie.wire.codes import ErrorCode
 
 _CUTS_EVERYBODY: Final[frozenset[Action]] = frozenset(
     {"is killed", "loses its log", "goes back to its copy"}
@@ -119,6 +120,7 @@ async def welcome(driver: Driver, chance: Random) -> dict[str, JSON]:
 
     Raises:
         Unreachable: there is no server, or it does not speak v1.
+        OutOfNames: it gives this machine no name.
         ConversationFailed: it does not welcome anybody.
     """
     scout = Conversation(
@@ -163,6 +165,7 @@ async def play(
     Raises:
         ConversationFailed: the server did otherwise.
         Unreachable: it could not be connected to.
+        OutOfNames: the server gave this machine no more names.
     """
     known = {name: greeting[name] for name in _TOLD_IN_WELCOME if name in greeting}
     allowance = _UNTOLD
@@ -220,6 +223,10 @@ class _Client:
         return max(0.0, -self._tokens / rate)
 
 
+class OutOfNames(Exception):
+    """The server has given this machine's address as many new names as it may have for now."""
+
+
 class Unexpected(Exception):
     """What came, or did not come, in one step; `ConversationFailed` adds in which."""
 
@@ -247,6 +254,7 @@ class _Player:
         Raises:
             ConversationFailed: in one of them the server did otherwise.
             Unreachable: it could not be connected to.
+            OutOfNames: the server gave this machine no more names.
         """
         for step in steps:
             deed = step.deed
@@ -457,6 +465,8 @@ class _Player:
                 frame = None
             if not isinstance(frame, dict):
                 raise Unexpected(f"{who} got what is no JSON object: {received[:300]!r}")
+            if frame.get("type") == "error" and frame.get("code") == ErrorCode.NAME_LIMIT:
+                raise OutOfNames
             if not self._conversation.presence and _tells_of_presence(frame, client.profile):
                 continue
             client.got.append(show(frame))
