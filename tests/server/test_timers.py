@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -73,6 +74,24 @@ def test_what_a_timer_asks_for_is_done_in_the_same_run_if_it_is_due() -> None:
     timers.run(2.0)
     assert done == ["due"]
     assert timers.deadline() == 2.1
+
+
+def test_one_that_fails_keeps_no_other_from_being_done() -> None:
+    armed: list[float] = []
+    done: list[str] = []
+    timers = Timers(armed.append)
+
+    def fail() -> None:
+        raise ValueError("a mistake of ours")
+
+    timers.at(1.0, fail)
+    timers.at(1.5, partial(done.append, "due"))
+    timers.at(9.0, partial(done.append, "later"))
+    with pytest.raises(ValueError):
+        timers.run(2.0)
+    assert armed[-1] == 1.5, "the rest is overdue: nothing that is asked for later would arm"
+    timers.run(2.0)
+    assert (done, armed[-1]) == (["due"], 9.0)
 
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.booleans()), max_size=30), st.floats(0, 100))

@@ -229,11 +229,10 @@ class Hub:
             done()
 
     def _turn_wheel(self) -> None:
-        now = self.clock.monotonic()
+        self.timers.at(self.clock.monotonic() + 1.0, self._turn_wheel)
         self._wheel_at = (self._wheel_at + 1) % len(self._wheel)
         for connection in list(self._wheel[self._wheel_at]):
             connection.beat()
-        self.timers.at(now + 1.0, self._turn_wheel)
 
     # Who is caught up, and whom a private message reaches.
 

@@ -39,13 +39,17 @@ class Timers:
         return timer
 
     def run(self, now: float) -> None:
-        """Does all that is due, in order."""
-        while self._queue and self._queue[0][0] <= now:
-            timer = heappop(self._queue)[2]
-            if timer.action is not None:
-                timer.action()
-        if self._queue:
-            self._arm(self._queue[0][0])
+        """Does all that is due, in order. What one of them raises is raised; the others that are
+        due are armed for at once.
+        """
+        try:
+            while self._queue and self._queue[0][0] <= now:
+                timer = heappop(self._queue)[2]
+                if timer.action is not None:
+                    timer.action()
+        finally:
+            if self._queue:
+                self._arm(self._queue[0][0])
 
     def deadline(self) -> float | None:
         """When `run` is to be called next."""
