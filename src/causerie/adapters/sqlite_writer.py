@@ -46,9 +46,11 @@ class Answers:
         self._due: deque[Callable[[], None]] = deque()
         self._woken = False
 
-    def add(self, answer: Callable[[], None]) -> None:
-        """Has the loop call a function. Any thread may call this."""
-        self._due.append(answer)
+    def add(self, *answers: Callable[[], None]) -> None:
+        """Has the loop call functions, each whatever becomes of the others. Any thread may call
+        this.
+        """
+        self._due.extend(answers)
         if not self._woken:
             self._wake()
 
@@ -160,18 +162,14 @@ class Writer:
                 jobs.append(item)
                 writes = writes or item.writes
         outcomes, answers = self._commit(drafts, jobs, writes=writes)
-        if batch:
-            self._answers.add(partial(self._answer, outcomes, answers))
+        if outcomes:
+            self._answers.add(partial(self._committed, outcomes), *answers)
+        elif answers:
+            self._answers.add(*answers)
         self._since_checkpoint += len(drafts)
         if self._since_checkpoint >= CHECKPOINT_EVERY:
             self._since_checkpoint = 0
             self._checkpoint()
-
-    def _answer(self, outcomes: Sequence[Outcome], answers: Sequence[Callable[[], None]]) -> None:
-        if outcomes:
-            self._committed(outcomes)
-        for answer in answers:
-            answer()
 
     def _commit(
         self, drafts: Sequence[Draft], jobs: Sequence[Job], *, writes: bool
