@@ -431,6 +431,35 @@ def test_who_is_renamed_while_typing_is_told_to_have_stopped_under_the_old_name(
     assert alice.take("typing") == []
 
 
+def test_a_session_that_ends_takes_no_name_from_the_one_that_follows_it() -> None:
+    server = MemoryServer()
+    key = key_of("Alice")
+    first = V1(server)
+    first.hello("Alice", key=key)
+    second = V1(server)
+    second.send("hello", username="Alice", key=key, id="1")
+    # The name is asked for, the other session ends, and only then comes the answer.
+    first.socket.hang_up(1000)
+    assert second.answer("1")["type"] == "welcome"
+    assert V1(server).hello("Alice")["code"] == "name_taken"
+    second.quit()
+    assert V1(server).hello("Alice")["type"] == "welcome"
+
+
+def test_two_devices_that_rename_at_once_leave_the_name_in_use_to_nobody_else() -> None:
+    server = MemoryServer()
+    key = key_of("Alice")
+    one, other = V1(server), V1(server)
+    one.hello("Alice", key=key)
+    other.hello("Alice", key=key)
+    one.send("hello", username="Zoe", id="1")
+    other.send("hello", username="Alice", id="2")
+    assert (one.answer("1")["type"], other.answer("2")["type"]) == ("welcome", "welcome")
+    assert one.connection.display == "Alice", "the last word counts"
+    assert V1(server).hello("Alice")["code"] == "name_taken"
+    assert V1(server).hello("Zoe")["type"] == "welcome"
+
+
 # What goes wrong.
 
 

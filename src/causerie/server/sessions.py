@@ -101,6 +101,10 @@ class Sessions:
         self._settings = settings
         self._stopped_typing = stopped_typing
         self._by_identity: dict[str, Session] = {}
+        # The names that an identity has claimed without an answer yet. None of them is released,
+        # or given to others, behind the claim's back: its answer would let a session begin under
+        # a name that is no longer its own.
+        self._claiming: dict[str, list[Name]] = {}
 
     def __len__(self) -> int:
         return len(self._by_identity)
@@ -146,7 +150,9 @@ class Sessions:
             return
         if session.claimants:
             self._give_way(session)
-        elif goodbye:
+            if self._by_identity.get(session.identity) is not session:
+                return
+        if goodbye:
             self._end(session)
         else:
             session.ending = self._timers.at(
@@ -159,6 +165,8 @@ class Sessions:
             claim.answer(self._taken())
 
     def _claim(self, claim: Claim, replacing: str | None) -> None:
+        self._claiming[claim.name.folded, claim.identity] += 1
+        self._claiming.setdefault(claim.identity, []).append(claim.name)
         self._directory.claim(
             claim.name,
             claim.identity,
@@ -169,6 +177,10 @@ class Sessions:
         )
 
     def _claimed(self, claim: Claim, answer: ClaimAnswer) -> None:
+        claiming = self._claiming[claim.identity]
+        claiming.remove(claim.name)
+        if not claiming:
+            del self._claiming[claim.identity]
         match answer:
             case Claimed(holder):
                 claim.answer(self._begin(claim, kept=holder.kept))
@@ -176,6 +188,8 @@ class Sessions:
                 session = self._by_identity.get(holder.identity)
                 if holder.kept:
                     claim.answer(Refused(ErrorCode.NAME_TAKEN, field="username"))
+                elif self._is_coming_back(holder.identity, claim.name):
+                    claim.answer(self._taken())
                 elif session is None:
                     self._claim(claim, replacing=holder.identity)
                 elif not session.connections:
@@ -213,6 +227,11 @@ class Sessions:
             connection.socket.abort()
         self._give_way(session)
 
+    def _is_coming_back(self, identity: str, name: Name) -> bool:
+        """Whether an identity is just claiming a name, or one that looks like it."""
+        claiming = self._claiming.get(identity, ())
+        return any(other.skeleton == name.skeleton for other in claiming)
+
     def _give_way(self, session: Session) -> None:
         self._supplant(session, self._end_probe(session))
 
@@ -226,9 +245,13 @@ class Sessions:
         return claimants
 
     def _supplant(self, session: Session, claimants: list[Claim]) -> None:
-        """Ends a session for others who want its name. It is released too, since they may be
-        refused for reasons of their own.
+        """Ends a session for others who want its name, unless it is coming back under it. The name
+        is released too, since they may be refused for reasons of their own.
         """
+        if self._is_coming_back(session.identity, session.name):
+            for claim in claimants:
+                claim.answer(self._taken())
+            return
         self._forget(session)
         for claim in claimants:
             self._claim(claim, replacing=session.identity)
@@ -269,7 +292,9 @@ class Sessions:
             del self._by_identity[session.identity]
 
     def _release(self, name: Name, identity: str) -> None:
-        self._directory.release(name.folded, identity, now=self._clock.wall())
+        claiming = self._claiming.get(identity, ())
+        if all(other.folded != name.folded for other in claiming):
+            self._directory.release(name.folded, identity, now=self._clock.wall())
 
     def _taken(self) -> Refused:
         return Refused(
