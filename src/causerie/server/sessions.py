@@ -165,7 +165,6 @@ class Sessions:
             claim.answer(self._taken())
 
     def _claim(self, claim: Claim, replacing: str | None) -> None:
-        self._claiming[claim.name.folded, claim.identity] += 1
         self._claiming.setdefault(claim.identity, []).append(claim.name)
         self._directory.claim(
             claim.name,
