@@ -102,6 +102,7 @@ class Driver:
         """Delivers the next so many frames to the server, or all; answers how many."""
         delivered = 0
         while self.link is not None and self._up and delivered != count:
+            self._fetch()
             self.link.send(self._up.popleft())
             delivered += 1
         return delivered

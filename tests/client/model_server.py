@@ -212,7 +212,7 @@ class ModelLink:
         """The next entry of the room does not reach this link."""
         self._flush()
         if room in self.places:
-            self.places[room] += 1
+            self.places[room] = len(self.server.log(room).entries) + 1
 
     def _flush(self) -> None:
         if not self.is_open:

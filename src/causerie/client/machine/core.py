@@ -320,15 +320,18 @@ class Machine:
 
     def _join(self, command: Join, id: str) -> None:
         room = self._rooms.resolve(command.room)
-        for item in self._outbox:
-            # It would go out after this join.
-            if item.first_tried is None and item.command == Leave(id=item.id, room=room):
-                self._outbox.withdraw(item.id)
-                self._answered(item, Left(room=room))
+        self._forget_leave(room)
         if self._rooms.want(command, id):
             joined = self._company.joined(room)
             assert joined is not None, "a room that is open was joined on this connection"
             self._tell(Answered(id=id, reply=joined))
+
+    def _forget_leave(self, room: str) -> None:
+        """Who comes back does not leave any more: a leave would go out after the join."""
+        for item in self._outbox:
+            if item.command == Leave(id=item.id, room=room):
+                self._outbox.withdraw(item.id)
+                self._answered(item, Left(room=room))
 
     def _leave(self, room: str, id: str) -> None:
         if self._rooms.find(room) is None or not isinstance(self._link.connection, Greeted):
@@ -443,7 +446,10 @@ class Machine:
                 self._welcomed(frame, now)
             case Joined():
                 self._joined(frame)
-            case Left() | MembersPage():
+            case Left():
+                self._answered(self._outbox.answered(frame.id), frame)
+                self._rooms.left(frame.room)
+            case MembersPage():
                 self._answered(self._outbox.answered(frame.id), frame)
             case HistoryPage():
                 self._answered(self._outbox.answered(frame.id), _history(frame))
@@ -478,6 +484,7 @@ class Machine:
         if (joined := self._rooms.joined(reply)) is None:
             return
         view, gap, askers = joined
+        self._forget_leave(view.name)
         self._company.enter(reply)
         if view.wanted:
             self._tell(reply)
@@ -497,6 +504,8 @@ class Machine:
                 self._rooms.listed(summary)
         if page.more and page.rooms:
             self._list_rooms(after=page.rooms[-1].room)
+        else:
+            self._tell(*self._rooms.all_listed())
 
     def _acked(self, ack: Ack) -> None:
         if item := self._outbox.answered(ack.id):

@@ -133,8 +133,6 @@ class RoomView:
             case Absent() | Joining():
                 return "skipped", None
             case Starting():
-                if self.cursor is not None and entry.seq <= self.cursor.seq:
-                    return "skipped", None
                 return self._advance(entry), None
             case Settling() as settling:
                 return self._settle(entry, settling)
@@ -147,11 +145,13 @@ class RoomView:
                 assert_never(unknown)
 
     def give_up(self) -> Gap:
-        """The conversation cannot be joined: what comes next is taken as it comes, and what came
-        in between is lost.
+        """What came after the cursor cannot be had, or the cursor is void: what comes next is taken
+        as it comes.
         """
+        gap = Gap(room=self.name, after=self.cursor.seq if self.cursor else 0, missing=None)
+        self.cursor = None
         self.phase = Starting()
-        return Gap(room=self.name, after=self.cursor.seq if self.cursor else 0, missing=None)
+        return gap
 
     def leave_behind(self, not_before: float) -> None:
         """The room is to be joined (again), no sooner than then."""

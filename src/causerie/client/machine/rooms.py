@@ -14,7 +14,16 @@ class Rooms:
     that is new to this client.
     """
 
-    __slots__ = ("_absent", "_aliases", "_askers", "_joins", "_most", "_private_replay", "_views")
+    __slots__ = (
+        "_absent",
+        "_aliases",
+        "_askers",
+        "_joins",
+        "_most",
+        "_private_replay",
+        "_unlisted",
+        "_views",
+    )
 
     def __init__(self, *, most: int, private_replay: int) -> None:
         self._most = most
@@ -26,6 +35,8 @@ class Rooms:
         self._joins: dict[str, str] = {}
         # Whom to tell when a room is joined: name -> ids of the application's commands.
         self._askers: dict[str, list[str]] = {}
+        # Conversations that this client knows of, and the server has not told of yet.
+        self._unlisted: set[str] = set()
 
     def resolve(self, name: str) -> str:
         """The canonical name of a room, where it is known."""
@@ -71,6 +82,14 @@ class Rooms:
         self._absent.pop(name, None)
         self._joins = {id: room for id, room in self._joins.items() if room != name}
         return self._askers.pop(name, [])
+
+    def left(self, name: str) -> None:
+        """The server has taken one out of a room; if one has come back meanwhile, it was behind
+        that, and one joins once more.
+        """
+        view = self._views.get(name)
+        if view is not None and self.is_open(name):
+            self._leave_behind(view, NOW)
 
     def next_join(self, now: float) -> RoomView | None:
         """A room that is to be joined now."""
@@ -154,6 +173,7 @@ class Rooms:
 
     def listed(self, summary: RoomSummary) -> None:
         """The server told of a conversation: it is joined where there is more than was shown."""
+        self._unlisted.discard(summary.room)
         view = self._views.get(summary.room)
         if view is None:
             view = self._conversation(summary.room)
@@ -163,6 +183,15 @@ class Rooms:
                 self._leave_behind(view, NOW)
         elif view.is_behind(summary):
             self._leave_behind(view, NOW)
+
+    def all_listed(self) -> list[Gap]:
+        """The server has told of all conversations; answers what is lost for good.
+
+        A conversation that it does not know any more is another when it begins again.
+        """
+        lost = [self._views[name] for name in sorted(self._unlisted) if name in self._views]
+        self._unlisted.clear()
+        return [view.give_up() for view in lost if not view.wanted]
 
     def cut(self) -> None:
         """The connection is lost."""
@@ -176,6 +205,7 @@ class Rooms:
             view.cut()
             if view.wanted:
                 self._absent[view.name] = None
+        self._unlisted = {name for name, view in self._views.items() if not view.wanted}
 
     def clear(self) -> list[str]:
         """Forgets all; answers those who still waited to be in a room."""
