@@ -43,7 +43,7 @@ PATIENCE: Final = 0.5
 RUSH: Final = 10.0
 """Seconds to deliver what is under way when nobody reads the output any more."""
 
-COUNTED_WITHIN: Final = 2.0
+COUNTED_WITHIN: Final = 1.0
 """Seconds to count what comes through a pipe and can be delivered no more."""
 
 LARGEST_COUNTED: Final = 64 * 1024 * 1024
@@ -163,7 +163,7 @@ class _Session:
     async def conclude(self, error: ClientError | None) -> int:
         """Says what there is to say in the end; returns the exit code."""
         rest, is_all = (0, True) if error is None else await self._count_rest()
-        unsaid = rest + self._source.unread
+        unsaid = rest if self.chat.has_quit else rest + self._source.unread
         unconfirmed = len(self.chat.waiting)
         if self.chat.view.began_at is None:
             unsaid, unconfirmed = unsaid + unconfirmed, 0  # it was never sent

@@ -101,6 +101,8 @@ class Chat:
         """Messages that are durable."""
         self.refused = 0
         """Lines that were not taken."""
+        self.has_quit = False
+        """One has said so, and what comes after it is not to be said."""
         self._surface = surface
         self._room = room
         self._earlier = earlier
@@ -212,7 +214,8 @@ class Chat:
     async def _work(self, client: Client, lines: Source) -> None:
         await self._join(client, self._room)
         while typed := await lines.next():
-            if not await self._do(client, typed):
+            await self._do(client, typed)
+            if self.has_quit:
                 break
         while self._tasks:
             await asyncio.wait(self._tasks)
@@ -220,11 +223,11 @@ class Chat:
         with suppress(TimeoutError):  # it is durable all the same
             await asyncio.wait_for(self._all_shown.wait(), SHOWN_WITHIN)
 
-    async def _do(self, client: Client, typed: Typed) -> bool:
-        """Does what a line says; answers whether the chat goes on."""
+    async def _do(self, client: Client, typed: Typed) -> None:
+        """Does what a line says."""
         if typed.fault:
             self._fail(typed, typed.fault)
-            return True
+            return
         match command := parse(typed.text):
             case Nothing():
                 pass
@@ -248,12 +251,11 @@ class Chat:
             case Help():
                 self._surface.show(help_lines(self.view.words))
             case Quit():
-                return False
+                self.has_quit = True
             case UnknownCommand() | Misused():
                 self._fail(typed, explain_mistake(self.view.words, command))
             case _:
                 assert_never(command)
-        return True
 
     async def _say(self, typed: Typed, text: str, saying: Coroutine[Any, Any, Receipt]) -> None:
         """Begins to say something, as soon as less than so much is under way."""
