@@ -15,8 +15,14 @@ from causerie.testing.contracts import Storage
 class SqliteStorage(Storage):
     """A data folder, and the thread of whoever runs on it."""
 
-    def __init__(self, *, vfs: str | None = None, synchronous: Synchronous = "FULL") -> None:
-        self._base = Path(mkdtemp(prefix="causerie-"))
+    def __init__(
+        self,
+        *,
+        vfs: str | None = None,
+        synchronous: Synchronous = "FULL",
+        base: Path | None = None,
+    ) -> None:
+        self._base = Path(mkdtemp(prefix="causerie-")) if base is None else base
         self._vfs = vfs
         self._synchronous = synchronous
         self._folders = 0

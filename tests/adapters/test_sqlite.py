@@ -1,5 +1,6 @@
 """The SQLite adapter passes the contracts."""
 
+import pytest
 from tests.adapters.sqlite_storage import SqliteStorage
 
 from causerie.testing.contracts import Storage
@@ -23,4 +24,5 @@ class TestReading(InFolder, ReadingContract): ...
 class TestDirectory(InFolder, DirectoryContract): ...
 
 
+@pytest.mark.slow
 class TestMachine(InFolder, MachineContract): ...

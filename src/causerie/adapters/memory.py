@@ -126,6 +126,12 @@ class MemoryLog:
         """Reads backward."""
         self._read(lambda: self._store.read_back(room, before=before, limit=limit), done)
 
+    def find_entry(
+        self, identity: str, id: str, *, done: Callable[[Entry | Failed | None], None]
+    ) -> None:
+        """Tells what was said under an id."""
+        self._read(lambda: self._store.by_id.get((identity, id)), done)
+
     def locate(
         self,
         room: str,

@@ -110,6 +110,7 @@ class Names:
         """Makes a borrowed name kept; does nothing if it is kept already or another's."""
         if not self._uses(name.folded, identity) or self._kept.kept(name.folded) is not None:
             return
+        self._use(name, identity)
         self._kept.put(
             Kept(
                 folded=name.folded,

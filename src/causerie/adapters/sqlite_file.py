@@ -36,6 +36,7 @@ BUSY_MS: Final = 10_000
 Synchronous = Literal["FULL", "NORMAL", "OFF"]
 
 SCHEMA: Final = """
+-- REFERENCES are for whoever reads this: SQLite is not told to check them.
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL

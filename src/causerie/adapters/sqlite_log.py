@@ -50,6 +50,11 @@ _AT: Final = "SELECT id, timestamp FROM entries WHERE room = ? AND seq = ?"
 _BY_ID: Final = """
     SELECT seq FROM entries INDEXED BY entries_by_id WHERE id = ? AND room = ? LIMIT 2
 """
+_SAID: Final = f"""
+    SELECT room.name, {ROW} FROM entries AS e INDEXED BY entries_by_id {ROW_JOINS}
+    JOIN rooms AS room ON room.key = e.room
+    WHERE e.id = ? AND e.author = (SELECT key FROM identities WHERE identity = ?)
+"""  # noqa: S608 no input is in it
 _CONVERSATIONS: Final = """
     SELECT c.name, c.peer_name, e.seq, e.id, e.timestamp, one.identity, other.identity
     FROM conversations AS c
@@ -236,6 +241,17 @@ class SqliteLog:
             bounds = (min(before, _GREATEST), min(limit, _GREATEST))
             rows = self._reader.all(READ_BACK, room, *bounds)
             return [entry_of(room, row) for row in reversed(rows)]
+
+        self._ask(look, done)
+
+    def find_entry(
+        self, identity: str, id: str, *, done: Callable[[Entry | Failed | None], None]
+    ) -> None:
+        """Tells what was said under an id."""
+
+        def look() -> Entry | None:
+            found = self._reader.one(_SAID, id, identity)
+            return None if found is None else entry_of(found[0], found[1:])
 
         self._ask(look, done)
 

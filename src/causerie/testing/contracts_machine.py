@@ -9,7 +9,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -35,7 +34,11 @@ LIMITS: Final = st.integers(0, 6)
 
 
 class AdapterMachine(RuleBasedStateMachine):
-    """The rules."""
+    """The rules.
+
+    Which of them apply does not depend on what the adapter does: it may have threads, whose pace
+    Hypothesis could not repeat.
+    """
 
     def __init__(self, storage: Storage, is_storable: Callable[[Draft], bool]) -> None:
         super().__init__()
@@ -102,16 +105,15 @@ class AdapterMachine(RuleBasedStateMachine):
 
     # What is watched and read.
 
-    @precondition(lambda self: "red" not in self.rig.recorder.at)
     @rule()
     def watch(self) -> None:
+        if "red" in self.rig.recorder.at:
+            return
         head = self.rig.watch("red")
-        # Its answer comes after those of all that was appended before.
         self.check_outcomes()
-        known = {entry.seq: entry for entry in self.log.rooms.get("red", [])}
-        assert head.seq == 0 or (head.id, head.timestamp) == (
-            *(known[head.seq].id, known[head.seq].timestamp),
-        )
+        for entry in self.log.rooms.get("red", []):
+            if entry.seq == head.seq:
+                assert (head.id, head.timestamp) == (entry.id, entry.timestamp)
         assert head.epoch == self.epoch
 
     @rule()
@@ -134,11 +136,11 @@ class AdapterMachine(RuleBasedStateMachine):
         self.settle()
         self.check_cursor((self.epoch, room, self.seq_at(room, at), id), end, limit)
 
-    @precondition(lambda self: self.cursors)
-    @rule(data=st.data(), end=INDEXES, limit=LIMITS)
-    def locate_what_was_once_told(self, data: st.DataObject, end: int, limit: int) -> None:
+    @rule(which=st.integers(0, 99), end=INDEXES, limit=LIMITS)
+    def locate_what_was_once_told(self, which: int, end: int, limit: int) -> None:
         self.settle()
-        self.check_cursor(data.draw(st.sampled_from(self.cursors)), end, limit)
+        if self.cursors:
+            self.check_cursor(self.cursors[which % len(self.cursors)], end, limit)
 
     def check_cursor(self, cursor: tuple[str, str, int, str], end: int, limit: int) -> None:
         """Compares where the two go on from a cursor."""
@@ -207,21 +209,22 @@ class AdapterMachine(RuleBasedStateMachine):
             self.server_is_gone()
             self.backup = (storage.save(), self.log.copy(), self.directory.copy())
 
-    @precondition(lambda self: self.backup is not None)
     @rule()
     def restore(self) -> None:
+        if self.backup is None:
+            return
         with self.rig.closed() as storage:
             self.check_outcomes()
-            assert self.backup is not None
             saved, log, directory = self.backup
             storage.restore(saved)
             self.log, self.directory = log.copy(), directory.copy()
             self.server_is_gone()
         self.epoch = self.rig.epoch()
 
-    @precondition(lambda self: sum(map(len, self.log.rooms.values())) > 10)
-    @rule()
-    def lose_everything(self) -> None:
+    @rule(chance=st.integers(0, 5))
+    def lose_everything(self, chance: int) -> None:
+        if chance:
+            return
         with self.rig.closed() as storage:
             self.check_outcomes()
             storage.lose()

@@ -198,6 +198,7 @@ class DirectoryModel:
         """Keeps a name that the identity uses."""
         used_by = self.in_use.get(name.folded, (name, None))[1]
         if used_by == identity and name.folded not in self.kept:
+            self.in_use[name.folded] = (name, identity)
             self.kept[name.folded] = _Kept(name, identity, address, now, now)
 
     def release(self, folded: str, identity: str, *, now: int) -> None:

@@ -14,7 +14,7 @@ import apsw
 SECTOR: Final = 512
 """Bytes that are written whole or not at all."""
 
-Operation = Literal["write", "truncate", "sync"]
+Operation = Literal["read", "write", "truncate", "sync"]
 
 
 class _Contents:
@@ -151,8 +151,7 @@ class _File(apsw.VFSFile):
             self._disk.sync_folder()
 
     def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802
-        if self._power != self._disk.power:
-            raise apsw.IOError("the power was cut")
+        self._disk.happens("read", self._path, self._power)
         return super().xRead(amount, offset)
 
 

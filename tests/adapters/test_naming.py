@@ -1,0 +1,138 @@
+"""Naming by itself, on a dictionary. The whole of its rules is in the directory's contract."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from causerie.adapters.naming import DAY, UNUSED, Kept, Names
+from causerie.ports import Claimed, Holder, Taken, TooManyNames
+from causerie.testing.contracts_directory import ALICE, ALIKE, BOB, SHOUTED
+
+
+class Table(dict[str, Kept]):
+    """Counts what is written."""
+
+    writes = 0
+
+    def kept(self, folded: str) -> Kept | None:
+        return self.get(folded)
+
+    def alike(self, skeleton: str) -> Sequence[Kept]:
+        return [kept for kept in self.values() if kept.skeleton == skeleton]
+
+    def newest(self, address: str, limit: int) -> Sequence[int]:
+        times = [kept.created for kept in self.values() if kept.address == address]
+        return sorted(times, reverse=True)[:limit]
+
+    def put(self, kept: Kept) -> None:
+        self.writes += 1
+        self[kept.folded] = kept
+
+    def remove(self, folded: str) -> None:
+        self.writes += 1
+        del self[folded]
+
+
+def begin(*, names_per_address: int = 0) -> tuple[Table, Names]:
+    table = Table()
+    return table, Names(table, names_per_address=names_per_address)
+
+
+def claim(
+    names: Names, name: object = ALICE, identity: str = "a", **other: object
+) -> Claimed | Taken | TooManyNames:
+    arguments = {"address": "", "now": 0, "replacing": None} | other
+    return names.claim(name, identity, **arguments)  # type: ignore[arg-type]
+
+
+def test_what_is_only_borrowed_writes_nothing() -> None:
+    table, names = begin()
+    claim(names)
+    claim(names, BOB, "dead")
+    claim(names, BOB, "b", replacing="dead")
+    claim(names, ALIKE, "b")
+    names.find("alice", now=0)
+    names.release("alice", "a", now=0)
+    names.release("nobody", "a", now=0)
+    names.keep(ALICE, "a", address="", now=0)
+    assert (table.writes, table) == (0, {})
+
+
+def test_a_kept_name_is_written_when_it_is_kept_claimed_and_released() -> None:
+    table, names = begin()
+    claim(names)
+    names.keep(ALICE, "a", address="x", now=5)
+    kept = Kept(
+        folded="alice",
+        skeleton="alice",
+        display="Alice",
+        identity="a",
+        address="x",
+        created=5,
+        used=5,
+    )
+    assert table == {"alice": kept}
+    names.keep(ALICE, "a", address="y", now=6)
+    assert table.writes == 1
+    claim(names, SHOUTED, now=7)
+    assert table == {"alice": msgspec.structs.replace(kept, display="ALICE", used=7)}
+    names.release("alice", "a", now=8)
+    names.release("alice", "b", now=9)
+    assert table["alice"].used == 8
+    # The clock may go back; what was used later was.
+    names.release("alice", "a", now=3)
+    claim(names, now=4)
+    assert table["alice"].used == 8
+    assert table.writes == 5
+
+
+def test_an_unused_name_is_removed_once_another_takes_it() -> None:
+    table, names = begin()
+    claim(names)
+    names.keep(ALICE, "a", address="", now=0)
+    names.release("alice", "a", now=0)
+    assert isinstance(claim(names, ALIKE, "b", now=UNUSED - 1), Taken)
+    assert names.find("alice", now=UNUSED) is None
+    assert "alice" in table
+    assert isinstance(claim(names, ALIKE, "b", now=UNUSED), Claimed)
+    assert table == {}
+
+
+def test_of_two_in_the_way_the_name_itself_is_told() -> None:
+    _, names = begin()
+    claim(names, ALIKE)
+    claim(names, ALICE)
+    for name in (ALICE, ALIKE):
+        answer = claim(names, name, "b")
+        assert answer == Taken(Holder(identity="a", display=name.display, kept=False), name.folded)
+
+
+def test_a_name_whose_looks_were_worked_out_otherwise_is_still_the_same_name() -> None:
+    table, names = begin()
+    claim(names)
+    names.keep(ALICE, "a", address="", now=0)
+    names.release("alice", "a", now=0)
+    newer = msgspec.structs.replace(ALICE, skeleton="a1ice")
+    assert isinstance(claim(names, newer, "b"), Taken)
+    assert isinstance(claim(names, newer, "a"), Claimed)
+    assert table["alice"].skeleton == "a1ice"
+
+
+def test_a_name_that_an_operator_frees_is_its_users_until_they_leave() -> None:
+    table, names = begin()
+    claim(names)
+    names.keep(ALICE, "a", address="", now=0)
+    del table["alice"]
+    assert names.find("alice", now=0) == Holder(identity="a", display="Alice", kept=False)
+    assert isinstance(claim(names, ALICE, "b"), Taken)
+    names.release("alice", "a", now=0)
+    assert isinstance(claim(names, ALICE, "b"), Claimed)
+
+
+def test_how_long_to_wait_is_rounded_up_to_milliseconds() -> None:
+    _, names = begin(names_per_address=1)
+    claim(names, address="x")
+    names.keep(ALICE, "a", address="x", now=1)
+    assert claim(names, BOB, "b", address="x", now=DAY) == TooManyNames(retry_after=1)
+    assert claim(names, BOB, "b", address="x", now=DAY - 1_000) == TooManyNames(retry_after=2)
+    assert isinstance(claim(names, BOB, "b", address="x", now=DAY + 1), Claimed)

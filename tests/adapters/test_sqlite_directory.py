@@ -1,0 +1,73 @@
+"""Names in SQLite, and freeing one from outside."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.adapters.sqlite_storage import SqliteStorage
+
+from causerie.adapters.sqlite import StorageError, release_name
+from causerie.ports import Claimed, Failed, Holder, Taken
+from causerie.testing.contracts import Answer, Rig, draft
+from causerie.testing.contracts_directory import ALICE, ALIKE
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    rig = Rig(SqliteStorage(base=tmp_path))
+    rig.claim(ALICE, "a")
+    rig.keep(ALICE, "a")
+    rig.store(draft("1"))
+    return rig
+
+
+def folder_of(rig: Rig) -> Path:
+    assert isinstance(rig.storage, SqliteStorage)
+    return rig.storage.folder
+
+
+def test_a_name_is_freed_while_no_server_runs(rig: Rig) -> None:
+    with rig.closed():
+        assert release_name(folder_of(rig), "alice")
+        assert not release_name(folder_of(rig), "alice")
+    assert rig.find(ALICE) is None
+    assert isinstance(rig.claim(ALIKE, "b"), Claimed)
+    rig.close()
+
+
+def test_a_name_is_freed_while_a_server_runs(rig: Rig) -> None:
+    rig.release(ALICE, "a")
+    assert rig.find(ALICE) is not None
+    code = (
+        "import sys; from pathlib import Path; from causerie.adapters.sqlite import release_name;"
+        "print(release_name(Path(sys.argv[1]), 'alice'))"
+    )
+    command = [sys.executable, "-c", code, str(folder_of(rig))]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert told == "True\n"
+    assert rig.find(ALICE) is None
+    assert isinstance(rig.claim(ALICE, "b"), Claimed)
+    rig.store(draft("2"))
+    rig.close()
+
+
+def test_who_uses_a_freed_name_just_now_goes_on_with_it(rig: Rig) -> None:
+    assert release_name(folder_of(rig), "alice")
+    holder = Holder(identity="a", display="Alice", kept=False)
+    assert rig.find(ALICE) == holder
+    assert rig.claim(ALICE, "b") == Taken(holder=holder, folded="alice")
+    rig.close()
+
+
+def test_a_folder_without_a_chat_has_no_names(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="There is no chat"):
+        release_name(tmp_path, "alice")
+
+
+def test_a_name_that_is_no_text_fails_alone(rig: Rig) -> None:
+    answer = Answer[object]()
+    rig.directory.find("\ud800", now=0, done=answer)
+    rig.until(lambda: bool(answer.values), "an answer")
+    assert isinstance(answer.values[0], Failed)
+    rig.close()

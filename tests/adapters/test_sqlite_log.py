@@ -1,0 +1,235 @@
+"""The log in SQLite: how it ends, and that it stays quick however much is in it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import apsw
+import pytest
+from tests.adapters.sqlite_storage import SqliteStorage
+
+from causerie.adapters import sqlite_log
+from causerie.adapters.sqlite_file import DataFolder, FolderInUse
+from causerie.ports import Failed, Rejected, Stored
+from causerie.testing.contracts import Answer, Rig, draft
+from causerie.testing.powerloss import Operation, SimulatedDisk
+
+_Arguments = ParamSpec("_Arguments")
+_Answer = TypeVar("_Answer")
+
+
+@contextmanager
+def rig_in(path: Path, *, vfs: str | None = None) -> Iterator[tuple[Rig, SqliteStorage]]:
+    storage = SqliteStorage(base=path, vfs=vfs)
+    rig = Rig(storage)
+    yield rig, storage
+    rig.log.close()
+
+
+def test_one_machine_counts_without_gaps_and_its_time_strictly_increases(tmp_path: Path) -> None:
+    with rig_in(tmp_path) as (rig, _):
+        entries = rig.store(*(draft(str(number)) for number in range(50)))
+        rig.reopen()
+        entries += rig.store(*(draft(str(number)) for number in range(50, 99)))
+        assert [entry.seq for entry in entries] == list(range(1, 100))
+        times = [entry.timestamp for entry in entries]
+        assert all(later > earlier for earlier, later in pairwise(times))
+
+
+def test_answers_come_by_one_thread_alone(tmp_path: Path) -> None:
+    with rig_in(tmp_path) as (rig, _):
+        threads: list[threading.Thread] = []
+
+        def done(_answer: object) -> None:
+            threads.append(threading.current_thread())
+
+        for _ in range(10):
+            rig.hand_over(draft(str(len(rig.recorder.waiting))))
+            rig.log.watch("room", done)
+            rig.log.read("room", after=0, upto=9, limit=9, done=done)
+        rig.until(lambda: len(threads) == 20, "an answer")
+        assert set(threads) == {threading.current_thread()}
+
+
+def test_many_answers_of_a_batch_are_one_call(tmp_path: Path) -> None:
+    with rig_in(tmp_path) as (rig, storage):
+        rig.store(draft("first"))
+        rig.hand_over(*(draft(str(number)) for number in range(2_000)))
+        calls = 0
+        while rig.recorder.waiting:
+            storage.calls.get(timeout=20)()
+            calls += 1
+        assert calls <= len(rig.recorder.commits)
+        assert len(rig.recorder.commits) < 200
+
+
+def test_a_closed_log_lets_go_of_the_folder_and_of_its_threads(tmp_path: Path) -> None:
+    before = threading.active_count()
+    with rig_in(tmp_path) as (rig, storage):
+        assert threading.active_count() == before + 3
+        rig.log.close()
+        assert threading.active_count() == before
+        DataFolder(storage.folder).unlock()
+        rig.log.close()
+
+
+def test_a_closed_log_answers_nothing(tmp_path: Path) -> None:
+    with rig_in(tmp_path) as (rig, storage):
+        answers = [Answer[object](), Answer[object]()]
+        rig.log.close()
+        rig.log.read("room", after=0, upto=9, limit=9, done=answers[0])
+        rig.log.watch("room", answers[1])
+        rig.log.append(draft("1"))
+        rig.log.unwatch("room")
+        for _ in range(5):
+            storage.step(0.0)
+        assert [answer.values for answer in answers] == [[], []]
+
+
+def test_a_commit_that_takes_too_long_does_not_hold_up_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_log, "CLOSE_TIMEOUT", 0.05)
+    disk = SimulatedDisk("takes-too-long")
+    goes_on = threading.Event()
+
+    def fault(operation: Operation, path: Path) -> None:
+        if operation == "sync" and path.name.endswith("-wal"):
+            goes_on.wait(20)
+
+    with rig_in(tmp_path, vfs=disk.name) as (rig, storage):
+        disk.fault = fault
+        rig.hand_over(draft("1"))
+        rig.log.close()
+        assert rig.recorder.failure == "the last commit took longer than 0.05 seconds"
+        with pytest.raises(FolderInUse):
+            DataFolder(storage.folder, vfs=disk.name)
+        goes_on.set()
+        monkeypatch.setattr(sqlite_log, "CLOSE_TIMEOUT", 20.0)
+        rig.log.close()
+        assert rig.recorder.outcomes == []
+        rig._open()
+        assert [entry.id for entry in rig.read()] == ["1"]
+    disk.unregister()
+
+
+def test_a_log_that_nobody_listens_to_is_a_mistake(tmp_path: Path) -> None:
+    storage = SqliteStorage(base=tmp_path)
+    log, _ = storage.open(lambda: 0, names_per_address=0)
+    log.append(draft("1"))
+    with pytest.raises(AssertionError, match="listen"):
+        log.close()
+    log.close()
+
+
+def test_what_cannot_be_asked_fails_alone(tmp_path: Path) -> None:
+    with rig_in(tmp_path) as (rig, _):
+        rig.store(draft("1"))
+        answers = [Answer[object]() for _ in range(3)]
+        rig.log.read("\ud800", after=0, upto=9, limit=9, done=answers[0])
+        rig.log.watch("\ud800", answers[1])
+        rig.log.locate("room", seq=1, id="\ud800", epoch="", upto=9, limit=9, done=answers[2])
+        rig.until(lambda: all(answer.values for answer in answers), "an answer")
+        for answer in answers:
+            assert isinstance(answer.values[0], Failed)
+        assert len(rig.store(draft("2"))) == 1
+
+
+# However much is in it.
+
+MILLION = 1_000_000
+FILL = f"""
+    INSERT INTO identities VALUES (1, 'alice');
+    INSERT INTO rooms VALUES (1, 'room', NULL, NULL);
+    INSERT INTO entries (room, seq, author, id, timestamp, private, username, content)
+    WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers LIMIT {MILLION})
+    SELECT 1, n, 1, printf('id-%07d', n), 1000 * n, 0, 'Alice', 'what Alice said at ' || n
+    FROM numbers
+"""
+
+
+class Meter:
+    """Counts what the statements of a connection cost."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self.steps = 0
+        connection.trace_v2(apsw.SQLITE_TRACE_PROFILE, self._profile)
+        self._misses()
+
+    def _profile(self, event: dict[str, dict[str, int]]) -> None:
+        self.steps += event["stmt_status"]["SQLITE_STMTSTATUS_VM_STEP"]
+
+    def _misses(self) -> int:
+        return self._connection.status(apsw.SQLITE_DBSTATUS_CACHE_MISS, True)[0]
+
+    def read(self) -> tuple[int, int]:
+        """Tells the steps and the pages read since the last time."""
+        steps, self.steps = self.steps, 0
+        return steps, self._misses()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_in_a_room_of_a_million_entries_everything_is_near(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    made = DataFolder(folder)
+    connection = made.connect(cache_kib=200_000)
+    connection.pragma("synchronous", "OFF")
+    with connection:
+        connection.execute(FILL)
+    connection.close()
+    made.unlock()
+    before = resident()
+    storage = SqliteStorage(base=tmp_path)
+    storage.folder = folder
+    rig = Rig(storage)
+    # What opening reads are a few pages.
+    for each in (storage.log.connection, storage.log._reader._connection):
+        assert each.status(apsw.SQLITE_DBSTATUS_CACHE_MISS)[0] < 20
+    epoch = rig.epoch()
+    writer, reader = Meter(storage.log.connection), Meter(storage.log._reader._connection)
+
+    def near(
+        what: Callable[_Arguments, _Answer], *args: _Arguments.args, **kwargs: _Arguments.kwargs
+    ) -> _Answer:
+        """Checks the price: 100 rows of some 50 steps each, and as many pages at the very most."""
+        answer = what(*args, **kwargs)
+        costs = [meter.read() for meter in (writer, reader)]
+        assert sum(steps for steps, _ in costs) < 10_000
+        assert sum(misses for _, misses in costs) < 100
+        return answer
+
+    for seq in range(50, MILLION, MILLION // 17):
+        id = f"id-{seq:07}"
+        forward = near(rig.read, after=seq - 1, limit=100)
+        assert [entry.seq for entry in forward] == list(range(seq, seq + len(forward)))
+        assert len(forward) == 100
+        back = near(rig.read_back, before=seq, limit=30)
+        assert [entry.seq for entry in back] == list(range(seq - 30, seq))
+        held = near(rig.locate, seq=seq, id=id, epoch=epoch, limit=100)
+        found = near(rig.locate, seq=0, id=id, epoch="another", limit=100)
+        assert held == found
+        assert held.missing == near(rig.head).seq - seq - 100
+        assert near(rig.locate, seq=1, id="x", epoch=epoch, limit=9).recovered == "none"
+        assert near(rig.locate_time, timestamp=1_000 * seq) == seq
+        near(rig.store, draft(f"new at {seq}"))
+        (outcome,) = near(rig.append, draft(id))
+        assert isinstance(outcome, Rejected)
+    assert resident() - before < 24_000_000
+    rig.log.close()
+
+
+def resident() -> int:
+    """Tells the memory of this process in bytes."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * 4_096
+
+
+def test_a_repeat_is_known_among_many(tmp_path: Path) -> None:
+    with rig_in(tmp_path) as (rig, _):
+        outcomes = rig.append(*(draft(str(number % 700)) for number in range(2_100)))
+        assert sum(isinstance(outcome, Stored) for outcome in outcomes) == 700
