@@ -28,6 +28,11 @@ def room(*names: str, now: float = 0.0) -> Presence:
     return presence
 
 
+def names(presence: Presence) -> list[str]:
+    """Returns the names that a newcomer is told."""
+    return presence.tell_newcomer()[1]
+
+
 def crowd(size: int) -> Presence:
     return room(*(f"User{number:03}" for number in range(size)))
 
@@ -83,7 +88,7 @@ def test_who_comes_back_within_the_grace_was_never_away() -> None:
     presence.arrive("bob", "Bob")
     assert presence.deadline() is None
     assert presence.tick(100.0) is None
-    assert presence.names() == ["Alice", "Bob"]
+    assert names(presence) == ["Alice", "Bob"]
 
 
 def test_one_is_here_until_the_last_connection_has_gone() -> None:
@@ -103,7 +108,7 @@ def test_a_second_goodbye_and_one_of_a_stranger_change_nothing() -> None:
     presence.depart("alice", 1.0, goodbye=False)
     presence.rename("cid", "dan", "Dan")
     assert presence.tick(1.0) is None
-    assert presence.names() == ["Alice"]
+    assert names(presence) == ["Alice"]
 
 
 def test_who_says_goodbye_while_lingering_leaves_at_once() -> None:
@@ -126,7 +131,7 @@ def test_who_goes_and_comes_back_between_two_announcements_is_not_mentioned() ->
     presence.depart("bob", 0.1, goodbye=True)
     presence.arrive("bob", "Bob")
     assert presence.tick(1.0) is None
-    assert presence.names() == ["Alice", "Bob"]
+    assert names(presence) == ["Alice", "Bob"]
 
 
 # Names.
@@ -175,7 +180,7 @@ def test_who_takes_the_name_of_one_who_lingers_stays_when_that_grace_ends() -> N
     assert presence.tick(2.0) == Change(1, left=("Bob",), renamed=(("Alice", "Bob"),))
     assert presence.deadline() is None
     assert presence.tick(100.0) is None
-    assert presence.names() == ["Bob"]
+    assert names(presence) == ["Bob"]
 
 
 def test_one_whose_arrival_was_not_told_leaves_no_trace_when_the_name_is_taken() -> None:
@@ -243,7 +248,7 @@ def test_a_room_that_is_small_again_tells_everybody_who_is_in_it() -> None:
     change = presence.tick(20.0)
     assert change is not None
     assert change.left == ("User007",)
-    assert change.everybody == tuple(presence.names())
+    assert change.everybody == tuple(names(presence))
     assert len(change.everybody) == TOLD_UP_TO
     presence.depart("user008", 20.0, goodbye=True)
     assert presence.tick(30.0) == Change(TOLD_UP_TO - 1, left=("User008",))
@@ -251,8 +256,32 @@ def test_a_room_that_is_small_again_tells_everybody_who_is_in_it() -> None:
 
 def test_at_most_200_are_named_those_first_who_came_first() -> None:
     presence = crowd(TOLD_UP_TO + 50)
-    assert presence.names() == [f"User{number:03}" for number in range(TOLD_UP_TO)]
-    assert presence.names(3) == ["User000", "User001", "User002"]
+    assert names(presence) == [f"User{number:03}" for number in range(TOLD_UP_TO)]
+    assert presence.tell_newcomer(3) == (TOLD_UP_TO + 50, ["User000", "User001", "User002"])
+
+
+def test_a_newcomer_is_told_of_those_whom_the_others_know() -> None:
+    presence = room("Alice", "Bob", "Cid")
+    presence.arrive("dan", "Dan")
+    presence.depart("bob", 0.0, goodbye=True)
+    presence.rename("cid", "eve", "Eve")
+    assert names(presence) == ["Alice", "Cid", "Bob"]
+    presence.rename("eve", "cid", "Cid")
+    presence.depart("dan", 0.0, goodbye=True)
+    # Of Dan nobody will ever hear, and of Cid's other name neither.
+    assert presence.tick(1.0) == Change(2, left=("Bob",))
+    assert names(presence) == ["Alice", "Cid"]
+
+
+def test_a_count_that_a_newcomer_was_told_is_put_right_if_it_comes_to_nothing() -> None:
+    presence = room("Alice")
+    presence.arrive("bob", "Bob")
+    assert presence.tell_newcomer() == (2, ["Alice"])
+    presence.depart("bob", 0.0, goodbye=True)
+    assert presence.deadline() == SHORTEST_INTERVAL
+    assert presence.tick(1.0) == Change(1)
+    assert presence.deadline() is None
+    assert presence.tick(2.0) is None
 
 
 # Pages of members.
@@ -310,7 +339,8 @@ class PresenceMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.presence = Presence(GRACE)
-        self.reader = Reader()
+        # The first has been here from the beginning; the others know what newcomers are told.
+        self.readers = [Reader()]
         self.here: dict[str, Person] = {}
         self.others = 0
         self.now = 0.0
@@ -375,12 +405,20 @@ class PresenceMachine(RuleBasedStateMachine):
         if change is not None:
             assert self.now - self.told_at >= SHORTEST_INTERVAL
             self.told_at = self.now
-            if change.members > TOLD_UP_TO:
-                assert change == Change(change.members)
-                self.reader.members = change.members
-            else:
-                self.reader.told(change)
+            for reader in self.readers:
+                if change.members > TOLD_UP_TO:
+                    assert change == Change(change.members)
+                    reader.members = change.members
+                else:
+                    reader.told(change)
             assert change.members == len(self.presence)
+
+    @rule()
+    def a_reader_comes(self) -> None:
+        reader = Reader()
+        reader.members, names = self.presence.tell_newcomer()
+        reader.names = set(names)
+        self.readers = [*self.readers[:3], reader]
 
     def has_left(self, person: Person) -> bool:
         return person.leaves_at is not None and person.leaves_at <= self.now
@@ -395,17 +433,21 @@ class PresenceMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: len(self.presence) <= TOLD_UP_TO)
     @rule()
-    def the_reader_knows_who_is_here(self) -> None:
+    def all_readers_know_who_is_here(self) -> None:
         self.pass_time(1.0)
-        assert self.reader.names == set(self.presence.names())
+        for reader in self.readers:
+            assert reader.names == self.names()
+
+    def names(self) -> set[str]:
+        others = {f"zz{number}" for number in range(self.others)}
+        return others | {person.display for person in self.here.values()}
 
     def teardown(self) -> None:
         self.pass_time(GRACE + 1.0)
-        # An announcement of no change is left out, so the count is the last one told.
-        if len(self.presence) <= TOLD_UP_TO:
-            assert self.reader.names == set(self.presence.names())
-        else:
-            assert self.reader.members == len(self.presence)
+        for reader in self.readers:
+            if len(self.presence) <= TOLD_UP_TO:
+                assert reader.names == self.names()
+            assert reader.members == len(self.presence)
 
 
 TestWhatIsAnnouncedIsWhoIsHere = PresenceMachine.TestCase

@@ -520,7 +520,7 @@ def test_who_takes_nothing_between_two_beats_is_cut_and_the_others_go_on(profile
     assert slow.socket.pings == 0
     assert bob.say("still here")["type"] == "ack"
     server.advance(20.0)
-    assert live_room(server).presence.names() == ["Bob"]
+    assert live_room(server).presence.tell_newcomer()[1] == ["Bob"]
 
 
 def test_who_takes_a_little_between_two_beats_is_not_cut() -> None:

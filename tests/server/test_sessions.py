@@ -161,7 +161,7 @@ def test_in_its_grace_a_name_without_a_message_is_free_to_whoever_asks_and_nobod
     assert session_of(heir).identity != session_of(bob).identity
     server.advance(60.0)
     assert alice.take("presence") == []
-    assert live_room(server).presence.names() == ["Alice", "Bob"]
+    assert live_room(server).presence.tell_newcomer()[1] == ["Alice", "Bob"]
     heir.quit()
     alice.quit()
     assert_nothing_is_left(server)
@@ -174,7 +174,7 @@ def test_who_is_renamed_to_a_name_in_its_grace_stays_when_that_ends() -> None:
     bob.cut()
     assert alice.hello("Bob")["username"] == "Bob"
     server.advance(60.0)
-    assert live_room(server).presence.names() == ["Bob"]
+    assert live_room(server).presence.tell_newcomer()[1] == ["Bob"]
     alice.quit()
     assert_nothing_is_left(server)
 
@@ -269,7 +269,7 @@ def test_a_dead_holder_is_cut_off_and_its_name_given() -> None:
     assert alice.socket.close_code == 4000
     assert claimant.join("lobby")["members"] == 1
     server.advance(60.0)
-    assert live_room(server).presence.names() == ["Alice"]
+    assert live_room(server).presence.tell_newcomer()[1] == ["Alice"]
     claimant.quit()
     assert_nothing_is_left(server)
 
@@ -383,8 +383,8 @@ def test_a_rename_goes_through_all_rooms_and_frees_the_old_name() -> None:
     told = bob.only("presence")
     assert (told["joined"], told["left"]) == (["Ada"], ["Alice"])
     for room in ("lobby", "kitchen"):
-        assert "Ada" in live_room(server, room).presence.names()
-        assert "Alice" not in live_room(server, room).presence.names()
+        assert "Ada" in live_room(server, room).presence.tell_newcomer()[1]
+        assert "Alice" not in live_room(server, room).presence.tell_newcomer()[1]
     heir = v1(server, "Alice")
     for client in (alice, bob, heir):
         client.quit()

@@ -6,7 +6,7 @@ most once an interval that grows with the room, and in a large room only counted
 """
 
 from bisect import bisect_right
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 TOLD_UP_TO = 200
@@ -49,6 +49,7 @@ class Presence:
     """The members of a room, by folded name. `now` is in seconds, monotonic."""
 
     __slots__ = (
+        "_count_due",
         "_counted",
         "_gone",
         "_grace",
@@ -69,6 +70,8 @@ class Presence:
         self._touched: dict[_Member, None] = {}
         self._gone: dict[str, _Member] = {}
         self._told_at = float("-inf")
+        # Whether somebody was told how many are here while changes were still to be announced.
+        self._count_due = False
         # Whether the last announcement named nobody, so that readers do not know who is here.
         self._counted = False
         self._sorted: list[str] | None = None
@@ -140,7 +143,7 @@ class Presence:
         for folded in expired:
             del self._lingering[folded]
             self._remove(folded)
-        if not self._touched or now < self._next_announcement():
+        if not (self._touched or self._count_due) or now < self._next_announcement():
             return None
         joined: list[str] = []
         left: list[str] = []
@@ -156,26 +159,36 @@ class Presence:
             member.told = member.display
         self._touched.clear()
         self._gone.clear()
-        if not (joined or left or renamed):
+        if not (joined or left or renamed or self._count_due):
             return None
+        self._count_due = False
         self._told_at = now
         members = len(self._members)
         counted, self._counted = self._counted, members > TOLD_UP_TO
         if self._counted:
             return Change(members)
-        everybody = tuple(self.names()) if counted else None
+        everybody = tuple(member.display for member in self._members.values()) if counted else None
         return Change(members, tuple(joined), tuple(left), tuple(renamed), everybody)
 
     def deadline(self) -> float | None:
         """When `tick` has something to do, or None."""
         due = list(islice(self._lingering.values(), 1))
-        if self._touched:
+        if self._touched or self._count_due:
             due.append(self._next_announcement())
         return min(due, default=None)
 
-    def names(self, most: int = TOLD_UP_TO) -> list[str]:
-        """Some of the members' names, those first who have had them longest."""
-        return [member.display for member in islice(self._members.values(), most)]
+    def tell_newcomer(self, most: int = TOLD_UP_TO) -> tuple[int, list[str]]:
+        """How many are here, and some of their names, for one who goes on with announcements.
+
+        The names are those that the others know by now: of who came and went between two
+        announcements, or was renamed and renamed back, nobody will ever hear. The count is that of
+        this moment, so it is announced again even if it turns out as it was.
+        """
+        self._count_due |= bool(self._touched)
+        announced = (member.told for member in self._members.values())
+        gone = (member.told for member in self._touched if not member.here)
+        known = (name for name in chain(announced, gone) if name is not None)
+        return len(self._members), list(islice(known, most))
 
     def page(self, after: str, limit: int) -> tuple[list[str], bool]:
         """The names that follow the folded name `after`, in the order of folded names, and whether

@@ -14,6 +14,7 @@ from causerie.chat.identity import (
 )
 from causerie.chat.limits import check_content
 from causerie.chat.names import NameRefused, parse_room, parse_username
+from causerie.chat.presence import TOLD_UP_TO
 from causerie.ports import Conversation, Failed, Holder, Outcome, Rejected
 from causerie.server.connection import Connection
 from causerie.server.frames import Variant, payload
@@ -81,13 +82,9 @@ class V1Connection(Connection):
 
     def tell_presence(self, room: LiveRoom) -> None:
         """Tells who is in the room, as a snapshot."""
+        members, names = room.presence.tell_newcomer()
         self._reply(
-            replies.Presence(
-                room=room.name,
-                members=len(room.presence),
-                joined=room.presence.names(),
-                snapshot=True,
-            )
+            replies.Presence(room=room.name, members=members, joined=names, snapshot=True)
         )
 
     def _dispatch(self, command: commands.AnyCommand) -> None:
@@ -204,14 +201,17 @@ class V1Connection(Connection):
         if room not in self.listeners and not private:
             self.hub.rooms.become_member(self, room)
         located = start.located
+        members, names = room.presence.tell_newcomer()
+        if not private and self.display not in names and len(names) < TOLD_UP_TO:
+            names.append(self.display)
         self._reply(
             replies.Joined(
                 id=command.id,
                 room=room.name,
                 epoch=room.epoch,
                 head=commands.Cursor(room.shown, room.head_id),
-                members=len(room.members) if private else len(room.presence),
-                names=room.presence.names(),
+                members=len(room.members) if private else members,
+                names=names,
                 recovered=located.recovered if located else None,
                 missing=located.missing if located else 0,
             )
