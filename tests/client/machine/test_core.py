@@ -416,6 +416,24 @@ def test_who_joins_again_before_the_leave_went_out_has_not_left() -> None:
     assert [frame["type"] for frame in rig.frames("join", "leave")] == ["join"]
 
 
+def test_who_comes_back_by_another_name_does_not_leave_any_more() -> None:
+    rig = in_lobby(3)
+    left = rig.send(Leave(room="lobby"))
+    rig.refuse(left, ErrorCode.RATE_LIMITED)
+    rig.send(Join(room="LOBBY"))
+    rig.events()
+    rig.answer_join(head=3)
+    assert Answered(id=left, reply=Left(room="lobby")) in rig.events()
+    rig.advance(5.0)
+    assert rig.frames("leave") == []
+
+
+def test_a_leave_that_the_server_took_after_the_join_is_mended() -> None:
+    rig = in_lobby(3)
+    rig.receive(Left(id="old", room="lobby"))
+    assert rig.one_frame("join")["since"] == {"seq": 3, "id": "m3"}
+
+
 def slow(rig: Rig) -> None:
     """The rig reconnects to a server that allows a command every ten seconds; none is left."""
     limits = msgspec.structs.replace(LIMITS, rate=1 / 9, burst=4)
@@ -773,6 +791,16 @@ def test_conversations_are_listed_page_by_page() -> None:
     assert frame["after"] == "~a"
     rig.receive(RoomsPage(id=frame["id"], rooms=[], more=True))
     assert rig.frames("rooms") == [], "an empty page is the last"
+
+
+def test_a_conversation_that_the_server_has_lost_is_told_as_a_gap_and_begins_anew() -> None:
+    rig = connected()
+    rig.receive(private(1), private(2))
+    rig.cut()
+    rig.events()
+    listing(rig)
+    rig.receive(private(1, id="new"))
+    assert rig.events() == [Gap(room="~bob", after=2, missing=None), private(1, id="new")]
 
 
 def test_nothing_is_asked_for_where_nothing_was_missed() -> None:

@@ -98,6 +98,16 @@ def test_who_leaves_a_room_before_it_is_joined_tells_those_who_waited() -> None:
     assert views.next_join(0.0) is None
 
 
+def test_who_was_taken_out_of_a_room_after_coming_back_joins_once_more() -> None:
+    views = in_lobby()
+    views.left("lobby")
+    assert next_join(views, "k").since == cursor(3)
+    views.left("lobby")
+    assert views.next_join(0.0) is None, "the join comes after the leave anyway"
+    views.left("garden")
+    assert views.next_join(0.0) is None
+
+
 def test_at_the_end_all_who_waited_are_told() -> None:
     views = rooms()
     views.want(Join(room="lobby"), "a")
@@ -260,6 +270,31 @@ def test_a_listed_conversation_that_was_never_seen(head: int, replay: int, joins
     if not joins:
         assert views.follow(private(head + 1)) == ("shown", None)
         assert views.follow(private(head + 3)) == ("broken", None)
+
+
+def known(*names: str) -> Rooms:
+    """Rooms that have followed these conversations on a connection before."""
+    views = rooms()
+    for name in names:
+        views.meet(private(1, room=name))
+        views.follow(private(1, room=name))
+    views.cut()
+    return views
+
+
+def test_a_conversation_of_which_the_server_knows_nothing_any_more_begins_anew() -> None:
+    views = known("~bob", "~carol")
+    views.listed(summary("~carol", 1))
+    assert views.all_listed() == [Gap(room="~bob", after=1, missing=None)]
+    assert views.all_listed() == []
+    assert views.follow(private(1, id="new")) == ("shown", None)
+
+
+def test_a_conversation_that_was_left_or_joined_in_the_meantime_is_not_lost() -> None:
+    views = known("~bob", "~carol")
+    views.leave("~bob")
+    views.want(Join(room="~carol"), "a")
+    assert views.all_listed() == []
 
 
 def test_an_application_can_join_a_conversation() -> None:
