@@ -22,7 +22,9 @@ from tests.server.support import (
 from causerie.ports import Failed, Holder
 from causerie.server.connection import Connection
 from causerie.server.live_room import RUN_BYTES
+from causerie.server.plain import PlainConnection
 from causerie.server.settings import HubSettings
+from causerie.server.v1 import V1Connection
 from causerie.testing.memory_server import MemoryServer
 
 START: dict[str, Any] = {"since": {"seq": 0, "id": ""}, "epoch": "epoch-1"}
@@ -549,6 +551,80 @@ def test_a_second_pause_is_timed_anew() -> None:
         slow.socket.read_more(None)
         server.run()
     assert slow.socket.is_open
+
+
+# Faults of ours.
+
+
+def test_a_fault_in_a_command_that_waited_ends_its_connection_and_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = MemoryServer(settings=HubSettings(rate=0.0, in_flight=1))
+    alice, bob = v1(server, "Alice", "lobby"), v1(server, "Bob", "lobby")
+    handle = V1Connection.handle
+
+    def fail(self: V1Connection, text: bytes) -> None:
+        assert b"typing" not in text, "a mistake of ours"
+        handle(self, text)
+
+    monkeypatch.setattr(V1Connection, "handle", fail)
+    alice.send("message", room="lobby", content="one", id="1")
+    alice.send("typing", room="lobby", isTyping=True)
+    bob.send("message", room="lobby", content="two", id="2")
+    assert bob.answer("2")["type"] == "ack"
+    assert alice.answer("1")["type"] == "ack"
+    assert alice.socket.close_code == 1011
+    stopped: list[str] = []
+    server.hub.stop(lambda: stopped.append("stopped"))
+    server.run()
+    assert stopped, "nothing is waited for any more"
+
+
+WAITS: dict[type[Connection], dict[str, tuple[str, dict[str, Any]]]] = {
+    V1Connection: {
+        "_claimed": ("hello", {"username": "Alice"}),
+        "_join_room": ("join", {"room": "attic"}),
+        "_located": ("join", {"room": "attic", **START}),
+        "_have_conversations": ("rooms", {}),
+        "_private_to": ("private", {"to": "Bob", "content": "psst"}),
+    },
+    PlainConnection: {
+        "_claimed": ("join", {"username": "Zoe"}),
+        "_enter_room": ("join", {"username": "Alice", "room": "attic"}),
+        "_listen": ("join", {"username": "Alice", "room": "attic", "since": 0}),
+        "_private_to": ("private", {"to": "Bob", "content": "psst"}),
+    },
+}
+"""What waits for an answer: the step after it, and a command that comes to it."""
+
+
+@pytest.mark.parametrize(
+    ("profile", "step"), [(profile, step) for profile in WAITS for step in WAITS[profile]]
+)
+def test_a_fault_in_what_waited_for_an_answer_ends_its_connection_and_holds_up_nobody(
+    profile: type[Connection], step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = MemoryServer()
+    bob = v1(server, "Bob")
+    alice: Client = v1(server, "Alice") if profile is V1Connection else plain(server, "Alice")
+    alice.take()
+    go_on = getattr(profile, step)
+
+    def fail(self: Connection, *arguments: object) -> None:
+        assert self is not alice.connection, "a mistake of ours"
+        go_on(self, *arguments)
+
+    monkeypatch.setattr(profile, step, fail)
+    command, fields = WAITS[profile][step]
+    alice.send(command, **fields)
+    bob.send("join", room="attic", id="1")
+    bob.send("ping", id="2")
+    assert {frame["id"] for frame in bob.take() if "id" in frame} == {"1", "2"}
+    assert alice.socket.close_code == 1011
+    assert alice.connection not in server.hub.connections
+    bob.quit()
+    server.advance(server.hub.settings.grace + 1.0)
+    assert_nothing_is_left(server)
 
 
 # Whom a private message is for.

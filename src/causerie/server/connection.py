@@ -12,7 +12,9 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVarTuple
+
+import structlog
 
 from causerie.chat.identity import conversation_room
 from causerie.chat.limits import TokenBucket
@@ -28,6 +30,10 @@ from causerie.wire.profiles import close_reason
 if TYPE_CHECKING:
     from causerie.server.hub import Hub
     from causerie.server.sessions import Session
+
+_Arguments = TypeVarTuple("_Arguments")
+
+_logger = structlog.get_logger("causerie.connection")
 
 FLOODING_RETRY = 5_000
 """Milliseconds for which a client that flooded should stay away."""
@@ -236,7 +242,7 @@ class Connection(ABC):
                 case Holder():
                     self.hub.rooms.with_room(
                         conversation_room(session.identity, holder.identity),
-                        partial(opened, holder),
+                        self.contained(partial(opened, holder)),
                     )
 
         def opened(holder: Holder, room: LiveRoom | Failed) -> None:
@@ -252,7 +258,9 @@ class Connection(ABC):
             refused(reason)
             self.release()
 
-        self.hub.directory.find(name.folded, now=self.hub.clock.wall(), done=looked_up)
+        self.hub.directory.find(
+            name.folded, now=self.hub.clock.wall(), done=self.contained(looked_up)
+        )
 
     # Writing.
 
@@ -274,6 +282,26 @@ class Connection(ABC):
             self.write_out()
             self.is_closing = True
             self.socket.close(code, reason)
+
+    # Faults of ours.
+
+    def contain(self, call: Callable[[*_Arguments], None], *arguments: *_Arguments) -> None:
+        """Calls what goes on with a command. A fault in it ends this connection, which would
+        otherwise be held for ever, and nothing else: the caller has others to answer.
+        """
+        try:
+            call(*arguments)
+        except Exception:
+            _logger.exception("a connection failed", address=self.address or "local")
+            self.close(CloseCode.INTERNAL_ERROR)
+
+    def contained(self, call: Callable[[*_Arguments], None]) -> Callable[[*_Arguments], None]:
+        """The same, to be called later, with the answer that a command waits for."""
+
+        def contain(*arguments: *_Arguments) -> None:
+            self.contain(call, *arguments)
+
+        return contain
 
     # Order and limits.
 
@@ -324,7 +352,7 @@ class Connection(ABC):
         self._is_draining = True
         try:
             while self._inbox and not (self._holds or self.is_paused or self.is_closing):
-                self._handle_within_limits(self._inbox.popleft())
+                self.contain(self._handle_within_limits, self._inbox.popleft())
         finally:
             self._is_draining = False
         if self._inbox is not None and not self._inbox and not self._holds and not self.is_closing:

@@ -16,7 +16,7 @@ from random import Random
 from causerie.chat.entry import Draft, Entry
 from causerie.chat.identity import is_conversation, session_identity
 from causerie.chat.presence import TOLD_UP_TO
-from causerie.ports import Commit, Directory, Log, Rejected
+from causerie.ports import Commit, Directory, Log, Outcome, Rejected
 from causerie.server.announcements import announce_presence, announce_typing
 from causerie.server.catchup import CatchUp
 from causerie.server.connection import Connection
@@ -152,11 +152,15 @@ class Hub:
             room = self.rooms.get(outcome.draft.room)
             assert room is not None, "it was pinned by `append`"
             if connection.is_open:
-                connection.settled(outcome, command_id)
-                connection.answered()
+                connection.contain(self._answer, connection, outcome, command_id)
             if not isinstance(outcome, Rejected):
                 self._ends_typing(room, connection)
             self.rooms.unpin(room)
+
+    @staticmethod
+    def _answer(connection: Connection, outcome: Outcome, command_id: str | None) -> None:
+        connection.settled(outcome, command_id)
+        connection.answered()
 
     def log_failed(self, reason: str) -> None:
         """Nothing can be promised any more: says so and ends everything."""

@@ -154,7 +154,10 @@ class PlainConnection(Connection):
             return
         self.hold()
         self.hub.sessions.claim(
-            name, self._identity, self.address, partial(self._claimed, command, room)
+            name,
+            self._identity,
+            self.address,
+            self.contained(partial(self._claimed, command, room)),
         )
 
     def _claimed(self, command: PlainCommand, room: str, answer: Session | Refused) -> None:
@@ -199,7 +202,8 @@ class PlainConnection(Connection):
                 self._listen(room, start.cursor)
             self.release()
 
-        self.hub.rooms.locate_time(room, from_unit(command.since, self._unit), located)
+        since = from_unit(command.since, self._unit)
+        self.hub.rooms.locate_time(room, since, self.contained(located))
 
     def _listen(self, room: LiveRoom, cursor: int) -> None:
         if self.session is not None and not is_conversation(room.name):
@@ -315,7 +319,7 @@ class PlainConnection(Connection):
                     self.fault(refused)
             self.release()
 
-        self.hub.rooms.with_room(name, opened)
+        self.hub.rooms.with_room(name, self.contained(opened))
 
     def _say(self, text: str, timestamp: float | None = None) -> None:
         if timestamp is None:

@@ -133,7 +133,9 @@ class V1Connection(Connection):
             raise Refused(ErrorCode.ALREADY_IDENTIFIED, field="key")
         self._locale = command.locale
         self.hold()
-        self.hub.sessions.claim(name, identity, self.address, partial(self._claimed, command))
+        self.hub.sessions.claim(
+            name, identity, self.address, self.contained(partial(self._claimed, command))
+        )
 
     def _claimed(self, command: commands.Hello, answer: Session | Refused) -> None:
         if not self.is_open:
@@ -188,7 +190,7 @@ class V1Connection(Connection):
             command.since,
             command.epoch,
             command.limit,
-            done=partial(self._located, command, room),
+            done=self.contained(partial(self._located, command, room)),
         )
 
     def _located(self, command: commands.Join, room: LiveRoom, start: Start | Failed) -> None:
@@ -299,7 +301,7 @@ class V1Connection(Connection):
             session.identity,
             after=after if after.startswith(CONVERSATION_MARK) else "",
             limit=command.limit + 1,
-            done=partial(self._have_conversations, command),
+            done=self.contained(partial(self._have_conversations, command)),
         )
 
     def _have_conversations(
@@ -352,7 +354,7 @@ class V1Connection(Connection):
         self.hub.rooms.check_may_read(self, room)
         self.hold()
         room.pins += 1
-        done = partial(self._have_history, command, room)
+        done = self.contained(partial(self._have_history, command, room))
         if command.after is not None:
             self.hub.log.read(
                 room.name,
@@ -434,7 +436,7 @@ class V1Connection(Connection):
                 self.fault(refused)
             self.release()
 
-        self.hub.rooms.with_room(name, opened)
+        self.hub.rooms.with_room(name, self.contained(opened))
 
     def _refuse_later(self, command_id: str | None, refused: Refused) -> None:
         refused.id = command_id
