@@ -257,7 +257,7 @@ def test_a_room_that_is_small_again_tells_everybody_who_is_in_it() -> None:
 def test_at_most_200_are_named_those_first_who_came_first() -> None:
     presence = crowd(TOLD_UP_TO + 50)
     assert names(presence) == [f"User{number:03}" for number in range(TOLD_UP_TO)]
-    assert presence.tell_newcomer(3) == (TOLD_UP_TO + 50, ["User000", "User001", "User002"])
+    assert presence.tell_newcomer(None, 3) == (TOLD_UP_TO + 50, ["User000", "User001", "User002"])
 
 
 def test_a_newcomer_is_told_of_those_whom_the_others_know() -> None:
@@ -271,6 +271,17 @@ def test_a_newcomer_is_told_of_those_whom_the_others_know() -> None:
     # Of Dan nobody will ever hear, and of Cid's other name neither.
     assert presence.tick(1.0) == Change(2, left=("Bob",))
     assert names(presence) == ["Alice", "Cid"]
+
+
+def test_a_newcomer_is_told_of_itself_whether_it_was_announced_or_not() -> None:
+    presence = room("Alice")
+    presence.arrive("bob", "Bob")
+    presence.arrive("cid", "Cid")
+    assert presence.tell_newcomer("bob") == (3, ["Alice", "Bob"])
+    assert presence.tell_newcomer("bob", 1) == (3, ["Alice"])
+    presence.tick(1.0)
+    assert presence.tell_newcomer("bob") == (3, ["Alice", "Bob", "Cid"])
+    assert presence.tell_newcomer("stranger") == (3, ["Alice", "Bob", "Cid"])
 
 
 def test_a_count_that_a_newcomer_was_told_is_put_right_if_it_comes_to_nothing() -> None:

@@ -177,18 +177,25 @@ class Presence:
             due.append(self._next_announcement())
         return min(due, default=None)
 
-    def tell_newcomer(self, most: int = TOLD_UP_TO) -> tuple[int, list[str]]:
+    def tell_newcomer(
+        self, folded: str | None = None, most: int = TOLD_UP_TO
+    ) -> tuple[int, list[str]]:
         """How many are here, and some of their names, for one who goes on with announcements.
 
-        The names are those that the others know by now: of who came and went between two
-        announcements, or was renamed and renamed back, nobody will ever hear. The count is that of
-        this moment, so it is announced again even if it turns out as it was.
+        The names are those that the others know by now, for of who came and went between two
+        announcements, or was renamed and renamed back, nobody will ever hear; and the newcomer's
+        own, if it is a member (`folded`). The count is that of this moment, so it is announced
+        again even if it turns out as it was.
         """
         self._count_due |= bool(self._touched)
         announced = (member.told for member in self._members.values())
         gone = (member.told for member in self._touched if not member.here)
         known = (name for name in chain(announced, gone) if name is not None)
-        return len(self._members), list(islice(known, most))
+        names = list(islice(known, most))
+        oneself = self._members.get(folded) if folded is not None else None
+        if oneself is not None and oneself.told is None and len(names) < most:
+            names.append(oneself.display)
+        return len(self._members), names
 
     def page(self, after: str, limit: int) -> tuple[list[str], bool]:
         """The names that follow the folded name `after`, in the order of folded names, and whether
