@@ -237,7 +237,9 @@ def test_a_conversation_that_was_cut_before_anything_was_shown_is_as_good_as_new
     next_join(views, "j")
     views.joined(joined("j", "~bob", head=9))
     views.cut()
-    views.listed(summary("~bob", 9))
+    views.meet(private(10))
+    assert views.follow(private(10)) == ("skipped", None)
+    views.listed(summary("~bob", 10))
     assert next_join(views, "k") == Join(id="k", room="~bob", limit=50)
 
 
