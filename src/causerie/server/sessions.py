@@ -207,6 +207,9 @@ class Sessions:
     def _contest(self, session: Session, claim: Claim) -> None:
         """The holder is connected: it keeps the name if it lives, which a probe tells; one at a
         time, and none while it was heard of a moment ago.
+
+        Where bytes wait to be read, the ping waits behind them, and what the holder sends is not
+        read: there it is a sign of life that some of them are taken.
         """
         now = self._clock.monotonic()
         if now - session.heard_at() < self._settings.probe:
@@ -214,13 +217,24 @@ class Sessions:
             return
         session.claimants.append(claim)
         if session.probe is None:
+            unsent = {}
             for connection in session.connections:
-                connection.socket.ping()
+                if connection.is_paused:
+                    unsent[connection] = connection.socket.unsent()
+                else:
+                    connection.socket.ping()
             session.probe = self._timers.at(
-                now + self._settings.probe, partial(self._unanswered, session)
+                now + self._settings.probe, partial(self._unanswered, session, unsent)
             )
 
-    def _unanswered(self, session: Session) -> None:
+    def _unanswered(self, session: Session, unsent: "dict[Connection, int]") -> None:
+        if any(
+            connection in session.connections
+            and (not connection.is_paused or connection.socket.unsent() != size)
+            for connection, size in unsent.items()
+        ):
+            self.alive(session)
+            return
         for connection in list(session.connections):
             connection.close(CloseCode.NAME_LOST, "the name was claimed and you were silent")
             connection.socket.abort()
