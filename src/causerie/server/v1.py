@@ -14,7 +14,6 @@ from causerie.chat.identity import (
 )
 from causerie.chat.limits import check_content
 from causerie.chat.names import NameRefused, parse_room, parse_username
-from causerie.chat.presence import TOLD_UP_TO
 from causerie.ports import Conversation, Failed, Holder, Outcome, Rejected
 from causerie.server.connection import Connection
 from causerie.server.frames import Variant, payload
@@ -203,9 +202,7 @@ class V1Connection(Connection):
         if room not in self.listeners and not private:
             self.hub.rooms.become_member(self, room)
         located = start.located
-        members, names = room.presence.tell_newcomer()
-        if not private and self.display not in names and len(names) < TOLD_UP_TO:
-            names.append(self.display)
+        members, names = room.presence.tell_newcomer(self._require_session().name.folded)
         self._reply(
             replies.Joined(
                 id=command.id,
