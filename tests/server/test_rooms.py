@@ -346,6 +346,46 @@ def test_who_listens_already_goes_on_from_the_new_place_and_counts_once() -> Non
     assert (bob.connection.joined, len(live_room(server).presence)) == (0, 1)
 
 
+def test_strangers_who_come_to_say_something_and_go_cost_little_and_nothing_is_missed() -> None:
+    server = MemoryServer(settings=HubSettings(rate=0.0, rooms=3))
+    alice = v1(server, "Alice", "lobby", "attic")
+    friend = v1(server, "Friend")
+    room = friend.tell("Alice", "hello")["room"]
+    assert live_room(server, room) in alice.connection.listeners
+    for number in range(10):
+        stranger = v1(server, "Stranger")
+        stranger.tell("Alice", str(number))
+        stranger.quit()
+    assert len(alice.connection.listeners) == 2 + 3
+    assert len(server.hub.rooms) == 2 + 3 + 1, "and the friend still listens"
+    friend.tell("Alice", "are you there?")
+    assert alice.contents() == ["hello", *map(str, range(10)), "are you there?"]
+    alice.quit()
+    friend.quit()
+    assert_nothing_is_left(server)
+
+
+def test_a_conversation_of_which_something_is_still_to_be_given_is_not_let_go_of() -> None:
+    server = MemoryServer(settings=HubSettings(rate=0.0, rooms=1))
+    alice, bob = v1(server, "Alice"), v1(server, "Bob")
+    carol, dan = v1(server, "Carol"), v1(server, "Dan")
+    carol.tell("Alice", "one")
+    bob.tell("Alice", "two")
+    assert len(alice.connection.listeners) == 1
+    # In one commit: Bob's is gathered and not handed out when Carol's conversation begins.
+    for friend, content in ((bob, "three"), (carol, "four")):
+        friend.send("private", to="Alice", content=content)
+    assert sorted(alice.contents()) == ["four", "one", "three", "two"]
+    alice.socket.window = 0
+    for friend, content in ((bob, "five"), (bob, "six"), (carol, "seven"), (dan, "eight")):
+        friend.tell("Alice", content)
+    alice.socket.read_more(None)
+    assert sorted(alice.contents()) == ["eight", "five", "seven", "six"]
+    dan.tell("Alice", "nine")
+    v1(server, "Eve").tell("Alice", "ten")
+    assert len(alice.connection.listeners) == 1, "and when all is given, they are"
+
+
 def test_leaving_a_room_that_one_is_not_in_changes_nothing() -> None:
     server = lobby_of(0)
     bob = v1(server, "Bob", "kitchen")

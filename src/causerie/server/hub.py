@@ -259,9 +259,7 @@ class Hub:
                 continue
             for connection in session.connections:
                 if room not in connection.listeners:
-                    listener = Listener(connection, room, entry.prev, replay_upto=0)
-                    connection.listeners[room] = listener
-                    room.admit(listener)
+                    self.rooms.overhear(connection, room, entry.prev)
 
     def _wake_conversation(self, room: LiveRoom) -> None:
         if is_conversation(room.name):

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from typing import NamedTuple
 
 from causerie.chat.identity import is_conversation
@@ -273,6 +274,26 @@ class Rooms:
         connection.listeners[room] = listener
         room.admit(listener)
         self.catch_up.begin(listener)
+
+    def overhear(self, connection: Connection, room: LiveRoom, cursor: int) -> None:
+        """Lets a connection listen to a conversation that it has not asked for, from a cursor on.
+
+        Strangers begin them, each for as long as they like to: of conversations a connection
+        listens to the newest, as many as it may be in rooms. One of which it has been given all can
+        be let go of, for the next entry finds it again; only who types there is no longer told.
+        """
+        listener = Listener(connection, room, cursor, replay_upto=0)
+        connection.listeners[room] = listener
+        room.admit(listener)
+        surplus = len(connection.listeners) - connection.joined - self._settings.rooms
+        if surplus > 0:
+            given = (
+                known
+                for known, other in connection.listeners.items()
+                if other.live and known.sent == known.shown and is_conversation(known.name)
+            )
+            for known in list(islice(given, surplus)):
+                self.leave(connection, known, goodbye=True)
 
     def become_member(self, connection: Connection, room: LiveRoom) -> None:
         """A connection that is about to listen makes its user a member; `tick` announces it."""
