@@ -16,8 +16,8 @@ from tests.server.support import (
     v1,
 )
 
-from causerie.server.catchup import READ_ENTRIES, READS_AT_ONCE
-from causerie.server.live_room import RUN_BYTES
+from causerie.server.catchup import READ_ENTRIES, READS_AT_ONCE, Page
+from causerie.server.live_room import RUN_BYTES, Listener
 from causerie.testing.memory_server import MemoryServer, MemorySocket
 
 START: dict[str, Any] = {"since": {"seq": 0, "id": ""}, "epoch": "epoch-1"}
@@ -239,6 +239,28 @@ def test_who_has_left_meanwhile_is_not_closed_for_it() -> None:
     server.log.fail_reads("the disk is gone")
     server.run()
     assert alice.socket.is_open
+
+
+def test_a_fault_in_serving_one_ends_its_connection_and_the_others_are_served(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = server_with(3 * READ_ENTRIES)
+    unlucky, lucky = v1(server, "Unlucky"), v1(server, "Lucky")
+    run = Page.run
+
+    def fail(self: Page, one: Listener) -> tuple[bytes, int]:
+        assert one.connection is not unlucky.connection, "a mistake of ours"
+        return run(self, one)
+
+    monkeypatch.setattr(Page, "run", fail)
+    for client in (unlucky, lucky):
+        client.send("join", room="lobby", **START)
+    assert len(lucky.contents()) == 3 * READ_ENTRIES
+    assert unlucky.socket.close_code == 1011
+    assert server.hub.catch_up._reads == 0
+    lucky.quit()
+    server.advance(server.hub.settings.grace)
+    assert_nothing_is_left(server)
 
 
 def test_a_log_that_lacks_what_it_has_shown_ends_the_connection(

@@ -80,6 +80,7 @@ class CatchUp:
         self._went_live = went_live
         self._unpin = unpin
         self._budget = budget
+        self._left = budget
         self._ready: deque[tuple[Listener, Page | None]] = deque()
         self._scheduled = False
         self._pages: dict[tuple[LiveRoom, int], Page] = {}
@@ -105,14 +106,14 @@ class CatchUp:
     def pump(self) -> None:
         """Brings listeners forward until the turn's budget is spent."""
         self._scheduled = False
-        budget = self._budget
+        self._left = self._budget
         rooms: dict[LiveRoom, None] = {}
-        while self._ready and budget > 0:
+        while self._ready and self._left > 0:
             listener, page = self._ready.popleft()
             listener.queued = False
             if self._listens(listener) and not listener.connection.is_paused:
                 rooms[listener.room] = None
-                budget -= self._advance(listener, page)
+                listener.connection.contain(self._advance, listener, page)
             if page is not None:
                 page.unserved -= 1
                 self._finish_if_served(page)
@@ -133,23 +134,23 @@ class CatchUp:
             self._scheduled = True
             self._schedule(self.pump)
 
-    def _advance(self, listener: Listener, page: Page | None) -> int:
-        """Brings a listener forward once; answers how many bytes that took."""
+    def _advance(self, listener: Listener, page: Page | None) -> None:
+        """Brings a listener forward once; what that takes is left of the budget no more."""
         room = listener.room
         if listener.cursor >= room.shown:
             self._live(listener)
-            return 0
+            return
         run = room.run(listener) if page is None else page.run(listener)
         if run is None:
             self._read(listener)
-            return 0
+            return
         frames, listener.cursor = run
+        self._left -= len(frames)
         listener.connection.send(frames)
         if listener.cursor == room.shown and not listener.connection.is_paused:
             self._live(listener)
         else:
             self.enqueue(listener)
-        return len(frames)
 
     def _live(self, listener: Listener) -> None:
         listener.room.go_live(listener, self._turn.push)
