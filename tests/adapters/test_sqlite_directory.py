@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.adapters.sqlite_storage import SqliteStorage
 
+from causerie.adapters import sqlite_file
 from causerie.adapters.sqlite import StorageError, release_name
 from causerie.ports import Claimed, Failed, Holder, Taken
 from causerie.testing.contracts import Answer, Rig, draft
@@ -57,6 +58,19 @@ def test_who_uses_a_freed_name_just_now_goes_on_with_it(rig: Rig) -> None:
     holder = Holder(identity="a", display="Alice", kept=False)
     assert rig.find(ALICE) == holder
     assert rig.claim(ALICE, "b") == Taken(holder=holder, folded="alice")
+    rig.close()
+
+
+def test_names_that_cannot_be_changed_are_told_of(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_file, "BUSY_MS", 1)
+    assert isinstance(rig.storage, SqliteStorage)
+    rig.storage.log.connection.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StorageError, match="cannot be changed now"):
+        release_name(folder_of(rig), "alice")
+    rig.storage.log.connection.execute("ROLLBACK")
+    assert release_name(folder_of(rig), "alice")
     rig.close()
 
 

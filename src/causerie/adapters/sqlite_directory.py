@@ -8,7 +8,7 @@ import apsw
 import msgspec
 
 from causerie.adapters.naming import Kept, Names
-from causerie.adapters.sqlite_file import close, connect
+from causerie.adapters.sqlite_file import StorageError, close, connect
 from causerie.adapters.sqlite_log import SqliteLog
 from causerie.chat.names import Name
 from causerie.ports import ClaimAnswer, Failed, Holder
@@ -79,13 +79,14 @@ def release_name(folder: Path, folded: str) -> bool:
     A session that uses the name just now goes on using it, as a borrowed one. Blocks.
 
     Raises:
-        StorageError: there is no database, or it cannot be used.
-        apsw.Error: it could not be written.
+        StorageError: there is no database, or it cannot be used or written.
     """
     connection = connect(folder)
     try:
         connection.execute(_REMOVE, (folded,))
         return connection.changes() > 0
+    except apsw.Error as error:
+        raise StorageError(f"The names in {folder} cannot be changed now ({error}).") from error
     finally:
         close(connection)
 
