@@ -63,8 +63,8 @@ def http_protocol(request_timeout: float) -> type[H11Protocol]:
     """Makes the class that uvicorn is given as its `http`.
 
     It adds two things to uvicorn's own. Whoever takes longer than `request_timeout` seconds to send
-    the head of a request, or sends nothing at all, is cut. And frames that came in one segment with
-    a WebSocket's handshake are handed on with it.
+    a request, or to read what waits of an answer, is cut, and so is who sends nothing at all. And
+    frames that came in one segment with a WebSocket's handshake are handed on with it.
     """
 
     class BoundHttpProtocol(_HttpProtocol):
@@ -90,6 +90,15 @@ class _HttpProtocol(H11Protocol):
             self._sweep.watch(self)
         else:
             self._sweep.forget(self)
+
+    def pause_writing(self) -> None:
+        # Whoever asks and does not read is not waited for either.
+        super().pause_writing()
+        self._sweep.watch(self)
+
+    def resume_writing(self) -> None:
+        self._sweep.forget(self)
+        super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._sweep.forget(self)
