@@ -102,7 +102,7 @@ def test_an_entry_for_nobody_takes_nothing(written: Written) -> None:
     room = live_room(server)
     alice.connection.paused()
     written.clear()
-    server.hub.turn.publish(room, [FramedEntry(entry("lobby", 1, "hello"))])
+    server.hub.turn.publish(room, FramedEntry(entry("lobby", 1, "hello")))
     server.run()
     assert room.shown == 1
     assert written == []
@@ -134,7 +134,7 @@ def test_a_turn_is_ended_once_however_much_it_brings() -> None:
 def commit(turn: Turn, client: V1, seq: int, content: str = "hello") -> None:
     """Tells the room that it has an entry, as a commit does."""
     turn.begin()
-    turn.publish(live_room(client.server), [FramedEntry(entry("lobby", seq, content))])
+    turn.publish(live_room(client.server), FramedEntry(entry("lobby", seq, content)))
     turn.push(client.connection, b"\x81\x02{}")
     turn.end()
 
@@ -254,7 +254,7 @@ def test_who_was_live_and_stands_at_the_shown_head_has_been_given_all_of_it() ->
     server = MemoryServer(settings=UNLIMITED)
     alice = v1(server, "Alice", "lobby")
     room = live_room(server)
-    server.hub.turn.publish(room, [FramedEntry(entry("lobby", 1, "hello"))])
+    server.hub.turn.publish(room, FramedEntry(entry("lobby", 1, "hello")))
     assert (room.shown, room.sent) == (1, 0)
     alice.connection.paused()
     assert listener(alice).cursor == 0

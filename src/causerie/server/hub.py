@@ -145,7 +145,7 @@ class Hub:
                 self._attach(room, entry)
             framed = FramedEntry(entry)
             self.rooms.remember(room, framed)
-            self.turn.publish(room, (framed,))
+            self.turn.publish(room, framed)
             self._wake_conversation(room)
         for outcome in commit.outcomes:
             connection, command_id = self._in_flight.pop(id(outcome.draft))

@@ -9,7 +9,7 @@ then. So the writing never takes much more than half of the loop's time, and the
 the more goes into each write. A quiet room never waits: its last writes were over at once.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from causerie.server.frames import FramedEntry
@@ -56,15 +56,14 @@ class Turn:
         elif self._due is None:
             self._due = self._timers.at(self._not_before, self.flush)
 
-    def publish(self, room: LiveRoom, entries: Iterable[FramedEntry]) -> None:
-        """Shows new entries of a room. They are written with the turn, or earlier if so much has
-        come that a connection which stops reading would leave too much in memory.
+    def publish(self, room: LiveRoom, framed: FramedEntry) -> None:
+        """Shows a new entry of a room. It is written with the turn, or earlier if so much has come
+        that a connection which stops reading would leave too much in memory.
         """
-        for framed in entries:
-            if self._gathered >= RUN_BYTES:
-                self.flush()
-            self._gathered += room.publish(framed)
-            self._rooms[room] = None
+        if self._gathered >= RUN_BYTES:
+            self.flush()
+        self._gathered += room.publish(framed)
+        self._rooms[room] = None
 
     def push(self, connection: "Connection", frames: bytes) -> None:
         """Gives a connection frames to be written with the turn's others."""
