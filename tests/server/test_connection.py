@@ -627,6 +627,22 @@ def test_a_fault_in_what_waited_for_an_answer_ends_its_connection_and_holds_up_n
     assert_nothing_is_left(server)
 
 
+def test_a_fault_after_the_peers_close_frame_ends_the_connection_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = MemoryServer()
+    alice = v1(server, "Alice", "lobby")
+
+    def fail(*_arguments: object) -> None:
+        raise ValueError("a mistake of ours")
+
+    monkeypatch.setattr(V1Connection, "_join_room", fail)
+    alice.send("join", room="attic")
+    assert server.step(), "the room is asked for"
+    alice.quit()
+    assert_nothing_is_left(server)
+
+
 # Whom a private message is for.
 
 

@@ -294,6 +294,8 @@ class Connection(ABC):
         except Exception:
             _logger.exception("a connection failed", address=self.address or "local")
             self.close(CloseCode.INTERNAL_ERROR)
+            # If the peer has closed already, nothing that waits is waited for any more.
+            self._drain()
 
     def contained(self, call: Callable[[*_Arguments], None]) -> Callable[[*_Arguments], None]:
         """The same, to be called later, with the answer that a command waits for."""
