@@ -21,6 +21,7 @@ async def test_what_is_done_soon_needs_no_progress_bar(monkeypatch: pytest.Monke
     clock.now += APPEARS_AFTER - 0.01
     progress.draw()
     progress.erase()
+    progress.finish()
     assert terminal.getvalue() == ""
 
 
@@ -53,6 +54,17 @@ async def test_where_the_whole_is_known_there_is_a_bar(monkeypatch: pytest.Monke
     progress.draw()
     drawn = terminal.getvalue().removeprefix(ERASE_LINE)
     assert drawn == "█" * (BAR // 2) + "░" * (BAR // 2) + " 5 of 10 lines delivered"
+
+
+async def test_in_the_end_it_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, terminal = Clock(monkeypatch), io.StringIO()
+    delivered = 9
+    progress = Progress(Words("en"), terminal, lambda: Done(delivered, 10))
+    clock.now += APPEARS_AFTER
+    progress.draw()
+    delivered = 10
+    progress.finish()
+    assert terminal.getvalue().endswith(f"{ERASE_LINE}{'█' * BAR} 10 of 10 lines delivered\n")
 
 
 def test_a_bar_is_as_full_as_it_should_be() -> None:

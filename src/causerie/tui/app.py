@@ -100,14 +100,17 @@ async def _chat(options: Options) -> int:
             await editing
             prompt.flush()
     else:
+        counted = count_lines(sys.stdin.fileno(), LARGEST_COUNTED)
         reader = LineReader(sys.stdin.fileno(), endless=words("line-endless", most=LONGEST_LINE))
         session = _Session(
             options, words, interrupted, transcript, surface=transcript, source=reader
         )
         if not is_person and sys.stderr.isatty():
-            transcript.progress = _progress(words, session.chat, reader)
+            transcript.progress = _progress(words, session.chat, reader, counted)
         with _told_of_broken_pipe(transcript):
             error = await session.run()
+        if transcript.progress is not None:
+            transcript.progress.finish()
     return await session.conclude(error)
 
 
@@ -264,9 +267,7 @@ def _random_names() -> Iterator[str]:
         yield f"User{random.randrange(10 ** (digits - 1), 10**digits)}"
 
 
-def _progress(words: Words, chat: Chat, reader: LineReader) -> Progress:
-    counted = count_lines(sys.stdin.fileno(), LARGEST_COUNTED)
-
+def _progress(words: Words, chat: Chat, reader: LineReader, counted: int | None) -> Progress:
     def done() -> Done:
         return Done(chat.delivered, reader.count if reader.ended.is_set() else counted)
 

@@ -5,14 +5,15 @@ Where the lines come from and where they are shown is somebody else's: a pipe, a
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, Protocol, assert_never
 
 import msgspec
 
 from causerie.client.client import Client
-from causerie.client.errors import ClientError, Ended
+from causerie.client.errors import ClientError, Ended, RecipientUnknown
 from causerie.client.machine.events import History, Receipt, StateChanged, Unknown
 from causerie.client.machine.states import Connected
 from causerie.tui.answers import help_lines, member_lines, room_lines
@@ -45,6 +46,15 @@ PAGE: Final = 100
 
 SHOWN_WITHIN: Final = 1.0
 """Seconds in which what one has said should also be shown, before the chat ends."""
+
+
+BACK_WITHIN: Final = 10.0
+"""Seconds after a cut in which others, who were cut off too, are expected back."""
+
+SAID_AGAIN_AFTER: Final = 0.5
+"""Seconds until something is said again to somebody who is not back yet."""
+
+Saying = Callable[[], Awaitable[Receipt]]
 
 
 class Typed(msgspec.Struct, frozen=True):
@@ -112,6 +122,7 @@ class Chat:
         self._waiting: dict[int, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._under_way = asyncio.Semaphore(UNDER_WAY)
+        self._back_by = float("-inf")
         # Of each room, the seq of what one said last, and of what was shown last.
         self._said: dict[str, int] = {}
         self._shown: dict[str, int] = {}
@@ -189,6 +200,8 @@ class Chat:
         async for event in client:
             if isinstance(event, StateChanged) and isinstance(event.state, Connected):
                 assert client.welcome is not None, "nobody is connected without a welcome"
+                if self.view.began_at is not None:
+                    self._back_by = self._loop.time() + BACK_WITHIN
                 self._surface.show(self.view.welcomed(client.welcome))
             self._surface.show(self.view.show(event, self._loop.time()))
             if isinstance(event, Message | Private | Unknown):
@@ -235,9 +248,9 @@ class Chat:
                 if self.view.current is None:
                     self._fail(typed, self.view.words("no-room-to-speak"), text)
                 else:
-                    await self._say(typed, text, client.send(text, self.view.current))
+                    await self._say(typed, text, partial(client.send, text, self.view.current))
             case Tell(to=to, text=text):
-                await self._say(typed, text, client.private(to, text))
+                await self._say(typed, text, partial(client.private, to, text))
             case JoinRoom(room=room):
                 await self._attempt(typed, self._join(client, room))
             case LeaveRoom(room=name):
@@ -257,25 +270,20 @@ class Chat:
             case _:
                 assert_never(command)
 
-    async def _say(self, typed: Typed, text: str, saying: Coroutine[Any, Any, Receipt]) -> None:
+    async def _say(self, typed: Typed, text: str, say: Saying) -> None:
         """Begins to say something, as soon as less than so much is under way."""
         if objection := self._objection_to(text):
-            saying.close()
             self._fail(typed, objection, text)
             return
         self._waiting[typed.number] = typed.text
         self._surface.changed()
-        try:
-            await self._under_way.acquire()
-        except asyncio.CancelledError:
-            saying.close()
-            raise
+        await self._under_way.acquire()
         # Tasks begin in the order in which they are made, and so do the messages.
-        self._start(self._deliver(typed, text, saying))
+        self._start(self._deliver(typed, text, say))
 
-    async def _deliver(self, typed: Typed, text: str, saying: Coroutine[Any, Any, Receipt]) -> None:
+    async def _deliver(self, typed: Typed, text: str, say: Saying) -> None:
         try:
-            receipt = await saying
+            receipt = await self._say_patiently(say)
         except Ended:
             return  # it stays among those that wait; `run` tells
         except ClientError as error:
@@ -288,6 +296,19 @@ class Chat:
         finally:
             self._under_way.release()
             self._surface.changed()
+
+    async def _say_patiently(self, say: Saying) -> Receipt:
+        """Says something; to somebody who was perhaps cut off like oneself, and comes back a moment
+        later, once more.
+        """
+        while True:
+            try:
+                return await say()
+            except RecipientUnknown:
+                # It was refused, and so is in no log: said again, it is said once.
+                if self._loop.time() > self._back_by:
+                    raise
+                await asyncio.sleep(SAID_AGAIN_AFTER)
 
     def _start(self, doing: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(doing)

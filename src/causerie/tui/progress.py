@@ -50,6 +50,14 @@ class Progress:
         self._terminal.write(ERASE_LINE + self._text())
         self._terminal.flush()
 
+    def finish(self) -> None:
+        """Leaves the line as it is in the end, if it is to be seen at all."""
+        self.draw()
+        if self._is_drawn:
+            self._is_drawn = False
+            self._terminal.write(f"{ERASE_LINE}{self._text()}\n")
+            self._terminal.flush()
+
     def erase(self) -> None:
         """Makes room for something else."""
         if self._is_drawn:
