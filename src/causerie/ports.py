@@ -168,6 +168,11 @@ class Log(Protocol):
     ) -> None:
         """Reads the newest `limit` entries with seq < `before`, oldest first."""
 
+    def find_entry(
+        self, identity: str, id: str, *, done: Callable[[Entry | Failed | None], None]
+    ) -> None:
+        """Tells what an identity has said under an id, if it is durable."""
+
     def locate(
         self,
         room: str,

@@ -69,15 +69,7 @@ class V1Connection(Connection):
         if isinstance(outcome, Rejected):
             self.fault(self._rejection(outcome, command_id))
         elif command_id is not None:
-            entry = outcome.entry
-            self._reply(
-                replies.Ack(
-                    id=command_id,
-                    room=entry.room,
-                    seq=entry.seq,
-                    timestamp=entry.timestamp // 1000,
-                )
-            )
+            self._ack(command_id, outcome.entry)
 
     def tell_presence(self, room: LiveRoom) -> None:
         """Tells who is in the room, as a snapshot."""
@@ -231,7 +223,11 @@ class V1Connection(Connection):
 
     def _message(self, command: commands.SendMessage, session: Session) -> None:
         check_content(command.content, self.hub.settings.content)
-        room = self._joined_room(command.room)
+        room = self.hub.rooms.get(room_name(command.room))
+        if room is None or room not in self.listeners:
+            refused = Refused(ErrorCode.NOT_JOINED, field="room")
+            self._unless_said(command, session, partial(self._refuse_later, command.id, refused))
+            return
         if is_conversation(room.name):
             raise Refused(ErrorCode.INVALID, field="room", reason="say it as private, to a person")
         draft = Draft(
@@ -248,12 +244,52 @@ class V1Connection(Connection):
 
     def _private(self, command: commands.SendPrivate, session: Session) -> None:
         check_content(command.content, self.hub.settings.content)
-        self.find_recipient(
-            command.to,
-            session,
-            found=partial(self._private_to, command, session),
-            refused=partial(self._refuse_later, command.id),
-        )
+        _fold(command.to, "to")
+        if command.at is None:
+            self._find_recipient(command, session)
+        else:
+            # The name may be somebody else's by now, in another conversation.
+            self._unless_said(command, session, partial(self._find_recipient, command, session))
+
+    def _find_recipient(self, command: commands.SendPrivate, session: Session) -> None:
+        def refuse(refused: Refused) -> None:
+            self._unless_said(command, session, partial(self._refuse_later, command.id, refused))
+
+        found = partial(self._private_to, command, session)
+        self.find_recipient(command.to, session, found=found, refused=refuse)
+
+    def _unless_said(
+        self,
+        command: commands.SendMessage | commands.SendPrivate,
+        session: Session,
+        otherwise: Callable[[], None],
+    ) -> None:
+        """Acks what was stored under this id before, though it could not be said anew: one is in
+        the room no longer, or the recipient's name is gone. Only if there is no such thing,
+        `otherwise` is done.
+        """
+        if command.id is None:
+            otherwise()
+            return
+        self.hold()
+
+        def found(entry: Entry | Failed | None) -> None:
+            if not self.is_open:
+                return
+            match entry:
+                case None:
+                    otherwise()
+                case Failed():
+                    self._refuse_later(
+                        command.id, Refused(ErrorCode.UNAVAILABLE, retry_after=UNAVAILABLE_RETRY)
+                    )
+                case Entry() if _is_same(command, entry):
+                    self._ack(command.id, entry)
+                case Entry():
+                    self._refuse_later(command.id, Refused(ErrorCode.ID_REUSED, field="id"))
+            self.release()
+
+        self.hub.log.find_entry(session.identity, command.id, done=self.contained(found))
 
     def _private_to(
         self, command: commands.SendPrivate, session: Session, room: LiveRoom, holder: Holder
@@ -280,7 +316,8 @@ class V1Connection(Connection):
 
     def _members(self, command: commands.Members) -> None:
         room = self._joined_room(command.room)
-        names, more = room.presence.page(folded_after(command.after), command.limit)
+        after = _fold(command.after, "after") if command.after else ""
+        names, more = room.presence.page(after, command.limit)
         self._reply(
             replies.MembersPage(
                 id=command.id,
@@ -454,22 +491,33 @@ class V1Connection(Connection):
             case unknown:
                 assert_never(unknown)
 
+    def _ack(self, command_id: str | None, entry: Entry) -> None:
+        timestamp = entry.timestamp // 1000
+        self._reply(replies.Ack(id=command_id, room=entry.room, seq=entry.seq, timestamp=timestamp))
+
     def _reply(self, frame: replies.AnyServerFrame) -> None:
         self.send(frame_text(encode(frame)))
 
 
-def folded_after(name: str | None) -> str:
-    """The folded form of the name after which a page of members begins.
+def _is_same(command: commands.SendMessage | commands.SendPrivate, entry: Entry) -> bool:
+    """Whether a command is what was stored under its id, sent again."""
+    if entry.content != command.content or entry.reply_to != (command.reply_to or ""):
+        return False
+    if isinstance(command, commands.SendMessage):
+        return entry.kind == "message" and entry.room == room_name(command.room)
+    return entry.kind == "private" and _fold(entry.to, "to") == _fold(command.to, "to")
+
+
+def _fold(name: str, field: str) -> str:
+    """The folded form of a username in a command's field.
 
     Raises:
-        Refused: `invalid`, for the field `after`.
+        Refused: `invalid`, for that field.
     """
-    if not name:
-        return ""
     try:
         return parse_username(name).folded
     except NameRefused as error:
-        raise Refused(ErrorCode.INVALID, field="after", reason=str(error)) from None
+        raise Refused(ErrorCode.INVALID, field=field, reason=str(error)) from None
 
 
 def room_name(text: str) -> str:

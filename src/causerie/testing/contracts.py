@@ -278,6 +278,18 @@ class Rig:
         self.log.read_back(room, before=before, limit=limit, done=answer)
         return self.wait(answer)
 
+    def find_entry(self, identity: str, id: str) -> Entry | None:
+        """Looks up what an identity has said under an id."""
+        answer = Answer[Entry | None]()
+        self.log.find_entry(identity, id, done=answer)
+        return self.wait(answer)
+
+    def find_entry(self, identity: str, id: str) -> Entry | None:
+        """Finds what was said under an id."""
+        answer = Answer[Entry | None]()
+        self.log.find_entry(identity, id, done=answer)
+        return self.wait(answer)
+
     def locate(
         self,
         room: str = "room",

@@ -52,6 +52,32 @@ class ReadingContract(Contract):
             rig.until(lambda: len(order) == 10, "an answer")
             assert order == [[entry] for entry in entries]
 
+    def test_what_an_identity_has_said_is_found_by_its_id(self) -> None:
+        with self.rig() as rig:
+            (mine,) = rig.store(draft("1"))
+            (other,) = rig.store(draft("1", identity="mallory", room="other"))
+            (talk,) = rig.store(private("2", room="talk"))
+            for _ in range(2):
+                assert rig.find_entry("alice", "1") == mine
+                assert rig.find_entry("mallory", "1") == other
+                assert rig.find_entry("alice", "2") == talk
+                assert rig.find_entry("bob", "2") is None
+                assert rig.find_entry("alice", "3") is None
+                assert rig.find_entry("nobody", "1") is None
+                rig.reopen()
+
+    def test_what_was_said_is_found_by_its_author_and_id(self) -> None:
+        with self.rig() as rig:
+            said, whispered = rig.store(draft("one"), private("two", room="~pair"))
+            (other,) = rig.store(draft("one", identity="k:somebody-else"))
+            assert rig.find_entry(said.identity, "one") == said
+            assert rig.find_entry(whispered.identity, "two") == whispered
+            assert rig.find_entry("k:somebody-else", "one") == other
+            assert rig.find_entry("k:somebody-else", "two") is None
+            assert rig.find_entry("k:nobody", "one") is None
+            rig.reopen()
+            assert rig.find_entry(said.identity, "one") == said
+
     # Finding the place of a cursor.
 
     def ten(self, rig: Rig) -> list[Entry]:
