@@ -24,7 +24,7 @@ from causerie.chat.presence import SHORTEST_INTERVAL
 from causerie.chat.typing import FORGOTTEN_AFTER
 from causerie.ports import Failed
 from causerie.server.live_room import LiveRoom
-from causerie.server.rooms import FRAMING_COST, Start
+from causerie.server.rooms import CONTENT_COST, FRAMING_COST, Start
 from causerie.server.settings import HubSettings
 from causerie.server.timers import Timer
 from causerie.testing.memory_server import MemoryServer
@@ -510,7 +510,7 @@ def test_a_room_asks_for_the_nearest_time_at_which_something_is_due() -> None:
 
 def ring_of(entries: int) -> HubSettings:
     """Settings under which so many entries of ten characters fit into the ring."""
-    return HubSettings(rate=0.0, ring=entries * (FRAMING_COST + 30))
+    return HubSettings(rate=0.0, ring=entries * (FRAMING_COST + 12 * CONTENT_COST))
 
 
 def test_all_rings_together_keep_to_one_bound_and_the_oldest_goes_first() -> None:

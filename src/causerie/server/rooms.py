@@ -15,12 +15,18 @@ from causerie.server.frames import FramedEntry
 from causerie.server.live_room import Listener, LiveRoom
 from causerie.server.settings import Clock, HubSettings
 from causerie.server.timers import Timers
+from causerie.wire.codec import encode
 from causerie.wire.codes import ErrorCode
 from causerie.wire.commands import Cursor
 from causerie.wire.errors import Refused
 
-FRAMING_COST = 600
-"""Bytes that an entry in the ring takes besides its content: objects, and frames of it."""
+FRAMING_COST = 1_400
+"""Bytes that an entry in the ring takes besides its content: objects, and what stands around the
+content in each frame of it."""
+
+CONTENT_COST = 6
+"""Bytes for each byte of its content in JSON: four frames, once all have been asked for, and the
+text as Python keeps it. In JSON a character may be six bytes."""
 
 EVERYTHING = 2**53
 """A limit that no room reaches."""
@@ -367,4 +373,4 @@ def _from_cursor(done: Callable[[Start | Failed], None], answer: Located | Faile
 
 
 def _cost(framed: FramedEntry) -> int:
-    return FRAMING_COST + 3 * len(framed.entry.content)
+    return FRAMING_COST + CONTENT_COST * len(encode(framed.entry.content))
