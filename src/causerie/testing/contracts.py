@@ -284,12 +284,6 @@ class Rig:
         self.log.find_entry(identity, id, done=answer)
         return self.wait(answer)
 
-    def find_entry(self, identity: str, id: str) -> Entry | None:
-        """Finds what was said under an id."""
-        answer = Answer[Entry | None]()
-        self.log.find_entry(identity, id, done=answer)
-        return self.wait(answer)
-
     def locate(
         self,
         room: str = "room",
