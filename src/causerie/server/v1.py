@@ -74,9 +74,7 @@ class V1Connection(Connection):
     def tell_presence(self, room: LiveRoom) -> None:
         """Tells who is in the room, as a snapshot."""
         members, names = room.presence.tell_newcomer()
-        self._reply(
-            replies.Presence(room=room.name, members=members, joined=names, snapshot=True)
-        )
+        self._reply(replies.Presence(room=room.name, members=members, joined=names, snapshot=True))
 
     def _dispatch(self, command: commands.AnyCommand) -> None:
         match command:
