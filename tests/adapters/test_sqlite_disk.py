@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.adapters.sqlite_storage import SqliteStorage
 
-from causerie.adapters.sqlite_file import Synchronous
+from causerie.adapters.sqlite_file import StorageError, Synchronous
 from causerie.chat.entry import Entry
 from causerie.ports import Failed, Stored
 from causerie.testing.contracts import Answer, Rig, draft
@@ -239,6 +239,14 @@ def test_a_copy_in_the_background_that_fails_ends_the_log() -> None:
         rig.storage.log._checkpointer.want()
         rig.until(lambda: rig.recorder.failure is not None, "log_failed")
         assert rig.recorder.failure == "IOError: simulated"
+        # The writer could go on; but nobody is told.
+        answer = Answer[object]()
+        rig.hand_over(draft("2"))
+        rig.log.watch("room", answer)
+        rig.log.read("room", after=0, upto=9, limit=9, done=answer)
+        rig.log.close()
+        assert len(rig.recorder.waiting) == 1
+        assert answer.values == []
 
 
 def test_a_read_that_fails_is_answered_so_and_the_next_may_do_better() -> None:
@@ -362,3 +370,29 @@ def test_what_was_told_is_there_after_the_process_was_killed(tmp_path: Path) -> 
     # Of a line that was cut short within the id, a part is left.
     assert all(ids[seq].startswith(id) for seq, id in told.items())
     assert len(told) > 1_000
+
+
+def test_however_late_the_start_fails_it_is_told_and_the_folder_let_go_of() -> None:
+    with rig_on_disk() as (rig, disk):
+        rig.store(draft("1"))
+        rig.close()
+
+        def starts(reads: int) -> bool:
+            """Whether a server starts on a disk that can be read so many times."""
+            left = iter(range(reads))
+
+            def fault(operation: Operation, _path: Path) -> None:
+                if operation == "read" and next(left, None) is None:
+                    raise apsw.IOError("simulated")
+
+            disk.fault = fault
+            try:
+                rig._open()
+            except StorageError:
+                return False
+            return True
+
+        needed = next(reads for reads in count() if starts(reads))
+        assert needed > 5
+        disk.fault = None
+        assert len(rig.read()) == 1

@@ -122,6 +122,8 @@ def test_a_log_that_nobody_listens_to_is_a_mistake(tmp_path: Path) -> None:
     log.append(draft("1"))
     with pytest.raises(AssertionError, match="listen"):
         log.close()
+    # For all that, it has let go of the folder.
+    DataFolder(storage.folder).unlock()
     log.close()
 
 

@@ -34,6 +34,22 @@ def test_answers_that_gather_wake_the_loop_once() -> None:
     assert told == [0, 1, 2, 3]
 
 
+def test_answers_that_come_meanwhile_wait_for_another_turn() -> None:
+    wakes: list[Callable[[], None]] = []
+    told: list[str] = []
+    answers = Answers(wakes.append)
+
+    def ask_again() -> None:
+        told.append("again")
+        answers.add(ask_again)
+
+    answers.add(ask_again)
+    for turn in range(1, 4):
+        wakes.pop(0)()
+        assert told == ["again"] * turn
+    assert len(wakes) >= 1
+
+
 def test_an_answer_that_fails_does_not_keep_the_others_back() -> None:
     wakes: list[Callable[[], None]] = []
     told: list[str] = []

@@ -356,15 +356,17 @@ class SqliteLog:
     def close(self) -> None:
         """Commits, tells the outcome, and lets go of the folder."""
         stopped = self._writer.stop(CLOSE_TIMEOUT)
-        if stopped:
-            self._answers.give()
-        else:
-            self._fail(f"the last commit took longer than {CLOSE_TIMEOUT:g} seconds")
-        self._ended = True
-        for thread in (self._reader, self._checkpointer):
-            stopped = thread.stop(CLOSE_TIMEOUT) and stopped
-        if stopped:
-            self._folder.unlock()
+        try:
+            if stopped:
+                self._answers.give()
+            else:
+                self._fail(f"the last commit took longer than {CLOSE_TIMEOUT:g} seconds")
+        finally:
+            self._ended = True
+            for thread in (self._reader, self._checkpointer):
+                stopped = thread.stop(CLOSE_TIMEOUT) and stopped
+            if stopped:
+                self._folder.unlock()
 
     def _ask(self, look: Callable[[], _Answer], done: Callable[[_Answer | Failed], None]) -> None:
         self._reader.ask(look, lambda answer: None if self._ended else done(answer))

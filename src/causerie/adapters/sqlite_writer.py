@@ -55,10 +55,13 @@ class Answers:
             self._wake()
 
     def give(self) -> None:
-        """Calls all that wait. Only the loop's thread may call this."""
+        """Calls all that wait by now; those that come meanwhile, in another turn of the loop.
+
+        Only the loop's thread may call this.
+        """
         self._woken = False
         try:
-            while self._due:
+            for _ in range(len(self._due)):
                 self._due.popleft()()
         finally:
             if self._due:

@@ -131,6 +131,11 @@ class AdapterMachine(RuleBasedStateMachine):
         found = list(self.rig.read_back(room, before=after, limit=limit))
         assert found == before[max(0, len(before) - limit) :]
 
+    @rule(identity=IDENTITIES, id=IDS)
+    def find_entry(self, identity: str, id: str) -> None:
+        self.settle()
+        assert self.rig.find_entry(identity, id) == self.log.find(identity, id)
+
     @rule(room=st.sampled_from(ALL_ROOMS), at=INDEXES, end=INDEXES, limit=LIMITS, id=IDS)
     def locate(self, room: str, at: int, end: int, limit: int, id: str) -> None:
         self.settle()

@@ -38,18 +38,18 @@ class LogModel:
         copy.rooms = {room: list(entries) for room, entries in self.rooms.items()}
         return copy
 
-    def find(self, draft: Draft) -> Entry | None:
-        """Finds the entry under a draft's identity and id."""
+    def find(self, identity: str, id: str) -> Entry | None:
+        """Finds the entry under an identity and an id."""
         for entries in self.rooms.values():
             for entry in entries:
-                if (entry.identity, entry.id) == (draft.identity, draft.id):
+                if (entry.identity, entry.id) == (identity, id):
                     return entry
         return None
 
     def settle(self, outcome: Outcome, *, storable: bool) -> None:
         """Checks the outcome of the next draft, and takes in what it stored."""
         draft = outcome.draft
-        earlier = self.find(draft)
+        earlier = self.find(draft.identity, draft.id)
         if not storable:
             assert isinstance(outcome, Rejected), "it may reuse an id, too"
         elif earlier is not None:
