@@ -52,20 +52,6 @@ class ReadingContract(Contract):
             rig.until(lambda: len(order) == 10, "an answer")
             assert order == [[entry] for entry in entries]
 
-    def test_what_an_identity_has_said_is_found_by_its_id(self) -> None:
-        with self.rig() as rig:
-            (mine,) = rig.store(draft("1"))
-            (other,) = rig.store(draft("1", identity="mallory", room="other"))
-            (talk,) = rig.store(private("2", room="talk"))
-            for _ in range(2):
-                assert rig.find_entry("alice", "1") == mine
-                assert rig.find_entry("mallory", "1") == other
-                assert rig.find_entry("alice", "2") == talk
-                assert rig.find_entry("bob", "2") is None
-                assert rig.find_entry("alice", "3") is None
-                assert rig.find_entry("nobody", "1") is None
-                rig.reopen()
-
     def test_what_was_said_is_found_by_its_author_and_id(self) -> None:
         with self.rig() as rig:
             said, whispered = rig.store(draft("one"), private("two", room="~pair"))
