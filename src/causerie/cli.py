@@ -6,7 +6,8 @@ wrong is told in one sentence on stderr, and never by a traceback.
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -112,22 +113,24 @@ def command_line() -> App:
         no_color
             No colours; they are also left out if NO_COLOR is set.
         """
+        from causerie.client.address import websocket_url
         from causerie.tui.app import Options, chat
         from causerie.tui.language import choose_language
 
+        try:
+            address = websocket_url(url)
+        except ValueError as error:
+            return _complain(f"{error}.", USAGE)
         options = Options(
             username=username,
-            url=url,
+            url=address,
             room=room,
             max_attempts=max_attempts,
             plain=plain,
             language=choose_language(lang, os.environ),
             colour=sys.stdout.isatty() and not (no_color or os.environ.get("NO_COLOR")),
         )
-        try:
-            return chat(options)
-        except ValueError as error:
-            return _complain(f"{error}.", USAGE)
+        return chat(options)
 
     @app.command
     def check(
@@ -172,6 +175,39 @@ def command_line() -> App:
     names = App(name="name", help="Manage the names that people hold.")
     app.command(names)
 
+    @names.command(name="export")
+    def export_name(name: str, /, *, url: str = DEFAULT_URL, file: Path | None = None) -> int:
+        """Print a link that holds a name of yours, to use it on another device too.
+
+        Whoever has the link has the name and its private conversations: keep it secret. On the
+        other device, `causerie name import` reads it.
+
+        Parameters
+        ----------
+        name
+            The name.
+        url
+            Where the server is on which the name is yours.
+        file
+            Where to write the link instead; only you may read the file.
+        """
+        return _telling(partial(_export_name, name, url, file))
+
+    @names.command(name="import")
+    def import_name(*, url: str | None = None, file: Path | None = None) -> int:
+        """Read a link that `causerie name export` made, from the standard input or a file.
+
+        A key for the same name that is here already is never replaced.
+
+        Parameters
+        ----------
+        url
+            Where the server is as seen from here, if that is not as the link has it.
+        file
+            The file to read instead of the standard input.
+        """
+        return _telling(partial(_import_name, url, file))
+
     @names.command
     def release(name: str, /, *, data: Path | None = None) -> None:
         """Free a name that somebody keeps, so that whoever comes next may take it.
@@ -191,6 +227,43 @@ def command_line() -> App:
         sys.stdout.write(release_name(data or default_data(), name) + "\n")
 
     return app
+
+
+def _export_name(name: str, url: str, file: Path | None) -> int:
+    from causerie.client.keys import KeyStore
+
+    link = KeyStore().export_link(url, name)
+    if link is None:
+        return _complain(f"there is no key for {name} on {url} here.", FAILURE)
+    if file is None:
+        sys.stdout.write(f"{link}\n")
+        return 0
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
+        output.write(f"{link}\n")
+    return 0
+
+
+def _import_name(url: str | None, file: Path | None) -> int:
+    from causerie.client.address import origin
+    from causerie.client.keys import KeyStore
+    from causerie.tui.sanitise import sanitise_name
+
+    link = file.read_text() if file is not None else sys.stdin.readline()
+    if url is not None:
+        link = f"{origin(url)}#{link.partition('#')[2]}"
+    server, name = KeyStore().import_link(link)
+    sys.stdout.write(f"You are {sanitise_name(name)} on {server} from here, too.\n")
+    return 0
+
+
+def _telling(do: Callable[[], int]) -> int:
+    """Does something with values and files of the user's; what is wrong with them is told."""
+    try:
+        return do()
+    except ValueError as error:
+        return _complain(f"{error}.", USAGE)
+    except OSError as error:
+        return _complain(f"{error}.", FAILURE)
 
 
 def _complain(sentence: str, code: int) -> int:

@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import msgspec
 
-from causerie.client.address import websocket_url
 from causerie.client.client import connect
 from causerie.client.errors import ClientError, HelloRefused
 from causerie.client.keys import KeyStore, new_key
@@ -57,7 +56,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line says."""
 
     username: str | None
+    """None: a random one."""
     url: str
+    """As `causerie.client.address.websocket_url` makes it."""
     room: str
     max_attempts: int | None
     plain: bool
@@ -70,11 +71,7 @@ def chat(options: Options) -> int:
 
     0: all that was to be said was delivered. 1: something was not, or one was not let in; a
     sentence on the standard error says what.
-
-    Raises:
-        ValueError: the url is none.
     """
-    websocket_url(options.url)
     return asyncio.run(_chat(options))
 
 
