@@ -5,6 +5,7 @@ twice; whatever is missing was told; and all that it said ends acked or failed, 
 that it is in the log once.
 """
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -260,4 +261,4 @@ class ClientAgainstModel(RuleBasedStateMachine):
 
 
 ClientAgainstModel.TestCase.settings = settings(max_examples=300, stateful_step_count=40)
-TestClientAgainstModel = ClientAgainstModel.TestCase
+TestClientAgainstModel = pytest.mark.slow(ClientAgainstModel.TestCase)

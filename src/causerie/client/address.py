@@ -13,7 +13,9 @@ DEFAULT_PATH: Final = "/ws"
 
 _SCHEMES: Final = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 _PORTS: Final = {"ws": 80, "wss": 443}
-_LOCAL: Final = {"127.0.0.1", "::1", "localhost"}
+
+LOCAL_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+"""This computer, by any name."""
 
 
 def websocket_url(address: str) -> str:
@@ -49,7 +51,7 @@ def origin(address: str) -> str:
     """
     parts = urlsplit(websocket_url(address))
     host = parts.hostname or ""
-    host = "localhost" if host in _LOCAL else host
+    host = "localhost" if host in LOCAL_HOSTS else host
     shown = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{shown}:{parts.port or _PORTS[parts.scheme]}"
 

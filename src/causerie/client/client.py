@@ -55,6 +55,9 @@ WATCHED_EVERY: Final = 5.0
 SLEPT: Final = 5.0
 """Seconds by which that clock may run ahead before the client takes it for sleep."""
 
+HELD_TOO_LONG: Final = 10.0
+"""Seconds after which an application is warned that it reads no events."""
+
 OPEN_TIMEOUT: Final = 10.0
 """Seconds that an attempt to open a connection may take."""
 
@@ -89,6 +92,8 @@ class Client:
         self._transport: Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._drift = self._clock_drift()
+        # When the application began to hold up the reader; None once it was warned.
+        self._held_since: float | None = None
         # Set whenever the reader, the writer or a waiting call should look again.
         self._to_write = asyncio.Event()
         self._may_read = asyncio.Event()
@@ -384,7 +389,18 @@ class Client:
         if self._held:
             # Nothing was heard because nothing was read.
             self._machine.heard(self._loop.time())
+            self._warn_of_unread_events()
         self._step(self._machine.woke if slept else self._machine.tick)
+
+    def _warn_of_unread_events(self) -> None:
+        now = self._loop.time()
+        if self._held_since is not None and now - self._held_since >= HELD_TOO_LONG:
+            self._held_since = None  # once is enough
+            _log.warning(
+                "%d events wait to be read; until some are, nothing is read from %s",
+                len(self._queue),
+                self._url,
+            )
 
     def _clock_drift(self) -> float:
         return time.time() - self._loop.time()
@@ -437,15 +453,10 @@ class Client:
         while True:
             text = await transport.receive()
             self._step(partial(self._machine.receive, text))
-            if self._held:
-                _log.warning(
-                    "%d events wait to be read; until then nothing is read from %s",
-                    len(self._queue),
-                    self._url,
-                )
-                while self._held:
-                    self._may_read.clear()
-                    await self._may_read.wait()
+            self._held_since = self._loop.time() if self._held else None
+            while self._held:
+                self._may_read.clear()
+                await self._may_read.wait()
 
     async def _write(self, transport: Transport) -> None:
         try:

@@ -2,7 +2,8 @@
 
 import asyncio
 import ssl
-from typing import Any, Final
+from typing import Final
+from urllib.parse import urljoin
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import (
@@ -13,8 +14,12 @@ from websockets.exceptions import (
     InvalidURI,
     NegotiationError,
 )
+from websockets.proxy import get_proxy
 from websockets.typing import Subprotocol
+from websockets.uri import parse_uri
 
+from causerie.client.address import LOCAL_HOSTS, websocket_url
+from causerie.client.dialing import open_socket
 from causerie.version import __version__
 from causerie.wire.codes import CloseCode
 from causerie.wire.profiles import SUBPROTOCOL
@@ -30,8 +35,8 @@ QUEUED_MESSAGES: Final = 64
 GOODBYE_TIMEOUT: Final = 2.0
 """Seconds that the server has to answer our close frame."""
 
-NEXT_ADDRESS_AFTER: Final = 0.25
-"""Seconds until another of a host's addresses is tried beside the first (RFC 8305)."""
+REDIRECTS: Final = 5
+"""How many are followed, one after the other."""
 
 _TRY_AGAIN: Final = {408, 425, 429}
 _SERVER_ERRORS: Final = 500
@@ -112,34 +117,58 @@ async def open_transport(
     Raises:
         Lost: it could not; with a code that says whether trying again may help.
     """
-    options: dict[str, Any] = {}
-    if isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop):
-        # uvloop tries one address after the other, and does not know the option.
-        options["happy_eyeballs_delay"] = NEXT_ADDRESS_AFTER
     try:
-        connection = await connect(
-            url,
-            subprotocols=None if subprotocol is None else [subprotocol],
-            compression=None,
-            max_size=LARGEST_MESSAGE,
-            max_queue=QUEUED_MESSAGES,
-            open_timeout=within,
-            # The machine sends pings of its own, whose answers it sees.
-            ping_interval=None,
-            close_timeout=GOODBYE_TIMEOUT,
-            user_agent_header=f"causerie/{__version__}",
-            **options,
-        )
+        async with asyncio.timeout(within):
+            connection = await _follow(url, subprotocol)
     except InvalidStatus as error:
         raise _refused(error) from None
     except (ssl.SSLCertVerificationError, InvalidURI, InvalidProxy, NegotiationError) as error:
         raise Lost(CloseCode.POLICY_VIOLATION, str(error)) from None
-    except (OSError, InvalidHandshake) as error:  # TimeoutError is an OSError
+    except TimeoutError:
+        raise Lost(CloseCode.ABNORMAL, f"no answer within {within:g} s") from None
+    except (OSError, InvalidHandshake) as error:
         raise Lost(CloseCode.ABNORMAL, str(error) or type(error).__name__) from None
     if connection.subprotocol != subprotocol:
         await connection.close()
         raise Lost(CloseCode.POLICY_VIOLATION, f"the server does not speak {subprotocol}")
     return Transport(connection)
+
+
+async def _follow(url: str, subprotocol: Subprotocol | None) -> ClientConnection:
+    """Opens a WebSocket, wherever the server sends one to; but never from TLS to none."""
+    for _ in range(REDIRECTS):
+        try:
+            return await _connect(url, subprotocol)
+        except (ValueError, InvalidURI) as error:
+            # The library does not follow with a socket that it was given, or to http and https.
+            status = error.__context__
+            if not isinstance(status, InvalidStatus):
+                raise
+            location = urljoin(url, status.response.headers["Location"])
+        if url.startswith("wss:") and not location.startswith(("https:", "wss:")):
+            raise Lost(CloseCode.POLICY_VIOLATION, f"redirected to {location}, without TLS")
+        url = websocket_url(location)
+    raise Lost(CloseCode.POLICY_VIOLATION, f"more than {REDIRECTS} redirects")
+
+
+async def _connect(url: str, subprotocol: Subprotocol | None) -> ClientConnection:
+    uri = parse_uri(url)
+    sock = None
+    if uri.host in LOCAL_HOSTS or get_proxy(uri) is None:
+        sock = await open_socket(uri.host, uri.port)
+    return await connect(
+        url,
+        sock=sock,
+        subprotocols=None if subprotocol is None else [subprotocol],
+        compression=None,
+        max_size=LARGEST_MESSAGE,
+        max_queue=QUEUED_MESSAGES,
+        open_timeout=None,
+        # The machine sends pings of its own, whose answers it sees.
+        ping_interval=None,
+        close_timeout=GOODBYE_TIMEOUT,
+        user_agent_header=f"causerie/{__version__}",
+    )
 
 
 def _refused(error: InvalidStatus) -> Lost:

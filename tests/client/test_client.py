@@ -1,0 +1,606 @@
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.client.frames import cursor, joined, message, summary, welcome
+from tests.client.scripted_server import Peer, ScriptedServer, scripted_server
+
+import causerie
+from causerie.client.client import HELD_TOO_LONG, Client
+from causerie.client.errors import (
+    Ended,
+    EndedByServer,
+    GaveUp,
+    HelloRefused,
+    InDoubt,
+    NotJoined,
+    OutboxFull,
+)
+from causerie.client.event_queue import OVERFLOW
+from causerie.client.keys import KeyStore
+from causerie.client.machine import Machine, Settings
+from causerie.client.machine.events import Acked, Event, Gap, SendFailed, StateChanged
+from causerie.client.machine.states import (
+    Closed,
+    Connected,
+    Connecting,
+    Disconnected,
+    Reconnecting,
+    State,
+)
+from causerie.wire.codec import encode
+from causerie.wire.codes import ErrorCode
+from causerie.wire.commands import Cursor
+from causerie.wire.replies import (
+    Ack,
+    Error,
+    HistoryPage,
+    Left,
+    MembersPage,
+    Message,
+    Pong,
+    Presence,
+    RoomsPage,
+    Typing,
+)
+
+KEY = "k" * 22
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ScriptedServer]:
+    async with scripted_server() as one:
+        yield one
+
+
+@asynccontextmanager
+async def client_of(
+    server: ScriptedServer, *, queue: int = 1000, **settings: Any
+) -> AsyncIterator[Client]:
+    """A client that comes back at once after a cut."""
+    ids = iter(range(1_000_000))
+    machine = Machine(
+        "Alice",
+        key=KEY,
+        new_id=lambda: f"i{next(ids)}",
+        chance=lambda: 0.0,
+        settings=Settings(**settings),
+    )
+    client = Client(server.url, machine, queue=queue)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+@asynccontextmanager
+async def met(server: ScriptedServer, **options: Any) -> AsyncIterator[tuple[Client, Peer]]:
+    """A connected client, and the server's end of its connection."""
+    async with client_of(server, **options) as client:
+        peer = await server.meet()
+        await client.wait_connected()
+        yield client, peer
+
+
+async def in_lobby(client: Client, peer: Peer, head: int = 0) -> None:
+    joining = asyncio.create_task(client.join("lobby"))
+    await peer.admit(head=head)
+    await joining
+
+
+async def next_event(client: Client, *kinds: type) -> Event:
+    """The next event of one of these kinds."""
+    async for event in client:
+        if isinstance(event, kinds):
+            return event
+    raise AssertionError("there are no more events")
+
+
+async def ack(peer: Peer, *, seq: int = 1, kind: str = "message") -> dict[str, Any]:
+    frame = await peer.read(kind)
+    await peer.send(Ack(id=frame["id"], room="lobby", seq=seq, timestamp=5))
+    return frame
+
+
+# Connecting.
+
+
+async def test_a_context_is_entered_when_one_is_connected_and_left_with_a_goodbye(
+    server: ScriptedServer,
+) -> None:
+    meeting = asyncio.create_task(server.meet(username="alice"))
+    async with causerie.connect(server.url, "Alice", key=KEY, locale="fr") as client:
+        peer = await meeting
+        assert isinstance(client.state, Connected)
+        assert client.username == "alice"
+        assert client.url == server.url
+        assert client.welcome is not None
+        assert client.rtt_ms is not None
+        assert client.retry_in is None
+    assert await peer.closed() == 1000
+    assert isinstance(client.state, Closed)
+    assert client.rtt_ms is None
+
+
+async def test_a_key_is_kept_for_the_next_time(server: ScriptedServer, tmp_path: Path) -> None:
+    keys = KeyStore(tmp_path)
+    for _ in range(2):
+        async with causerie.connect(server.url, "Alice", keys=keys, wait=False):
+            hello = await (await server.accept()).read()
+            assert hello["key"] == keys.find(server.url, "Alice")
+
+
+async def test_a_token_needs_no_key(server: ScriptedServer, tmp_path: Path) -> None:
+    async with causerie.connect(
+        server.url, "Alice", token="t", keys=KeyStore(tmp_path), wait=False
+    ):
+        hello = await (await server.accept()).read()
+    assert hello["token"] == "t"
+    assert "key" not in hello
+    assert KeyStore(tmp_path).find(server.url, "Alice") is None
+
+
+async def test_ids_are_random_and_long(server: ScriptedServer) -> None:
+    async with causerie.connect(server.url, "Alice", key=KEY, wait=False):
+        hello = await (await server.accept()).read()
+    assert len(hello["id"]) == 22
+
+
+async def test_a_taken_name_is_told_at_once(server: ScriptedServer) -> None:
+    async def refuse() -> None:
+        peer = await server.accept()
+        hello = await peer.read()
+        await peer.send(Error(id=hello["id"], code=ErrorCode.NAME_TAKEN, message="Taken."))
+
+    refusing = asyncio.create_task(refuse())
+    with pytest.raises(HelloRefused, match=r"Taken\."):
+        async with causerie.connect(server.url, "Alice", key=KEY):
+            pass
+    await refusing
+
+
+async def test_where_nobody_answers_one_can_give_up() -> None:
+    async with scripted_server() as server:
+        url = server.url
+    with pytest.raises(GaveUp, match="after 1 attempts"):
+        async with causerie.connect(url, "Alice", key=KEY, max_attempts=1):
+            pass
+
+
+async def test_what_is_no_chat_is_not_asked_again(server: ScriptedServer) -> None:
+    server.refuse.append((HTTPStatus.NOT_FOUND, {}))
+    with pytest.raises(EndedByServer, match="HTTP 404"):
+        async with causerie.connect(server.url, "Alice", key=KEY):
+            pass
+
+
+async def test_an_address_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError):
+        async with causerie.connect("ftp://x", "Alice", key=KEY):
+            pass
+
+
+async def test_whom_a_server_has_let_in_once_is_patient_with_what_stands_before_it(
+    server: ScriptedServer,
+) -> None:
+    async with met(server) as (client, peer):
+        server.refuse.append((HTTPStatus.NOT_FOUND, {}))
+        peer.cut()
+        await server.meet()
+        await client.wait_connected()
+        states: list[State] = []
+        while len(states) < 5:
+            event = await next_event(client, StateChanged)
+            assert isinstance(event, StateChanged)
+            states.append(event.state)
+        assert [type(state) for state in states] == [
+            Connected,
+            Disconnected,
+            Reconnecting,
+            Disconnected,
+            Reconnecting,
+        ]
+
+
+async def test_one_can_look_on_while_it_connects(server: ScriptedServer) -> None:
+    async with client_of(server) as client:
+        assert client.state == Connecting()
+        waiting = asyncio.create_task(client.wait_connected())
+        await server.meet()
+        await waiting
+
+
+# Saying.
+
+
+async def test_a_message_is_durable_when_send_returns(server: ScriptedServer) -> None:
+    async with met(server) as (client, peer):
+        sending = asyncio.create_task(client.send("hi", "lobby", reply_to="m3"))
+        frame = await ack(peer, seq=4)
+        assert (frame["content"], frame["room"], frame["replyTo"]) == ("hi", "lobby", "m3")
+        receipt = await sending
+        assert (receipt.id, receipt.room, receipt.seq) == (frame["id"], "lobby", 4)
+        event = await next_event(client, Acked)
+        assert event == Acked(receipt=receipt)
+
+
+async def test_a_private_message_goes_to_a_person(server: ScriptedServer) -> None:
+    async with met(server) as (client, peer):
+        sending = asyncio.create_task(client.private("Bob", "psst"))
+        frame = await ack(peer, kind="private")
+        assert (frame["to"], frame["content"]) == ("Bob", "psst")
+        await sending
+
+
+async def test_what_was_not_acked_before_a_cut_is_sent_again_after_it(
+    server: ScriptedServer,
+) -> None:
+    async with met(server) as (client, peer):
+        await in_lobby(client, peer, head=3)
+        sending = asyncio.create_task(client.send("hi"))
+        first = await peer.read("message")
+        peer.cut()
+        next_peer = await server.meet()
+        join = await next_peer.admit(head=3)
+        assert join["since"] == {"seq": 3, "id": "m3"}
+        again = await ack(next_peer)
+        assert (again["id"], "at" in again) == (first["id"], True)
+        await sending
+
+
+async def test_what_the_server_does_not_take_is_raised(server: ScriptedServer) -> None:
+    async with met(server) as (client, peer):
+        sending = asyncio.create_task(client.send("hi"))
+        frame = await peer.read("message")
+        await peer.send(Error(id=frame["id"], code=ErrorCode.NOT_JOINED, message="Join first."))
+        with pytest.raises(NotJoined, match="Join first"):
+            await sending
+        assert isinstance(await next_event(client, SendFailed), SendFailed)
+
+
+async def test_a_send_that_is_cancelled_in_time_never_goes_out(server: ScriptedServer) -> None:
+    async with client_of(server) as client:
+        peer = await server.accept()
+        sending = asyncio.create_task(client.send("never"))
+        await asyncio.wait([sending], timeout=0)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        second = asyncio.create_task(client.send("hi"))
+        await peer.greet()
+        assert (await ack(peer))["content"] == "hi"
+        await second
+
+
+async def test_a_send_that_is_cancelled_too_late_is_told_by_an_event(
+    server: ScriptedServer,
+) -> None:
+    async with met(server) as (client, peer):
+        sending = asyncio.create_task(client.send("hi"))
+        frame = await peer.read("message")
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        await peer.send(Ack(id=frame["id"], room="lobby", seq=1, timestamp=5))
+        event = await next_event(client, Acked)
+        assert isinstance(event, Acked)
+        assert event.receipt.id == frame["id"]
+
+
+async def test_an_answer_to_a_call_that_is_being_cancelled_is_nobodys(
+    server: ScriptedServer,
+) -> None:
+    async with met(server) as (client, peer):
+        asking = asyncio.create_task(client.history())
+        frame = await peer.read("history")
+        asking.cancel()
+        client._step(
+            lambda now: client._machine.receive(
+                encode(Error(id=frame["id"], code=ErrorCode.FORBIDDEN, message="")), now
+            )
+        )
+        await asyncio.gather(asking, return_exceptions=True)
+        assert isinstance(client.state, Connected)
+
+
+async def test_a_full_outbox_is_raised_at_once(server: ScriptedServer) -> None:
+    async with client_of(server, outbox=1) as client:
+        first = asyncio.create_task(client.send("hi"))
+        await asyncio.wait([first], timeout=0)
+        with pytest.raises(OutboxFull):
+            await client.send("hi")
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+
+
+async def test_one_can_wait_until_everything_is_acked(server: ScriptedServer) -> None:
+    async with met(server) as (client, peer):
+        await peer.send(RoomsPage(id=(await peer.read("rooms"))["id"], rooms=[]))
+        sending = asyncio.gather(client.send("one"), client.send("two"))
+        draining = asyncio.create_task(client.drain())
+        await ack(peer, seq=1)
+        await ack(peer, seq=2)
+        await draining
+        await sending
+
+
+async def test_typing_is_told(server: ScriptedServer) -> None:
+    async with met(server) as (client, peer):
+        await in_lobby(client, peer)
+        client.typing()
+        client.typing()
+        client.typing(is_typing=False)
+        told = [(await peer.read("typing"))["isTyping"] for _ in range(2)]
+        assert told == [True, False]
+
+
+# Asking.
+
+
+async def test_rooms_are_joined_and_left(server: ScriptedServer) -> None:
+    async with met(server) as (client, peer):
+        joining = asyncio.create_task(
+            client.join("Lobby", since=Cursor(3, "m3"), epoch="e1", limit=7)
+        )
+        join = await peer.read("join")
+        assert join["since"] == {"seq": 3, "id": "m3"}
+        await peer.send(
+            joined(join["id"], head=3, members=2, names=["Alice", "Bob"], recovered="complete")
+        )
+        assert (await joining).room == "lobby"
+        assert client.present("lobby") == (2, ("Alice", "Bob"))
+        assert client.position("lobby") == ("e1", cursor(3))
+        leaving = asyncio.create_task(client.leave("lobby"))
+        await peer.send(Left(id=(await peer.read("leave"))["id"], room="lobby"))
+        await leaving
+
+
+async def test_history_is_read(server: ScriptedServer) -> None:
+    async with met(server) as (client, peer):
+        asking = asyncio.create_task(client.history("lobby", before=9, limit=1))
+        frame = await peer.read("history")
+        assert (frame["before"], frame["limit"]) == (9, 1)
+        entries = [msgspec.Raw(encode(message(8)))]
+        await peer.send(
+            HistoryPage(id=frame["id"], room="lobby", epoch="e1", entries=entries, more=True)
+        )
+        page = await asking
+        assert (page.entries, page.more) == ((message(8),), True)
+
+
+async def test_members_are_asked_for_page_by_page(server: ScriptedServer) -> None:
+    async with met(server) as (client, peer):
+        asking = asyncio.create_task(client.members())
+        for after, names, more in ((None, ["Alice"], True), ("Alice", ["Bob"], False)):
+            frame = await peer.read("members")
+            assert frame.get("after") == after
+            await peer.send(
+                MembersPage(id=frame["id"], room="lobby", members=2, names=names, more=more)
+            )
+        assert await asking == ["Alice", "Bob"]
+
+
+async def test_rooms_are_asked_for_page_by_page(server: ScriptedServer) -> None:
+    async with met(server) as (client, peer):
+        await peer.read("rooms")
+        asking = asyncio.create_task(client.rooms())
+        for after, name, more in ((None, "garden", True), ("garden", "lobby", False)):
+            frame = await peer.read("rooms")
+            assert frame.get("after") == after
+            await peer.send(RoomsPage(id=frame["id"], rooms=[summary(name, 1)], more=more))
+        assert [room.room for room in await asking] == ["garden", "lobby"]
+
+
+async def test_a_name_can_be_changed(server: ScriptedServer) -> None:
+    async with met(server) as (client, peer):
+        renaming = asyncio.create_task(client.rename("bob"))
+        frame = await peer.read("hello")
+        await peer.send(welcome(frame["id"], username="Bob"))
+        assert await renaming == "Bob"
+        assert client.username == "Bob"
+
+
+# Being told.
+
+
+async def test_events_are_told_in_order_and_the_iteration_ends_with_the_client(
+    server: ScriptedServer,
+) -> None:
+    async with met(server) as (client, peer):
+        await in_lobby(client, peer)
+        await peer.send(message(1), Typing(room="lobby", username="Bob", is_typing=True))
+        await peer.send(message(2))
+        assert await next_event(client, Message) == message(1)
+        assert await next_event(client, Message) == message(2)
+        await client.close()
+        rest = [type(event) async for event in client]
+        assert rest[-1] is StateChanged
+
+
+async def test_who_types_can_be_asked(server: ScriptedServer) -> None:
+    async with met(server) as (client, peer):
+        await in_lobby(client, peer)
+        await peer.send(
+            Typing(room="lobby", username="Bob", is_typing=True), message(1, username="C")
+        )
+        await next_event(client, Message)
+        assert client.typists("lobby") == ("Bob",)
+
+
+async def test_who_is_sent_away_hears_why(server: ScriptedServer) -> None:
+    async with met(server) as (client, peer):
+        sending = asyncio.create_task(client.send("hi"))
+        await peer.read("message")
+        await peer.close(1008, "banned")
+        with pytest.raises(InDoubt, match="banned"):
+            await sending
+        with pytest.raises(EndedByServer, match="banned"):
+            async for _ in client:
+                pass
+        for call in (client.wait_connected(), client.drain(), client.send("more")):
+            with pytest.raises(EndedByServer):
+                await call
+
+
+async def test_who_closes_ends_what_still_waits(server: ScriptedServer) -> None:
+    async with client_of(server) as client:
+        sending = asyncio.create_task(client.send("hi"))
+        joining = asyncio.create_task(client.join())
+        await asyncio.wait([sending, joining], timeout=0)
+        await client.close()
+        for task in (sending, joining):
+            with pytest.raises(Ended):
+                await task
+
+
+async def test_states_tell_when_the_next_attempt_is_made() -> None:
+    async with scripted_server() as server:
+        url = server.url
+    async with causerie.connect(url, "Alice", key=KEY, wait=False) as client:
+        event = await next_event(client, StateChanged)
+        assert isinstance(event, StateChanged)
+        assert isinstance(event.state, Disconnected)
+        assert event.state.attempt == 2
+        if isinstance(client.state, Disconnected):
+            retry_in = client.retry_in
+            assert retry_in is not None
+            assert 0.0 <= retry_in <= 1.0
+
+
+# Signs of life.
+
+
+async def test_a_server_that_has_fallen_silent_is_left_for_a_new_connection(
+    server: ScriptedServer,
+) -> None:
+    async with client_of(server) as client:
+        peer = await server.accept()
+        await peer.greet(heartbeat=20)
+        assert (await peer.read("ping"))["type"] == "ping"
+        await server.meet()
+        assert await peer.closed() == 1006
+        await client.wait_connected()
+
+
+async def test_the_round_trip_is_measured(server: ScriptedServer) -> None:
+    async with client_of(server) as client:
+        peer = await server.accept()
+        await peer.greet(heartbeat=200)
+        ping = await peer.read("ping")
+        await peer.send(Pong(id=ping["id"], time=0))
+        await next_event(client, causerie.LatencyMeasured)
+        await next_event(client, causerie.LatencyMeasured)
+        assert client.rtt_ms is not None
+
+
+async def test_after_the_computer_has_slept_the_connection_is_probed_at_once(
+    server: ScriptedServer,
+) -> None:
+    async with met(server) as (client, peer):
+        client._drift -= 60.0
+        client._tick()
+        await peer.read("ping")
+
+
+# Slow applications.
+
+
+async def flood(peer: Peer, upto: int) -> None:
+    for seq in range(1, upto + 1):
+        await peer.send(message(seq, content="x" * 1000))
+
+
+@pytest.mark.slow
+async def test_whoever_reads_no_events_slows_the_server_down_and_is_told_so(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "causerie.client")
+    async with met(server, queue=10) as (client, peer):
+        await in_lobby(client, peer)
+        flooding = asyncio.create_task(flood(peer, 20_000))
+        while not client._held:
+            await asyncio.wait([flooding], timeout=0.001)
+        # Whatever the sockets' buffers hold, 20 MB is more.
+        for _ in range(100):
+            await asyncio.wait([flooding], timeout=0.001)
+            assert len(client._queue) == 10
+        assert not flooding.done()
+        client._tick()
+        assert not caplog.records, "a short while is no fault"
+        client._held_since = client._loop.time() - HELD_TOO_LONG
+        client._tick()
+        client._tick()
+        [warning] = caplog.messages
+        assert warning.startswith("10 events wait to be read")
+        seqs = []
+        async for event in client:
+            if isinstance(event, Message):
+                seqs.append(event.seq)
+                if event.seq == 20_000:
+                    break
+        assert seqs == list(range(1, 20_001))
+        await flooding
+
+
+async def test_whoever_reads_no_events_can_still_send_and_is_told_what_was_shed(
+    server: ScriptedServer,
+) -> None:
+    async with met(server, queue=10) as (client, peer):
+        await in_lobby(client, peer)
+        await flood(peer, 50)
+        await peer.send(Presence(room="lobby", members=2, joined=["Bob"]))
+        for number in range(5):
+            sending = asyncio.create_task(client.send("hi"))
+            frame = await peer.read("message")
+            for seq in range(51 + 50 * number, 101 + 50 * number):
+                await peer.send(message(seq))
+            await peer.send(Ack(id=frame["id"], room="lobby", seq=1, timestamp=5))
+            await sending
+            assert len(client._queue) <= OVERFLOW * 10
+        await peer.send(message(301))
+        told: list[Event] = []
+        async for event in client:
+            told.append(event)
+            if event == message(301):
+                break
+        [gap] = [event for event in told if isinstance(event, Gap)]
+        shown = [event.seq for event in told if isinstance(event, Message)]
+        assert gap.after == 0
+        assert gap.missing is not None
+        assert shown == list(range(gap.missing + 1, 302))
+        assert any(isinstance(event, causerie.PresenceChanged) and event.snapshot for event in told)
+
+
+async def test_closing_does_not_wait_for_events_to_be_read(server: ScriptedServer) -> None:
+    async with met(server, queue=2) as (client, peer):
+        await in_lobby(client, peer)
+        await peer.send(*(message(seq) for seq in range(1, 50)))
+        while not client._held:
+            await asyncio.wait([client._keeper], timeout=0.001)
+        await client.close()
+
+
+# Faults of ours.
+
+
+async def test_a_fault_in_the_client_leaves_nobody_waiting(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async with met(server) as (client, peer):
+        sending = asyncio.create_task(client.send("hi"))
+        await peer.read("message")
+        monkeypatch.setattr(Machine, "receive", fault)
+        await peer.send(message(1))
+        with pytest.raises(BaseExceptionGroup):
+            await sending
+        with pytest.raises(BaseExceptionGroup):
+            async for _ in client:
+                pass
+        monkeypatch.undo()

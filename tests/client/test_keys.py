@@ -1,0 +1,130 @@
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from causerie.client.errors import KeyExists
+from causerie.client.keys import KeyStore, new_key
+from causerie.wire.codec import decode_command
+from causerie.wire.commands import Hello
+
+SERVER = "ws://localhost:8080"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> KeyStore:
+    return KeyStore(tmp_path / "keys")
+
+
+def test_a_key_is_one_that_the_protocol_takes_and_never_the_same() -> None:
+    assert len({new_key() for _ in range(100)}) == 100
+    hello = msgspec.json.encode({"type": "hello", "username": "Alice", "key": new_key()})
+    assert isinstance(decode_command(hello), Hello)
+
+
+def test_a_key_is_made_once_and_found_again(store: KeyStore, tmp_path: Path) -> None:
+    assert store.find(SERVER, "Alice") is None
+    key = store.find_or_make(SERVER, "Alice")
+    assert store.find_or_make(SERVER, "Alice") == key
+    assert KeyStore(tmp_path / "keys").find(SERVER, "Alice") == key
+
+
+def test_each_server_and_each_name_has_its_own(store: KeyStore) -> None:
+    keys = {
+        store.find_or_make(SERVER, "Alice"),
+        store.find_or_make(SERVER, "Bob"),
+        store.find_or_make("wss://localhost:8080", "Alice"),
+        store.find_or_make("ws://localhost:8081", "Alice"),
+    }
+    assert len(keys) == 4
+
+
+def test_one_name_has_one_key_however_it_and_the_server_are_written(store: KeyStore) -> None:
+    key = store.find_or_make("localhost", "Élodie")
+    assert store.find("http://127.0.0.1:8080/chat", "ÉLODIE") == key
+    assert store.find("ws://[::1]:8080", "E\u0301lodie") == key
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
+def test_nobody_else_can_read_a_key(store: KeyStore, tmp_path: Path) -> None:
+    store.find_or_make(SERVER, "Alice")
+    [file] = (tmp_path / "keys").iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    assert "alice" not in file.name
+
+
+def test_those_who_ask_at_the_same_time_get_the_same_key(tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    with ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(lambda _: KeyStore(folder).find_or_make(SERVER, "Alice"), range(64)))
+    assert len(keys) == 1
+    assert len(list(folder.iterdir())) == 1
+
+
+def no_links(self: Path, target: Path) -> None:
+    raise PermissionError("this file system has no links")
+
+
+def test_a_file_system_without_links_does_as_well(
+    store: KeyStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "hardlink_to", no_links)
+    key = store.find_or_make(SERVER, "Alice")
+    with pytest.raises(FileExistsError):
+        store._store(SERVER, "Alice", new_key())
+    assert store.find(SERVER, "Alice") == key
+    assert len(list((tmp_path / "keys").iterdir())) == 1
+
+
+def test_a_key_goes_to_another_device_by_a_link(store: KeyStore, tmp_path: Path) -> None:
+    key = store.find_or_make("wss://chat.example.org", "Élo & Co")
+    link = store.export_link("https://chat.example.org", "Élo & Co")
+    assert link is not None
+    assert link.startswith("https://chat.example.org:443/#username=")
+    other = KeyStore(tmp_path / "other")
+    assert other.import_link(f" {link}\n") == ("wss://chat.example.org:443", "Élo & Co")
+    assert other.find("wss://chat.example.org", "Élo & Co") == key
+    assert other.import_link(link) == ("wss://chat.example.org:443", "Élo & Co")
+
+
+def test_where_there_is_no_key_there_is_no_link(store: KeyStore) -> None:
+    assert store.export_link(SERVER, "Alice") is None
+
+
+def test_an_imported_key_overwrites_none(store: KeyStore, tmp_path: Path) -> None:
+    key = store.find_or_make(SERVER, "Alice")
+    other = KeyStore(tmp_path / "other")
+    other.find_or_make(SERVER, "Alice")
+    link = other.export_link(SERVER, "Alice")
+    assert link is not None
+    with pytest.raises(KeyExists, match="Alice"):
+        store.import_link(link)
+    assert store.find(SERVER, "Alice") == key
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "",
+        "http://localhost:8080/",
+        "http://localhost:8080/#username=Alice",
+        "http://localhost:8080/#key=abc",
+        "#username=Alice&key=abc",
+        "ftp://localhost/#username=Alice&key=abc",
+    ],
+)
+def test_what_is_no_link_with_a_key_is_refused(store: KeyStore, link: str) -> None:
+    with pytest.raises(ValueError):
+        store.import_link(link)
+
+
+def test_keys_lie_in_the_users_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
+    KeyStore().find_or_make(SERVER, "Alice")
+    assert [path for path in tmp_path.rglob("*.json") if "causerie" in path.parts]

@@ -1,0 +1,228 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from tests.client.scripted_server import Peer, scripted_server
+
+from causerie.client import transport as transport_module
+from causerie.client.transport import Lost, open_transport
+from causerie.wire.codec import encode
+from causerie.wire.commands import Ping
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
+
+
+async def fails_to_open(url: str, *, within: float = 10.0) -> Lost:
+    with pytest.raises(Lost) as caught:
+        await open_transport(url, within=within)
+    return caught.value
+
+
+@asynccontextmanager
+async def tcp_server(handler: Handler) -> AsyncIterator[str]:
+    """Something that listens, and is no WebSocket server."""
+    async with await asyncio.start_server(handler, "127.0.0.1", 0) as server:
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/ws"
+
+
+async def test_messages_go_both_ways() -> None:
+    async with scripted_server() as server:
+        transport = await open_transport(server.url, within=10)
+        peer = await server.accept()
+        await transport.send(encode(Ping(id="é")))
+        assert await peer.read() == {"type": "ping", "id": "é"}
+        await peer.send(Ping(id="back"))
+        assert await transport.receive() == b'{"type":"ping","id":"back"}'
+        await transport.close()
+
+
+async def test_a_message_as_large_as_the_servers_largest_reply_is_received() -> None:
+    async with scripted_server() as server:
+        transport = await open_transport(server.url, within=10)
+        peer = await server.accept()
+        await peer.connection.send("x" * 300_000)
+        assert len(await transport.receive()) == 300_000
+        await transport.close()
+
+
+async def test_the_handshake_asks_for_the_profile_and_no_compression() -> None:
+    async with scripted_server() as server:
+        transport = await open_transport(server.url, within=10)
+        peer = await server.accept()
+        request = peer.connection.request
+        assert request is not None
+        assert request.headers["Sec-WebSocket-Protocol"] == "causerie.v1"
+        assert "Sec-WebSocket-Extensions" not in request.headers
+        assert request.headers["User-Agent"].startswith("causerie/")
+        await transport.close()
+
+
+async def test_a_goodbye_is_a_close_with_1000() -> None:
+    async with scripted_server() as server:
+        transport = await open_transport(server.url, within=10)
+        peer = await server.accept()
+        await transport.close()
+        assert await peer.closed() == 1000
+        with pytest.raises(Lost):
+            await transport.send(b"{}")
+
+
+async def ended(end: Callable[[Peer], Coroutine[Any, Any, None]]) -> Lost:
+    """What is told of a connection that the server ends so."""
+    async with scripted_server() as server:
+        transport = await open_transport(server.url, within=10)
+        await end(await server.accept())
+        with pytest.raises(Lost) as caught:
+            await transport.receive()
+        return caught.value
+
+
+async def test_a_close_is_told_with_its_code_and_reason() -> None:
+    lost = await ended(lambda peer: peer.close(1012, "retry-after=5"))
+    assert (lost.code, lost.reason) == (1012, "retry-after=5")
+
+
+async def test_a_cut_is_told_as_1006() -> None:
+    async def cut(peer: Peer) -> None:
+        peer.cut()
+
+    lost = await ended(cut)
+    assert (lost.code, lost.reason) == (1006, "")
+
+
+async def test_what_came_before_the_close_can_still_be_received() -> None:
+    async with scripted_server() as server:
+        transport = await open_transport(server.url, within=10)
+        peer = await server.accept()
+        await peer.send(Ping(id="last"))
+        await peer.close(1001)
+        assert b"last" in await transport.receive()
+        with pytest.raises(Lost):
+            await transport.receive()
+
+
+async def test_an_abort_ends_the_connection_without_a_word() -> None:
+    async with scripted_server() as server:
+        transport = await open_transport(server.url, within=10)
+        peer = await server.accept()
+        transport.abort()
+        with pytest.raises(Lost):
+            await transport.receive()
+        assert await peer.closed() == 1006
+
+
+async def test_where_nobody_listens_trying_again_may_help() -> None:
+    async with scripted_server() as server:
+        url = server.url
+    assert (await fails_to_open(url)).code == 1006
+
+
+async def test_a_server_that_does_not_answer_is_given_up_in_time() -> None:
+    released = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        await released.wait()
+        writer.close()
+
+    async with tcp_server(silent) as url:
+        lost = await fails_to_open(url, within=0.05)
+        released.set()
+    assert (lost.code, lost.reason) == (1006, "no answer within 0.05 s")
+
+
+async def test_what_is_no_web_server_at_all_is_lost() -> None:
+    async def rude(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(b"220 mail.example.org ESMTP\r\n\r\n")
+        writer.close()
+
+    async with tcp_server(rude) as url:
+        assert (await fails_to_open(url)).code == 1006
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "code", "reason"),
+    [
+        (HTTPStatus.FORBIDDEN, {}, 1008, "HTTP 403"),
+        (HTTPStatus.NOT_FOUND, {}, 1008, "HTTP 404"),
+        (HTTPStatus.OK, {}, 1008, "HTTP 200"),
+        (HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": "2"}, 1013, "HTTP 429, retry-after=2000"),
+        (HTTPStatus.BAD_GATEWAY, {}, 1013, "HTTP 502"),
+        (HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "soon"}, 1013, "HTTP 503"),
+    ],
+)
+async def test_a_refusal_over_http_says_whether_to_come_back(
+    status: HTTPStatus, headers: dict[str, str], code: int, reason: str
+) -> None:
+    async with scripted_server() as server:
+        server.refuse.append((status, headers))
+        lost = await fails_to_open(server.url)
+    assert (lost.code, lost.reason) == (code, reason)
+
+
+async def test_a_redirection_is_followed() -> None:
+    async with scripted_server() as server, scripted_server() as other:
+        target = other.url.replace("ws:", "http:")
+        server.refuse.append((HTTPStatus.TEMPORARY_REDIRECT, {"Location": target}))
+        transport = await open_transport(server.url, within=10)
+        await other.accept()
+        await transport.close()
+
+
+async def test_a_redirection_within_the_server_is_followed() -> None:
+    async with scripted_server() as server:
+        server.refuse.append((HTTPStatus.MOVED_PERMANENTLY, {"Location": "/chat"}))
+        transport = await open_transport(server.url, within=10)
+        peer = await server.accept()
+        assert peer.connection.request is not None
+        assert peer.connection.request.path == "/chat"
+        await transport.close()
+
+
+async def test_redirections_end() -> None:
+    async with scripted_server() as server:
+        server.refuse += [(HTTPStatus.FOUND, {"Location": "/ws"})] * 100
+        lost = await fails_to_open(server.url)
+    assert (lost.code, lost.reason) == (1008, "more than 5 redirects")
+
+
+async def test_a_redirection_to_nowhere_is_a_refusal() -> None:
+    async with scripted_server() as server:
+        server.refuse.append((HTTPStatus.FOUND, {}))
+        assert (await fails_to_open(server.url)).reason == "HTTP 302"
+
+
+async def test_a_fault_of_ours_is_not_taken_for_a_redirection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fault(*_: object) -> None:
+        raise ValueError("a fault of ours")
+
+    monkeypatch.setattr(transport_module, "open_socket", fault)
+    with pytest.raises(ValueError, match="a fault of ours"):
+        await open_transport("ws://127.0.0.1:1/", within=10)
+
+
+@pytest.mark.parametrize("profile", [None, "other.v9"])
+async def test_a_server_of_another_protocol_is_none_of_ours(profile: str | None) -> None:
+    async with scripted_server(profile) as server:
+        lost = await fails_to_open(server.url)
+    assert lost.code == 1008
+
+
+async def test_every_address_of_a_host_is_tried() -> None:
+    async with scripted_server() as server:
+        # It listens on 127.0.0.1 alone; localhost may be ::1 first.
+        transport = await open_transport(server.url.replace("127.0.0.1", "localhost"), within=10)
+        await server.accept()
+        await transport.close()
+
+
+def test_it_runs_on_uvloop_too() -> None:
+    uvloop = pytest.importorskip("uvloop")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(test_messages_go_both_ways())
