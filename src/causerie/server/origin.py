@@ -83,7 +83,12 @@ def client_address(peer: str, forwarded_for: str | None) -> str:
         return _unmapped(peer)
     if not forwarded_for:
         return ""
-    last = forwarded_for.rsplit(",", 1)[-1].strip().removeprefix("[").partition("]")[0][:64]
+    last = forwarded_for.rsplit(",", 1)[-1].strip().removeprefix("[").partition("]")[0]
+    if last.count(":") == 1:
+        # An IPv4 address and a port, which is another with every connection.
+        last = last.partition(":")[0]
+    # Whatever else it may be goes into the log, where nothing may steer a terminal.
+    last = "".join(filter(str.isprintable, last))[:64]
     return "" if is_loopback(last) else _unmapped(last)
 
 
