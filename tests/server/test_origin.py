@@ -3,6 +3,7 @@ import pytest
 from causerie.server.origin import (
     client_address,
     is_loopback,
+    network_of,
     normalise_origin,
     refuse_origin,
 )
@@ -157,3 +158,20 @@ def test_the_address_is_the_peer_s_or_what_a_proxy_here_has_seen(
     peer: str, forwarded: str | None, address: str
 ) -> None:
     assert client_address(peer, forwarded) == address
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("", ""),
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("what: a proxy said", "what: a proxy said"),
+    ],
+)
+def test_an_ipv6_address_is_counted_with_all_that_its_holder_has(
+    address: str, network: str
+) -> None:
+    assert network_of(address) == network

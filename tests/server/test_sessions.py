@@ -507,6 +507,8 @@ def test_an_address_takes_so_many_new_names_a_day() -> None:
     assert refused["code"] == "name_limit"
     assert refused["retryAfter"] == pytest.approx(86_400_000, rel=0.01)
     assert V1(server, address="192.0.2.8").hello("Bob")["type"] == "welcome"
+    # Who has no key keeps no name, and need not be counted.
+    assert V1(server, address="192.0.2.7").hello("Carol")["type"] == "welcome"
 
 
 def test_a_name_that_its_claimant_may_not_have_is_free_for_others() -> None:

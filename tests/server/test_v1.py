@@ -340,7 +340,7 @@ def test_another_message_under_the_same_id_is_refused() -> None:
     assert bob.say("mine", id="m1")["type"] == "ack", "another's ids are others"
 
 
-def test_a_message_that_cannot_be_stored_says_when_to_try_again(
+def test_a_message_that_cannot_be_stored_is_not_to_be_sent_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server = MemoryServer()
@@ -352,7 +352,8 @@ def test_a_message_that_cannot_be_stored_says_when_to_try_again(
 
     monkeypatch.setattr(server.log, "append", rejecting)
     refused = alice.say("hello", id="m1")
-    assert (refused["code"], refused["retryAfter"]) == ("unavailable", 1_000)
+    assert (refused["code"], refused["field"]) == ("invalid", "content")
+    assert "retryAfter" not in refused
     monkeypatch.setattr(server.log, "append", append)
     assert alice.say("hello", id="m1")["type"] == "ack"
 

@@ -180,24 +180,26 @@ class Writer:
         """Stores drafts, then does jobs; when it returns, all of that is durable."""
         now = self._clock()
         outcomes: Sequence[Outcome]
+        is_done = False
         try:
             plan = self._entries.plan(drafts, now=now)
-            if len(plan.writes) <= 1 and not writes:
-                # What is usual: one statement, a transaction of its own. After each statement this
-                # thread may have to wait for the loop to let it go on.
-                self._carry_out(plan)
-                return plan.outcomes, [job.run() for job in jobs]
-            self._connection.execute("BEGIN IMMEDIATE")
+            # What is usual is one statement, a transaction of its own. After each statement this
+            # thread may have to wait for the loop to let it go on.
+            is_done = len(plan.writes) <= 1 and not writes
+            if not is_done:
+                self._connection.execute("BEGIN IMMEDIATE")
             self._carry_out(plan)
             outcomes = plan.outcomes
         except ROW_FAULTS:
+            is_done = False
             self._entries.forget()
             if not self._connection.get_autocommit():
                 self._connection.execute("ROLLBACK")
             self._connection.execute("BEGIN IMMEDIATE")
             outcomes = self._store_apart(drafts, now)
         answers = [job.run() for job in jobs]
-        self._connection.execute("COMMIT")
+        if not is_done:
+            self._connection.execute("COMMIT")
         return outcomes, answers
 
     def _store_apart(self, drafts: Sequence[Draft], now: int) -> Sequence[Outcome]:

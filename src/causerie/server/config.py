@@ -68,8 +68,9 @@ class Config:
     max_connections: int = 0
     """Connections at a time; 0 for as many as the system allows."""
 
-    names_per_address: int = 20
-    """New names that one address may take in a day; 0 for no limit."""
+    names_per_address: int = 100
+    """New names that may be kept from one address in a day (a school is one, as seen from outside);
+    0 for no limit."""
 
     heartbeat: float = 27.0
     """Seconds between two pings. A proxy that closes idle connections needs it below its limit."""

@@ -71,7 +71,7 @@ class Connection(ABC):
         self.hub = hub
         self.socket = socket
         self.address = address
-        """The peer's, or empty if it is this machine."""
+        """The peer's network, or empty if it is this machine."""
         self.variant = variant
         self.session: Session | None = None
         self.listeners: dict[LiveRoom, Listener] = {}

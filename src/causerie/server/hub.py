@@ -22,6 +22,7 @@ from causerie.server.catchup import CatchUp
 from causerie.server.connection import Connection
 from causerie.server.frames import FramedEntry, Variant
 from causerie.server.live_room import Listener, LiveRoom
+from causerie.server.origin import network_of
 from causerie.server.plain import PlainConnection
 from causerie.server.rooms import Rooms
 from causerie.server.sessions import Sessions
@@ -104,6 +105,7 @@ class Hub:
     def accept(self, socket: Socket, *, subprotocol: str | None, address: str) -> Connection:
         """Begins a connection. Is the `Acceptor` of sockets."""
         connection: Connection
+        address = network_of(address)
         if subprotocol == SUBPROTOCOL:
             connection = V1Connection(self, socket, address, Variant.V1)
         else:

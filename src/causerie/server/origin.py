@@ -6,7 +6,7 @@ no `Origin`, or may send any: this guards a browser's user, not the server.
 """
 
 from collections.abc import Collection
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 ANY_ORIGIN = "*"
@@ -90,6 +90,16 @@ def client_address(peer: str, forwarded_for: str | None) -> str:
     # Whatever else it may be goes into the log, where nothing may steer a terminal.
     last = "".join(filter(str.isprintable, last))[:64]
     return "" if is_loopback(last) else _unmapped(last)
+
+
+def network_of(address: str) -> str:
+    """Whom an address stands for where people are counted: of an IPv6 address its /64, since whoever
+    has one such address has them all (RFC 6177).
+    """
+    try:
+        return str(IPv6Network((address.partition("%")[0], 64), strict=False))
+    except ValueError:
+        return address
 
 
 def _same_host(name: str, port: int | None, host: str) -> bool:

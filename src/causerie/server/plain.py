@@ -22,7 +22,7 @@ from causerie.server.rooms import Start
 from causerie.server.sessions import Session
 from causerie.server.socket import Socket
 from causerie.server.timers import Timer
-from causerie.server.v1 import room_name
+from causerie.server.v1 import NOT_STORABLE, room_name
 from causerie.wire.codec import describe
 from causerie.wire.codes import ErrorCode
 from causerie.wire.errors import Refused
@@ -98,7 +98,7 @@ class PlainConnection(Connection):
         """A plain client is not acked: it sees its message in the room, or is told of an error."""
         del command_id
         if isinstance(outcome, Rejected):
-            self.fault(Refused(ErrorCode.UNAVAILABLE))
+            self.fault(Refused(ErrorCode.INVALID, field="content", reason=NOT_STORABLE))
 
     def is_goodbye(self, code: int | None) -> bool:
         """Any close frame is a plain client's goodbye."""

@@ -169,7 +169,8 @@ class Sessions:
         self._directory.claim(
             claim.name,
             claim.identity,
-            address=claim.address,
+            # Who has no key keeps no name, and is not counted.
+            address=claim.address if is_lasting(claim.identity) else "",
             now=self._clock.wall(),
             replacing=replacing,
             done=partial(self._claimed, claim),

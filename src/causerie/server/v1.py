@@ -30,6 +30,8 @@ from causerie.wire.framing import frame_text
 if TYPE_CHECKING:
     from causerie.server.hub import Hub
 
+NOT_STORABLE = "it cannot be stored"
+
 UNAVAILABLE_RETRY = 1_000
 """Milliseconds after which to ask a log again that could not be read."""
 
@@ -485,7 +487,9 @@ class V1Connection(Connection):
             case "id_reused":
                 return Refused(ErrorCode.ID_REUSED, field="id", id=command_id)
             case "failed":
-                return Refused(ErrorCode.UNAVAILABLE, retry_after=UNAVAILABLE_RETRY, id=command_id)
+                return Refused(
+                    ErrorCode.INVALID, field="content", reason=NOT_STORABLE, id=command_id
+                )
             case unknown:
                 assert_never(unknown)
 
