@@ -93,8 +93,9 @@ def client_address(peer: str, forwarded_for: str | None) -> str:
 
 
 def network_of(address: str) -> str:
-    """Whom an address stands for where people are counted: of an IPv6 address its /64, since whoever
-    has one such address has them all (RFC 6177).
+    """Whom an address stands for where people are counted.
+
+    An IPv6 address stands for its /64: whoever has one of them has them all (RFC 6177).
     """
     try:
         return str(IPv6Network((address.partition("%")[0], 64), strict=False))
