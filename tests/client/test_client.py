@@ -587,20 +587,38 @@ async def test_closing_does_not_wait_for_events_to_be_read(server: ScriptedServe
 # Faults of ours.
 
 
+def fault(*_: object) -> None:
+    raise ZeroDivisionError
+
+
 async def test_a_fault_in_the_client_leaves_nobody_waiting(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fault(*_: object) -> None:
-        raise ZeroDivisionError
-
     async with met(server) as (client, peer):
         sending = asyncio.create_task(client.send("hi"))
+        draining = asyncio.create_task(client.drain())
         await peer.read("message")
         monkeypatch.setattr(Machine, "receive", fault)
         await peer.send(message(1))
-        with pytest.raises(BaseExceptionGroup):
-            await sending
+        for waiting in (sending, draining):
+            with pytest.raises(BaseExceptionGroup):
+                await waiting
         with pytest.raises(BaseExceptionGroup):
             async for _ in client:
                 pass
-        monkeypatch.undo()
+        with pytest.raises(BaseExceptionGroup):
+            await client.send("more")
+
+
+async def test_a_fault_in_the_timer_leaves_nobody_waiting_either(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with client_of(server) as client:
+        connecting = asyncio.create_task(client.wait_connected())
+        await server.accept()
+        with monkeypatch.context() as patch:
+            patch.setattr(Machine, "tick", fault)
+            with pytest.raises(ZeroDivisionError):
+                client._tick()
+        with pytest.raises(ZeroDivisionError):
+            await connecting

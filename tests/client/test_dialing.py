@@ -67,12 +67,43 @@ async def test_where_none_answers_the_first_reason_is_told(closed_port: int) -> 
 
 
 async def test_of_two_that_answer_at_once_one_is_kept_and_the_other_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[socket.socket] = []
+    answered = asyncio.Event()
+
+    async def connect(_: AddressInfo) -> socket.socket:
+        made.append(socket.socket())
+        if len(made) == 2:
+            answered.set()
+        await answered.wait()
+        return made[-1] if len(made) == 1 else made.pop()
+
+    monkeypatch.setattr(dialing, "_connect", connect)
+    monkeypatch.setattr(dialing, "NEXT_ADDRESS_AFTER", 0.0)
+    with await race([address("10.0.0.1", 1), address("10.0.0.2", 1)]) as one:
+        assert one.fileno() != -1
+    assert all(other.fileno() == -1 for other in made)
+
+
+async def test_what_answers_after_the_race_is_closed(
     listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    late = socket.socket()
+    connect = dialing._connect
+
+    async def connect_or_be_late(info: AddressInfo) -> socket.socket:
+        if info != at(listener):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                return late
+        return await connect(info)
+
+    monkeypatch.setattr(dialing, "_connect", connect_or_be_late)
     monkeypatch.setattr(dialing, "NEXT_ADDRESS_AFTER", 0.0)
-    for _ in range(20):
-        with await race([at(listener)] * 3) as one:
-            assert one.getpeername() == listener.getsockname()
+    with await race([address("10.0.0.1", 1), at(listener)]):
+        assert late.fileno() == -1
 
 
 async def test_who_is_cancelled_leaves_nothing_open(deaf: socket.socket) -> None:

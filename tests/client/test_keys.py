@@ -65,6 +65,15 @@ def test_those_who_ask_at_the_same_time_get_the_same_key(tmp_path: Path) -> None
     assert len(list(folder.iterdir())) == 1
 
 
+def test_a_key_that_somebody_else_has_just_made_is_taken(
+    store: KeyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = store.find_or_make(SERVER, "Alice")
+    found = iter([None, key])
+    monkeypatch.setattr(store, "find", lambda *_: next(found))
+    assert store.find_or_make(SERVER, "Alice") == key
+
+
 def no_links(self: Path, target: Path) -> None:
     raise PermissionError("this file system has no links")
 

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 from tests.client.scripted_server import Peer, scripted_server
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidStatus
+from websockets.http11 import Response
 
 from causerie.client import transport as transport_module
 from causerie.client.transport import Lost, open_transport
@@ -194,6 +197,26 @@ async def test_a_redirection_to_nowhere_is_a_refusal() -> None:
     async with scripted_server() as server:
         server.refuse.append((HTTPStatus.FOUND, {}))
         assert (await fails_to_open(server.url)).reason == "HTTP 302"
+
+
+async def test_nobody_is_led_out_of_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def connect(*_: object) -> None:
+        headers = Headers(Location="http://chat.example.org/")
+        try:
+            raise InvalidStatus(Response(302, "Found", headers, b""))
+        except InvalidStatus:
+            raise ValueError("cannot follow") from None
+
+    monkeypatch.setattr(transport_module, "_connect", connect)
+    lost = await fails_to_open("wss://chat.example.org/ws")
+    assert (lost.code, lost.reason) == (
+        1008,
+        "redirected to http://chat.example.org/, without TLS",
+    )
+
+
+async def test_what_is_no_url_is_not_tried_again() -> None:
+    assert (await fails_to_open("ftp://127.0.0.1/")).code == 1008
 
 
 async def test_a_fault_of_ours_is_not_taken_for_a_redirection(

@@ -98,6 +98,7 @@ class Client:
         self._to_write = asyncio.Event()
         self._may_read = asyncio.Event()
         self._moved = asyncio.Event()
+        self._fault: BaseException | None = None
         self._keeper = asyncio.create_task(self._keep_connection(), name="causerie client")
         self._keeper.add_done_callback(self._keeper_ended)
 
@@ -277,8 +278,7 @@ class Client:
         while not isinstance(self._machine.state, Connected):
             if isinstance(self._machine.state, Closed):
                 raise self._machine.state.error
-            self._moved.clear()
-            await self._moved.wait()
+            await self._wait_for_movement()
 
     async def drain(self) -> None:
         """Waits until nothing waits for an answer any more.
@@ -287,8 +287,7 @@ class Client:
             Ended: It will not be answered.
         """
         while self._machine.waiting:
-            self._moved.clear()
-            await self._moved.wait()
+            await self._wait_for_movement()
         if isinstance(self._machine.state, Closed):
             raise self._machine.state.error
 
@@ -355,6 +354,8 @@ class Client:
             call.set_result(outcome)
 
     async def _call(self, command: AppCommand, kind: type[_Reply]) -> _Reply:
+        if self._fault is not None:
+            raise self._fault
         call: asyncio.Future[Answer | Receipt] = self._loop.create_future()
         id = self._machine.send(command, self._loop.time())
         self._calls[id] = call
@@ -390,7 +391,11 @@ class Client:
             # Nothing was heard because nothing was read.
             self._machine.heard(self._loop.time())
             self._warn_of_unread_events()
-        self._step(self._machine.woke if slept else self._machine.tick)
+        try:
+            self._step(self._machine.woke if slept else self._machine.tick)
+        except BaseException as error:
+            self._fail(error)
+            raise
 
     def _warn_of_unread_events(self) -> None:
         now = self._loop.time()
@@ -418,11 +423,16 @@ class Client:
         count, names = self._machine.members(room)
         return PresenceChanged(room=room, members=count, joined=names, left=(), snapshot=True)
 
+    async def _wait_for_movement(self) -> None:
+        if self._fault is not None:
+            raise self._fault
+        self._moved.clear()
+        await self._moved.wait()
+
     async def _keep_connection(self) -> None:
         while not isinstance(self._machine.state, Closed):
             if not self._machine.wants_connection:
-                self._moved.clear()
-                await self._moved.wait()
+                await self._wait_for_movement()
                 continue
             try:
                 transport = await open_transport(self._url, within=OPEN_TIMEOUT)
@@ -476,13 +486,17 @@ class Client:
         transport.abort()
 
     def _keeper_ended(self, keeper: "asyncio.Task[None]") -> None:
-        if keeper.cancelled() or (error := keeper.exception()) is None:
-            return
-        # A fault of ours must not leave anybody waiting.
+        if not keeper.cancelled() and (error := keeper.exception()) is not None:
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        """A fault of ours must not leave anybody waiting."""
+        self._fault = error
         self._queue.end(error)
         for call in self._calls.values():
             if not call.done():
                 call.set_exception(error)
+        self._moved.set()
 
 
 @asynccontextmanager
