@@ -62,9 +62,10 @@ def test_who_gives_no_name_gets_one(people: People) -> None:
 
 
 def test_two_see_what_the_other_says(people: People) -> None:
-    alice, bob = people.pipe("Alice"), people.pipe("Bob")
-    alice.wait_for("You are ")
-    bob.wait_for("You are ")
+    alice = people.pipe("Alice")
+    alice.wait_for("You are alone")
+    bob = people.pipe("Bob")
+    bob.wait_for("with Alice")
     alice.wait_for("Bob has joined")
     alice.say("hello Bob")
     assert bob.wait_for("hello Bob").endswith("] Alice: hello Bob")
@@ -348,9 +349,11 @@ def test_a_random_name_that_is_taken_is_replaced_by_another(
 def test_a_signal_ends_it_with_a_goodbye_that_others_see_at_once(
     people: People, number: signal.Signals
 ) -> None:
-    alice, bob = people.pipe("Alice"), people.pipe("Bob")
-    bob.wait_for("You are ")
-    alice.wait_for("in room")
+    alice = people.pipe("Alice")
+    alice.wait_for("You are alone")
+    bob = people.pipe("Bob")
+    # Who comes and goes at once is not mentioned.
+    alice.wait_for("Bob has joined")
     bob.signal(number)
     assert bob.wait() == 0
     assert bob.lines[-1] == "Goodbye, Bob."
