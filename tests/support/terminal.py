@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import select
 import signal
 import struct
 import subprocess
@@ -23,6 +24,9 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 """Makes the terminal the program's own, so that Ctrl+C and hanging up are for it, and becomes the
 program. (What runs between fork and exec in a process with threads had better not be Python.)"""
+
+POLLED_EVERY = 0.1
+"""Seconds after which the reading thread looks whether the terminal is still wanted."""
 
 SCROLLED = 1_000
 """Lines that are kept above the screen."""
@@ -49,6 +53,7 @@ class Terminal:
         self._raw = bytearray()
         self._changed = threading.Condition()
         self._ended = False
+        self._hung_up = threading.Event()
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self._process = subprocess.Popen(
@@ -73,8 +78,16 @@ class Terminal:
         """Ends the program, if it still runs, and removes the terminal."""
         self._process.kill()
         self._process.wait()
-        self._reader.join()
-        os.close(self._master)
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Removes the terminal, as closing a window does."""
+        if self._master >= 0:
+            # Whoever waits for something to read is not woken by closing alone.
+            self._hung_up.set()
+            self._reader.join()
+            os.close(self._master)
+            self._master = -1
 
     @property
     def lines(self) -> list[str]:
@@ -150,10 +163,16 @@ class Terminal:
         ]
         return [line.rstrip() for line in [*scrolled, *self.screen.display]]
 
+    def _read_some(self) -> bytes:
+        while not select.select([self._master], [], [], POLLED_EVERY)[0]:
+            if self._hung_up.is_set():
+                return b""
+        return os.read(self._master, 65_536)
+
     def _read(self) -> None:
         # Reading fails when the last who had the terminal open has gone.
         with suppress(OSError):
-            while data := os.read(self._master, 65_536):
+            while data := self._read_some():
                 with self._changed:
                     self._raw += data
                     self._stream.feed(data)

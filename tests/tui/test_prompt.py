@@ -1,7 +1,6 @@
 """The prompt, on a real terminal, as a person sees it."""
 
 import re
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -195,14 +194,15 @@ def test_it_ends_with_a_goodbye_and_leaves_the_terminal_as_it_was(
     assert not any(people.room + ">" in line for line in alice.lines)
 
 
-def test_a_terminal_that_goes_away_ends_it(people: People) -> None:
+@pytest.mark.parametrize("arguments", [[], ["--plain"]])
+def test_a_terminal_that_goes_away_ends_it(people: People, arguments: list[str]) -> None:
     bob = people.pipe("Bob")
     bob.wait_for("alone")
-    alice = arrived(people.terminal("Alice"), people)
+    alice = people.terminal("Alice", *arguments)
     bob.wait_for("Alice has joined")
-    alice.signal(signal.SIGHUP)
-    assert alice.wait() == 0
+    alice.hang_up()
     bob.wait_for("Alice has left", within=10)
+    assert alice.wait() == 0
 
 
 def test_who_ends_it_too_early_is_told_what_is_awaited_and_can_give_it_up(tmp_path: Path) -> None:

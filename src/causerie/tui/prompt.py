@@ -98,7 +98,7 @@ class Prompt:
 
     async def run(self) -> None:
         """Edits lines until `end` is called or the terminal has gone."""
-        with suppress(EOFError):
+        with suppress(EOFError, OSError):
             await self._application.run_async(handle_sigint=False, set_exception_handler=False)
         self.ended.set()
         self._moved.set()
@@ -145,10 +145,11 @@ class Prompt:
         lines, self._to_show = self._to_show, []
         text = "".join(f"{self._paint(line)}\r\n" for line in lines)
         is_drawn = self._application.is_running and not self._application.is_done
-        if is_drawn:
-            self._application.renderer.erase()
-        self._output.write_raw(text)
-        self._output.flush()
+        with suppress(OSError):  # a terminal that goes away is noticed by the reading
+            if is_drawn:
+                self._application.renderer.erase()
+            self._output.write_raw(text)
+            self._output.flush()
         if is_drawn:
             self._application.invalidate()
 
