@@ -14,7 +14,7 @@ has pytest collect it::
         def storage(self) -> Storage:
             return MyStorage()
 
-The suites need pytest and Hypothesis, which Causerie itself does not depend on.
+The suites need pytest and Hypothesis: the extra `causerie[testing]`.
 """
 
 import time
