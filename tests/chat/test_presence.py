@@ -200,6 +200,15 @@ def test_connections_under_one_name_are_counted_together_after_a_rename() -> Non
     assert len(presence) == 0
 
 
+def test_who_comes_back_to_a_name_that_was_taken_over_and_left_counts_its_own_connections() -> None:
+    presence = room("Alice", "Bob")
+    presence.rename("bob", "alice", "Alice")
+    presence.rename("alice", "cid", "Cid")
+    presence.arrive("alice", "Alice")
+    presence.depart("alice", 0.0, goodbye=True)
+    assert presence.tick(1.0) == Change(1, left=("Alice",), renamed=(("Bob", "Cid"),))
+
+
 # How often.
 
 
@@ -414,7 +423,7 @@ class PresenceMachine(RuleBasedStateMachine):
         for who in [who for who, person in self.here.items() if self.has_left(person)]:
             del self.here[who]
         if change is not None:
-            assert self.now - self.told_at >= SHORTEST_INTERVAL
+            assert self.now >= self.told_at + SHORTEST_INTERVAL
             self.told_at = self.now
             for reader in self.readers:
                 if change.members > TOLD_UP_TO:

@@ -119,9 +119,9 @@ class Presence:
             return
         displaced = self._members.get(new)
         if displaced is not None:
+            member.connections += displaced.connections
             self._lingering.pop(new, None)
             self._remove(new)
-            member.connections += displaced.connections
         member.display = display
         self._members[new] = member
         self._touched[member] = None
@@ -211,6 +211,7 @@ class Presence:
     def _remove(self, folded: str) -> None:
         member = self._members.pop(folded)
         member.here = False
+        member.connections = 0
         self._sorted = None
         if member.told is None:
             del self._touched[member]
