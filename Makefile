@@ -67,6 +67,10 @@ cover: $(VENV)/.dev ## run one module's own tests and say what they miss: make c
 	@test -f "$(FILE)" || { echo "make: say which module: make cover FILE=src/causerie/chat/room.py" >&2; exit 1; }
 	@$(call MEASURE,--quiet $(OWN_TEST),$(FILE))
 
+.PHONY: pictures
+pictures: $(VENV)/.dev ## make the pictures of the docs anew, from real sessions
+	$(BIN)/python -m tools.pictures
+
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock"
 

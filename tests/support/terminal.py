@@ -12,7 +12,7 @@ import termios
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Self
+from typing import Self
 
 import pyte
 from tests.support.line_process import PATIENCE, WaitFailed
@@ -32,6 +32,14 @@ SCROLLED = 1_000
 """Lines that are kept above the screen."""
 
 
+class _Screen(pyte.HistoryScreen):
+    """What the emulator knows, and faint text, which it does not: as text in bright black."""
+
+    def select_graphic_rendition(self, *attributes: int, **_: object) -> None:
+        """Sets colours and the like (ECMA-48, 8.3.117)."""
+        super().select_graphic_rendition(*(90 if code == 2 else code for code in attributes))
+
+
 class Terminal:
     """A pseudo terminal, a program in it, and an emulator that knows what is on the screen.
 
@@ -48,7 +56,7 @@ class Terminal:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """Starts the program; `environment` is all of it, by default that of the tests."""
-        self.screen: Any = pyte.HistoryScreen(columns, rows, history=SCROLLED, ratio=0.5)
+        self.screen = _Screen(columns, rows, history=SCROLLED, ratio=0.5)
         self._stream = pyte.ByteStream(self.screen)
         self._raw = bytearray()
         self._changed = threading.Condition()
@@ -88,6 +96,11 @@ class Terminal:
             self._reader.join()
             os.close(self._master)
             self._master = -1
+
+    @property
+    def pid(self) -> int:
+        """The program's process id."""
+        return self._process.pid
 
     @property
     def lines(self) -> list[str]:
