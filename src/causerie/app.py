@@ -36,7 +36,7 @@ REQUEST_TIMEOUT: Final = 10.0
 """Seconds in which the head of an HTTP request has to come."""
 COMMIT_TIMEOUT: Final = 3.0
 """Of a graceful stop, the seconds for what was taken to become durable and be answered."""
-STOP_TIMEOUT: Final = 4.5
+STOP_TIMEOUT: Final = 4.0
 """The seconds after which a graceful stop cuts whoever is left, so that it takes 5 at most."""
 SWITCH_INTERVAL: Final = 0.0005
 """Seconds after which the thread that commits has the event loop give way (usually 0.005)."""

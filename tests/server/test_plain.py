@@ -541,3 +541,17 @@ def test_an_answer_for_one_who_was_lost_meanwhile_comes_to_nothing(command: dict
         alice.connection.closed(None)
         alice.take()
         assert_after_all_have_gone(server, bob)
+
+
+def test_who_spoke_unnamed_is_named_in_that_room_too_once_it_takes_a_name() -> None:
+    server = MemoryServer()
+    watcher = plain(server, "Watcher")
+    stranger = Plain(server)
+    stranger.say("who is there?")
+    stranger.send("join", username="Alice", room="garden")
+    stranger.take()
+    server.advance(1.0)
+    assert "Alice has joined the chat" in watcher.words()
+    room = server.hub.rooms.get("lobby")
+    assert room is not None
+    assert "alice" in room.presence

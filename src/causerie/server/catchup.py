@@ -94,6 +94,10 @@ class CatchUp:
         else:
             self.enqueue(listener)
 
+    def hand_out(self, room: LiveRoom) -> None:
+        """Gives the live listeners what a room has gathered, before one of them is changed."""
+        room.distribute(self._turn.push)
+
     def enqueue(self, listener: Listener) -> None:
         """A listener is behind and can be written to. Does nothing for one that is in the queue,
         is live, or waits for a read of the log.

@@ -168,12 +168,15 @@ class PlainConnection(Connection):
         if isinstance(answer, Refused):
             self.fault(answer)
         else:
-            renamed = self.session is not None
+            was_anonymous = self.session is None
             self.session = answer
             self.hub.sessions.attach(answer, self)
-            if renamed:
-                for known in list(answer.rooms):
-                    self.hub.rooms.tick(known)
+            if was_anonymous:
+                # Who has heard and said things unnamed is now named wherever it did.
+                for known in self.listeners:
+                    self.hub.rooms.become_member(self, known)
+            for known in list(answer.rooms):
+                self.hub.rooms.tick(known)
             self._enter(command, room)
         self.release()
 
@@ -183,10 +186,6 @@ class PlainConnection(Connection):
     def _enter_room(self, command: PlainCommand, room: LiveRoom) -> None:
         self.hub.rooms.check_may_read(self, room)
         if room in self.listeners:
-            if not is_conversation(room.name) and room not in self._require_session().rooms:
-                # Anonymous, who heard the room already, has taken a name.
-                self.hub.rooms.become_member(self, room)
-                self.hub.rooms.tick(room)
             return
         if command.since is None:
             self._listen(room, room.shown)
