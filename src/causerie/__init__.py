@@ -5,7 +5,7 @@ is loaded when it is first asked for, so that a server does not pay for it.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from causerie.version import __version__
 
@@ -100,9 +100,11 @@ _HOMES = (
 )
 
 
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        for home in map(import_module, _HOMES):
-            if name in vars(home):
-                return vars(home)[name]
-    raise AttributeError(f"module 'causerie' has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker is to see what is not there
+
+    def __getattr__(name: str) -> object:
+        if name in __all__:
+            for home in map(import_module, _HOMES):
+                if name in vars(home):
+                    return vars(home)[name]
+        raise AttributeError(f"module 'causerie' has no attribute {name!r}")

@@ -80,7 +80,9 @@ AppCommand = (
 """What an application may give to `send`."""
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(
+    msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True
+):
     """What a client can be told to do otherwise."""
 
     locale: str = "en"
