@@ -14,21 +14,35 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from tests.server.support import BusyClock, Frame, assert_nothing_is_left, key_of
+from tests.server.support import Frame, assert_nothing_is_left, key_of
 
 from causerie.adapters.memory_store import MemoryStore
 from causerie.server.settings import HubSettings
-from causerie.testing.memory_server import MemoryServer, MemorySocket
+from causerie.server.turn import LONGEST_GATHERING
+from causerie.testing.memory_server import MemoryServer, MemorySocket, VirtualClock
 
 ROOMS = ("lobby", "kitchen")
-NAMES = {"Ann": "Anouk", "Bob": "Boris", "Cid": "Celia"}
+NAMES = {"Ann": "Anouk", "Bob": "Boris", "Cid": "Celia", "Dan": "Dora"}
 """The people, each with another name to be renamed to."""
 
-SETTINGS = HubSettings(rate=0.0, in_flight=3, ring=12_000, catch_up=4_000)
-"""Small bounds, so that all of them are met."""
+# Small bounds, so that all of them are met.
+SETTINGS = HubSettings(rate=0.0, in_flight=3, rooms=2, ring=8_000, catch_up=3_000)
+BOUNDS = {
+    "adapters.memory.RECENT": 5,
+    "server.catchup.READ_ENTRIES": 7,
+    "server.catchup.READS_AT_ONCE": 2,
+    "server.catchup.RUN_BYTES": 2_000,
+    "server.connection.RUN_BYTES": 2_000,
+    "server.live_room.RUN_BYTES": 2_000,
+    "server.turn.RUN_BYTES": 2_000,
+}
 
-SLOW = 64 * 1024
-"""What a link may hold in the server's memory, in bytes."""
+LARGEST = 1_500
+"""Code points, all of one byte, in a message."""
+
+SLOW = 2_000 + 2 * LARGEST + 5_000
+"""What a link may hold in the server's memory, in bytes: a turn's entries, the last one over the
+bound, another that came with a pause, and replies and signals."""
 
 
 class Person:
@@ -181,11 +195,17 @@ class Promises(RuleBasedStateMachine):
 
     who = st.sampled_from(sorted(NAMES))
     room = st.sampled_from(ROOMS)
-    size = st.sampled_from([5, 5, 300, 3_900])
+    size = st.sampled_from([5, 5, 300, LARGEST])
 
-    @initialize(busy=st.booleans(), strides=st.lists(st.integers(1, 3), min_size=1, max_size=5))
-    def begin(self, busy: bool, strides: list[int]) -> None:
-        self.clock = BusyClock(0.0007 if busy else 0.0)
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = pytest.MonkeyPatch()
+        for name, bound in BOUNDS.items():
+            self.patch.setattr(f"causerie.{name}", bound)
+
+    @initialize(strides=st.lists(st.integers(1, 3), min_size=1, max_size=5))
+    def begin(self, strides: list[int]) -> None:
+        self.clock = VirtualClock()
         self.strides = strides
         self.server = self.start(MemoryStore())
         self.people = {name: Person(name) for name in NAMES}
@@ -273,6 +293,11 @@ class Promises(RuleBasedStateMachine):
             self.server.step()
         self.look()
 
+    @rule()
+    def is_loaded(self) -> None:
+        """Writing has taken so long that what comes next is gathered for a while."""
+        self.server.hub.turn._not_before = self.clock.monotonic() + LONGEST_GATHERING
+
     @rule(seconds=st.sampled_from([0.0, 0.004, 0.3, 6.0, 20.0]))
     def run(self, seconds: float) -> None:
         self.server.advance(seconds)
@@ -287,6 +312,15 @@ class Promises(RuleBasedStateMachine):
         for person in self.people.values():
             person.lose()
         self.server = self.start(store)
+
+    @rule(room=room, steps=st.integers(0, 12))
+    def die_in_the_midst(self, room: str, steps: int) -> None:
+        """Dies just after something was said: stored or not, told to some or not, acked or not."""
+        for person in self.people.values():
+            if person.socket is not None:
+                person.say("message", room=room, content="just before")
+        self.go_on(steps)
+        self.die("kill")
 
     def look(self) -> None:
         for person in self.people.values():
@@ -347,8 +381,13 @@ class Promises(RuleBasedStateMachine):
                 assert person.names[room] - set(person.own) == others
 
     def teardown(self) -> None:
-        if not hasattr(self, "people"):
-            return
+        try:
+            if hasattr(self, "people"):
+                self.end()
+        finally:
+            self.patch.undo()
+
+    def end(self) -> None:
         self.in_the_end_everybody_holds_exactly_the_log()
         for person in self.people.values():
             assert person.socket is not None
@@ -357,5 +396,5 @@ class Promises(RuleBasedStateMachine):
 
 
 TestThePromisesHoldWhateverHappens = Promises.TestCase
-TestThePromisesHoldWhateverHappens.settings = settings(max_examples=150, stateful_step_count=60)
+TestThePromisesHoldWhateverHappens.settings = settings(max_examples=500, stateful_step_count=80)
 TestThePromisesHoldWhateverHappens = pytest.mark.slow(TestThePromisesHoldWhateverHappens)
