@@ -506,6 +506,14 @@ async def test_after_the_computer_has_slept_the_connection_is_probed_at_once(
         await peer.read("ping")
 
 
+async def test_an_application_that_knows_of_another_network_can_say_so(
+    server: ScriptedServer,
+) -> None:
+    async with met(server) as (client, peer):
+        client.wake()
+        await peer.read("ping")
+
+
 # Slow applications.
 
 

@@ -79,7 +79,8 @@ class Client:
     As an asynchronous iterator it yields the events (`causerie.client.machine.events`), each once.
     The iteration ends when the application closes the client, and raises `Ended` when it ends
     otherwise. Whoever reads no events should know: from `queue` of them on, nothing more is read
-    from the server until some are; save while a call waits for its answer.
+    from the server until some are, save while a call waits for its answer. Then up to eight times
+    as many are kept; beyond that the entries of each room become one `Gap`.
     """
 
     def __init__(self, url: str, machine: Machine, *, queue: int) -> None:
@@ -268,6 +269,13 @@ class Client:
         """
         welcome = await self._call(Hello(username=username), Welcome)
         return welcome.username
+
+    def wake(self) -> None:
+        """Says that the network may be another, or has come back: a connection is probed at once,
+        and an attempt that waits for its time is made now. (That the computer has slept the client
+        finds out by itself.)
+        """
+        self._step(self._machine.woke)
 
     async def wait_connected(self) -> None:
         """Waits until one is connected.

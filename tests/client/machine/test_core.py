@@ -1088,6 +1088,13 @@ def test_the_application_ends_the_client_and_nothing_goes_on() -> None:
     assert rig.frames() == []
 
 
+def test_where_one_stood_is_known_after_the_end() -> None:
+    rig = in_lobby(3)
+    rig.receive(message(4))
+    rig.machine.close()
+    assert rig.machine.position("lobby") == ("e1", cursor(4))
+
+
 def test_one_can_end_before_anything_has_begun() -> None:
     rig = Rig()
     rig.machine.close()

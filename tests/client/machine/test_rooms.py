@@ -112,9 +112,8 @@ def test_at_the_end_all_who_waited_are_told() -> None:
     views = rooms()
     views.want(Join(room="lobby"), "a")
     views.want(Join(room="garden"), "b")
-    assert views.clear() == ["a", "b"]
-    assert views.next_join(0.0) is None
-    assert views.find("lobby") is None
+    assert views.end() == ["a", "b"]
+    assert views.end() == []
 
 
 def test_an_answer_that_nobody_asked_for_changes_nothing() -> None:

@@ -425,7 +425,7 @@ class Machine:
         if isinstance(self.state, Closed):
             for item in self._outbox.clear():
                 self._fail(item, self.state.error)
-            for asker in self._rooms.clear():
+            for asker in self._rooms.end():
                 self._tell(Failed(id=asker, error=self.state.error))
 
     # What comes in.

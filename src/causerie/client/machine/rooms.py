@@ -207,12 +207,9 @@ class Rooms:
                 self._absent[view.name] = None
         self._unlisted = {name for name, view in self._views.items() if not view.wanted}
 
-    def clear(self) -> list[str]:
-        """Forgets all; answers those who still waited to be in a room."""
+    def end(self) -> list[str]:
+        """Nothing will be joined any more; answers those who still waited to be in a room."""
         askers = [asker for waiting in self._askers.values() for asker in waiting]
-        self.cut()
-        self._views.clear()
-        self._absent.clear()
         self._askers.clear()
         return askers
 
