@@ -20,6 +20,7 @@ from tests.server.support import (
 )
 
 from causerie.ports import Failed, Holder
+from causerie.server import pages
 from causerie.server.connection import Connection
 from causerie.server.live_room import RUN_BYTES
 from causerie.server.plain import PlainConnection
@@ -608,13 +609,14 @@ def test_a_fault_in_what_waited_for_an_answer_ends_its_connection_and_holds_up_n
     bob = v1(server, "Bob")
     alice: Client = v1(server, "Alice") if profile is V1Connection else plain(server, "Alice")
     alice.take()
-    go_on = getattr(profile, step)
+    owner = profile if hasattr(profile, step) else pages
+    go_on = getattr(owner, step)
 
     def fail(self: Connection, *arguments: object) -> None:
         assert self is not alice.connection, "a mistake of ours"
         go_on(self, *arguments)
 
-    monkeypatch.setattr(profile, step, fail)
+    monkeypatch.setattr(owner, step, fail)
     command, fields = WAITS[profile][step]
     alice.send(command, **fields)
     bob.send("join", room="attic", id="1")

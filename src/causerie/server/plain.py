@@ -16,13 +16,14 @@ from causerie.chat.names import ANONYMOUS, LOBBY, NameRefused, parse_username
 from causerie.ports import Failed, Holder, Outcome, Rejected
 from causerie.server.announcements import system_frame
 from causerie.server.connection import Connection
+from causerie.server.fields import room_name
 from causerie.server.frames import UNITS, Variant
 from causerie.server.live_room import LiveRoom
 from causerie.server.rooms import Start
 from causerie.server.sessions import Session
 from causerie.server.socket import Socket
 from causerie.server.timers import Timer
-from causerie.server.v1 import NOT_STORABLE, room_name
+from causerie.server.v1 import NOT_STORABLE
 from causerie.wire.codec import describe
 from causerie.wire.codes import ErrorCode
 from causerie.wire.errors import Refused

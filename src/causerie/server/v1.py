@@ -1,24 +1,23 @@
 """The v1 profile: commands with ids, replies, cursors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
-import msgspec
-
 from causerie.chat.entry import Draft, Entry
 from causerie.chat.identity import (
-    CONVERSATION_MARK,
     is_conversation,
     key_identity,
 )
 from causerie.chat.limits import check_content
-from causerie.chat.names import NameRefused, parse_room, parse_username
-from causerie.ports import Conversation, Failed, Holder, Outcome, Rejected
+from causerie.chat.names import NameRefused, parse_username
+from causerie.ports import Failed, Holder, Outcome, Rejected
+from causerie.server import pages
 from causerie.server.connection import Connection
-from causerie.server.frames import Variant, payload
+from causerie.server.fields import folded, room_name
+from causerie.server.frames import Variant
 from causerie.server.live_room import LiveRoom
-from causerie.server.rooms import EVERYTHING, Start
+from causerie.server.rooms import Start
 from causerie.server.sessions import Session
 from causerie.server.socket import Socket
 from causerie.wire import commands, replies
@@ -56,7 +55,7 @@ class V1Connection(Connection):
 
     def refuse(self, refused: Refused) -> None:
         """Tells of a refusal by an error frame."""
-        self._reply(error_frame(refused, self._locale))
+        self.reply(error_frame(refused, self._locale))
 
     def over_rate(self, text: bytes, retry_after: int) -> Refused:
         """The error carries the command's id."""
@@ -76,12 +75,12 @@ class V1Connection(Connection):
     def tell_presence(self, room: LiveRoom) -> None:
         """Tells who is in the room, as a snapshot."""
         members, names = room.presence.tell_newcomer()
-        self._reply(replies.Presence(room=room.name, members=members, joined=names, snapshot=True))
+        self.reply(replies.Presence(room=room.name, members=members, joined=names, snapshot=True))
 
     def _dispatch(self, command: commands.AnyCommand) -> None:
         match command:
             case commands.Ping():
-                self._reply(replies.Pong(id=command.id, time=self.hub.clock.wall() // 1000))
+                self.reply(replies.Pong(id=command.id, time=self.hub.clock.wall() // 1000))
             case commands.Hello():
                 self._hello(command)
             case commands.SendMessage():
@@ -98,12 +97,12 @@ class V1Connection(Connection):
                 self._leave(command)
             case commands.Members():
                 self._require_session()
-                self._members(command)
+                pages.members(self, command)
             case commands.Rooms():
-                self._rooms(command, self._require_session())
+                pages.rooms(self, command, self._require_session())
             case commands.GetHistory():
                 self._require_session()
-                self._history(command)
+                pages.history(self, command)
             case unknown:
                 assert_never(unknown)
 
@@ -143,7 +142,7 @@ class V1Connection(Connection):
         for room in list(answer.rooms):
             self.hub.rooms.tick(room)
         settings = self.hub.settings
-        self._reply(
+        self.reply(
             replies.Welcome(
                 id=command.id,
                 username=answer.name.display,
@@ -171,7 +170,7 @@ class V1Connection(Connection):
     def _join(self, command: commands.Join) -> None:
         name = room_name(command.room)
         self.hub.rooms.check_may_join(self, name)
-        self._with_room(name, command.id, partial(self._join_room, command))
+        self.with_room(name, command.id, partial(self._join_room, command))
 
     def _join_room(self, command: commands.Join, room: LiveRoom) -> None:
         self.hub.rooms.check_may_read(self, room)
@@ -188,14 +187,14 @@ class V1Connection(Connection):
         if not self.is_open:
             return
         if isinstance(start, Failed):
-            self._unavailable(command.id)
+            self.unavailable(command.id)
             return
         private = is_conversation(room.name)
         if room not in self.listeners and not private:
             self.hub.rooms.become_member(self, room)
         located = start.located
         members, names = room.presence.tell_newcomer(self._require_session().name.folded)
-        self._reply(
+        self.reply(
             replies.Joined(
                 id=command.id,
                 room=room.name,
@@ -217,7 +216,7 @@ class V1Connection(Connection):
         if room is None or room not in self.listeners:
             raise Refused(ErrorCode.NOT_JOINED, field="room")
         self.hub.rooms.leave(self, room, goodbye=True)
-        self._reply(replies.Left(id=command.id, room=name))
+        self.reply(replies.Left(id=command.id, room=name))
 
     # Saying.
 
@@ -244,7 +243,7 @@ class V1Connection(Connection):
 
     def _private(self, command: commands.SendPrivate, session: Session) -> None:
         check_content(command.content, self.hub.settings.content)
-        _fold(command.to, "to")
+        folded(command.to, "to")
         if command.at is None:
             self._find_recipient(command, session)
         else:
@@ -309,134 +308,8 @@ class V1Connection(Connection):
         self.hub.append(self, room, draft, command.id)
 
     def _typing(self, command: commands.SetTyping, session: Session) -> None:
-        room = self._joined_room(command.room)
+        room = self.joined_room(command.room)
         self.set_typing(room, session, is_typing=command.is_typing)
-
-    # Asking.
-
-    def _members(self, command: commands.Members) -> None:
-        room = self._joined_room(command.room)
-        after = _fold(command.after, "after") if command.after else ""
-        names, more = room.presence.page(after, command.limit)
-        self._reply(
-            replies.MembersPage(
-                id=command.id,
-                room=room.name,
-                members=len(room.presence),
-                names=names,
-                more=more,
-            )
-        )
-
-    def _rooms(self, command: commands.Rooms, session: Session) -> None:
-        self.hold()
-        after = command.after or ""
-        self.hub.log.conversations(
-            session.identity,
-            after=after if after.startswith(CONVERSATION_MARK) else "",
-            limit=command.limit + 1,
-            done=self.contained(partial(self._have_conversations, command)),
-        )
-
-    def _have_conversations(
-        self, command: commands.Rooms, answer: Sequence[Conversation] | Failed
-    ) -> None:
-        if not self.is_open:
-            return
-        if isinstance(answer, Failed):
-            self._unavailable(command.id)
-            return
-        after = command.after or ""
-        found = [
-            replies.RoomSummary(
-                room=room.name,
-                epoch=room.epoch,
-                head=commands.Cursor(room.shown, room.head_id),
-                joined=True,
-                members=len(room.presence),
-            )
-            for room in self.listeners
-            if not is_conversation(room.name) and room.name > after
-        ]
-        found += [
-            replies.RoomSummary(
-                room=one.room,
-                epoch=one.head.epoch,
-                head=commands.Cursor(one.head.seq, one.head.id),
-                joined=any(room.name == one.room for room in self.listeners),
-                peer=one.peer_name,
-            )
-            for one in answer
-            if one.room > after
-        ]
-        found.sort(key=lambda summary: summary.room)
-        self._reply(
-            replies.RoomsPage(
-                id=command.id,
-                rooms=found[: command.limit],
-                more=len(found) > command.limit,
-            )
-        )
-        self.release()
-
-    def _history(self, command: commands.GetHistory) -> None:
-        if command.before is not None and command.after is not None:
-            raise Refused(ErrorCode.INVALID, field="after", reason="give it or before, not both")
-        self._with_room(room_name(command.room), command.id, partial(self._history_of, command))
-
-    def _history_of(self, command: commands.GetHistory, room: LiveRoom) -> None:
-        self.hub.rooms.check_may_read(self, room)
-        self.hold()
-        room.pins += 1
-        done = self.contained(partial(self._have_history, command, room))
-        if command.after is not None:
-            self.hub.log.read(
-                room.name,
-                after=command.after,
-                upto=room.shown,
-                limit=command.limit + 1,
-                done=done,
-            )
-        else:
-            before = EVERYTHING if command.before is None else command.before
-            self.hub.log.read_back(
-                room.name,
-                before=min(before, room.shown + 1),
-                limit=command.limit + 1,
-                done=done,
-            )
-
-    def _have_history(
-        self, command: commands.GetHistory, room: LiveRoom, answer: Sequence[Entry] | Failed
-    ) -> None:
-        self.hub.rooms.unpin(room)
-        if not self.is_open:
-            return
-        if isinstance(answer, Failed):
-            self._unavailable(command.id)
-            return
-        forward = command.after is not None
-        chosen: list[bytes] = []
-        size = 0
-        for entry in answer if forward else reversed(answer):
-            text = payload(entry, Variant.V1)
-            size += len(text)
-            if len(chosen) == command.limit or (chosen and size > self.hub.settings.reply):
-                break
-            chosen.append(text)
-        more = len(chosen) < len(answer)
-        if not forward:
-            chosen.reverse()
-        self._reply(
-            replies.HistoryPage(
-                id=command.id,
-                room=room.name,
-                epoch=room.epoch,
-                entries=[msgspec.Raw(text) for text in chosen],
-                more=more,
-            )
-        )
-        self.release()
 
     # Steps that several commands share.
 
@@ -445,15 +318,18 @@ class V1Connection(Connection):
             raise Refused(ErrorCode.HELLO_REQUIRED)
         return self.session
 
-    def _joined_room(self, name: str) -> LiveRoom:
+    def joined_room(self, name: str) -> LiveRoom:
+        """Finds a room that this connection is in.
+
+        Raises:
+            Refused: `not_joined`, or `invalid` if it is no name.
+        """
         room = self.hub.rooms.get(room_name(name))
         if room is None or room not in self.listeners:
             raise Refused(ErrorCode.NOT_JOINED, field="room")
         return room
 
-    def _with_room(
-        self, name: str, command_id: str | None, use: Callable[[LiveRoom], None]
-    ) -> None:
+    def with_room(self, name: str, command_id: str | None, use: Callable[[LiveRoom], None]) -> None:
         """Carries a command on with its room; what it raises is told as for any command."""
         self.hold()
 
@@ -461,7 +337,7 @@ class V1Connection(Connection):
             if not self.is_open:
                 return
             if isinstance(room, Failed):
-                self._unavailable(command_id)
+                self.unavailable(command_id)
                 return
             try:
                 use(room)
@@ -476,7 +352,8 @@ class V1Connection(Connection):
         refused.id = command_id
         self.fault(refused)
 
-    def _unavailable(self, command_id: str | None) -> None:
+    def unavailable(self, command_id: str | None) -> None:
+        """Ends a command for which the log could not be read."""
         self._refuse_later(
             command_id, Refused(ErrorCode.UNAVAILABLE, retry_after=UNAVAILABLE_RETRY)
         )
@@ -495,9 +372,10 @@ class V1Connection(Connection):
 
     def _ack(self, command_id: str | None, entry: Entry) -> None:
         timestamp = entry.timestamp // 1000
-        self._reply(replies.Ack(id=command_id, room=entry.room, seq=entry.seq, timestamp=timestamp))
+        self.reply(replies.Ack(id=command_id, room=entry.room, seq=entry.seq, timestamp=timestamp))
 
-    def _reply(self, frame: replies.AnyServerFrame) -> None:
+    def reply(self, frame: replies.AnyServerFrame) -> None:
+        """Sends a frame."""
         self.send(frame_text(encode(frame)))
 
 
@@ -507,30 +385,4 @@ def _is_same(command: commands.SendMessage | commands.SendPrivate, entry: Entry)
         return False
     if isinstance(command, commands.SendMessage):
         return entry.kind == "message" and entry.room == room_name(command.room)
-    return entry.kind == "private" and _fold(entry.to, "to") == _fold(command.to, "to")
-
-
-def _fold(name: str, field: str) -> str:
-    """The folded form of a username in a command's field.
-
-    Raises:
-        Refused: `invalid`, for that field.
-    """
-    try:
-        return parse_username(name).folded
-    except NameRefused as error:
-        raise Refused(ErrorCode.INVALID, field=field, reason=str(error)) from None
-
-
-def room_name(text: str) -> str:
-    """The name of a room in the log: a public one's folded name, a conversation's as it is.
-
-    Raises:
-        Refused: `invalid`, for the field `room`.
-    """
-    if is_conversation(text):
-        return text
-    try:
-        return parse_room(text).folded
-    except NameRefused as error:
-        raise Refused(ErrorCode.INVALID, field="room", reason=str(error)) from None
+    return entry.kind == "private" and folded(entry.to, "to") == folded(command.to, "to")

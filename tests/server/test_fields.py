@@ -1,0 +1,26 @@
+"""Names in the fields of commands."""
+
+import pytest
+
+from causerie.server.fields import folded, room_name
+from causerie.wire.codes import ErrorCode
+from causerie.wire.errors import Refused
+
+
+def test_a_room_is_known_by_its_folded_name_and_a_conversation_as_it_is() -> None:
+    assert room_name("Général") == "général"
+    assert room_name("~Xyz") == "~Xyz"
+
+
+def test_what_is_no_room_is_refused_with_the_reason() -> None:
+    with pytest.raises(Refused) as refused:
+        room_name("a room")
+    assert (refused.value.code, refused.value.field) == (ErrorCode.INVALID, "room")
+    assert refused.value.reason
+
+
+def test_a_username_is_folded_and_what_is_none_is_refused_for_its_field() -> None:
+    assert folded("ALICE", "to") == "alice"
+    with pytest.raises(Refused) as refused:
+        folded("System", "to")
+    assert (refused.value.code, refused.value.field) == (ErrorCode.INVALID, "to")
