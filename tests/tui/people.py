@@ -1,8 +1,10 @@
 """Processes of `causerie chat`, with pipes and with terminals."""
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
@@ -16,6 +18,9 @@ from causerie.client.keys import new_key
 
 READER = new_key()
 """Whose key it is that reads the log."""
+
+SAID = re.compile(r"\[\d\d:\d\d:\d\d\] (?P<who>\S+): (?P<text>.*)")
+"""A line that shows what somebody said."""
 
 _rooms = count(1)
 
@@ -86,3 +91,14 @@ class People(ExitStack):
                 if not page.more:
                     return texts
                 after = page.entries[-1].seq
+
+
+def said_by(who: str, lines: Iterable[str]) -> list[str]:
+    """What somebody has said, of the lines that are shown."""
+    found = (SAID.fullmatch(line) for line in lines)
+    return [match["text"] for match in found if match is not None and match["who"] == who]
+
+
+def numbered(count: int) -> list[str]:
+    """So many texts, each another."""
+    return [f"line {number}" for number in range(count)]
