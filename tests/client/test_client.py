@@ -474,22 +474,24 @@ async def test_states_tell_when_the_next_attempt_is_made() -> None:
 # Signs of life.
 
 
+@pytest.mark.slow
 async def test_a_server_that_has_fallen_silent_is_left_for_a_new_connection(
     server: ScriptedServer,
 ) -> None:
     async with client_of(server) as client:
         peer = await server.accept()
-        await peer.greet(heartbeat=20)
+        await peer.greet(heartbeat=300)
         assert (await peer.read("ping"))["type"] == "ping"
         await server.meet()
         assert await peer.closed() == 1006
         await client.wait_connected()
 
 
+@pytest.mark.slow
 async def test_the_round_trip_is_measured(server: ScriptedServer) -> None:
     async with client_of(server) as client:
         peer = await server.accept()
-        await peer.greet(heartbeat=200)
+        await peer.greet(heartbeat=1000)
         ping = await peer.read("ping")
         await peer.send(Pong(id=ping["id"], time=0))
         await next_event(client, causerie.LatencyMeasured)

@@ -272,8 +272,8 @@ class Client:
 
     def wake(self) -> None:
         """Says that the network may be another, or has come back: a connection is probed at once,
-        and an attempt that waits for its time is made now. (That the computer has slept the client
-        finds out by itself.)
+        and an attempt that waits for its time is made now. That the computer has slept the client
+        finds out by itself.
         """
         self._step(self._machine.woke)
 
