@@ -97,6 +97,11 @@ def test_hello_can_carry_a_token() -> None:
     assert (hello.token, hello.key, hello.locale) == ("t", None, "en")
 
 
+def test_a_key_or_token_is_not_shown_where_it_may_be_logged() -> None:
+    assert KEY not in repr(Credentials(key=KEY))
+    assert "secret" not in repr(Credentials(token="secret"))
+
+
 def test_a_welcome_connects_and_tells_the_round_trip() -> None:
     rig = Rig()
     rig.link.opened(1.0)

@@ -39,6 +39,9 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     token: str | None = None
     locale: str = "en"
 
+    def __repr__(self) -> str:
+        return "Credentials(…)"  # a key in a traceback is a key in a log
+
     def hello(self, id: str, username: str) -> Hello:
         """The command that says who one is."""
         return Hello(id=id, username=username, key=self.key, token=self.token, locale=self.locale)
