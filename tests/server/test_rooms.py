@@ -11,7 +11,6 @@ from tests.server.support import (
     Plain,
     assert_nothing_is_left,
     drain,
-    entry,
     fill,
     key_of,
     listener,
@@ -24,7 +23,6 @@ from causerie.adapters.memory import RECENT
 from causerie.chat.presence import SHORTEST_INTERVAL
 from causerie.chat.typing import FORGOTTEN_AFTER
 from causerie.ports import Failed
-from causerie.server.frames import FramedEntry
 from causerie.server.live_room import LiveRoom
 from causerie.server.rooms import CONTENT_COST, FRAMING_COST, Start
 from causerie.server.settings import HubSettings
@@ -577,15 +575,3 @@ def test_when_all_rooms_are_closed_the_ring_is_empty() -> None:
     alice.quit()
     rooms = server.hub.rooms
     assert (len(rooms._ring), rooms._ring_bytes, rooms._ring_closed) == (0, 0, 0)
-
-
-def test_who_joins_again_still_gets_what_was_gathered_for_it() -> None:
-    server = MemoryServer()
-    alice = v1(server, "Alice", "lobby")
-    room = live_room(server)
-    framed = FramedEntry(entry("lobby", 1, "one"))
-    server.hub.rooms.remember(room, framed)
-    server.hub.turn.publish(room, framed)
-    server.hub.rooms.listen(alice.connection, room, room.shown)
-    server.hub.turn.flush()
-    assert [frame["content"] for frame in alice.take("message")] == ["one"]

@@ -207,6 +207,26 @@ def test_a_join_may_ask_for_the_newest_entries() -> None:
     assert all(frame["replay"] for frame in frames)
 
 
+def test_what_was_gathered_for_one_who_joins_again_comes_before_the_answer_and_once_after_it() -> (
+    None
+):
+    server = MemoryServer(settings=UNLIMITED)
+    alice, bob = v1(server, "Alice", "lobby"), v1(server, "Bob", "lobby")
+    alice.say("one")
+    drain([alice, bob])
+    seen = {"since": {"seq": 1, "id": server.store.rooms["lobby"][0].id}, "epoch": "epoch-1"}
+    for fields in (seen, {}):
+        server.hub.turn._not_before = server.clock.monotonic() + 0.01
+        bob.send("message", room="lobby", content="gathered")
+        alice.send("join", room="lobby", **fields)
+        kinds = [frame["type"] for frame in alice.take()]
+        assert kinds == ["message", "joined"] + ["message"] * (len(kinds) - 2)
+        gathered = len(server.store.rooms["lobby"])
+        assert len(kinds) - 2 == (gathered - 1 if fields else 0)
+        server.advance(0.02)
+        assert alice.take() == []
+
+
 def test_a_join_of_what_is_no_room() -> None:
     alice = v1(MemoryServer(), "Alice")
     assert refusal(alice.join("no spaces")) == ("invalid", "room")

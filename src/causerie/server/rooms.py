@@ -273,8 +273,6 @@ class Rooms:
         cursor = min(cursor, room.shown)
         known = connection.listeners.get(room)
         if known is not None:
-            # What it should have had by now it still gets, wherever it goes on.
-            self.catch_up.hand_out(room)
             room.dismiss(known)
         elif not is_conversation(room.name):
             connection.joined += 1

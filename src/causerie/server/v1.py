@@ -190,7 +190,11 @@ class V1Connection(Connection):
             self.unavailable(command.id)
             return
         private = is_conversation(room.name)
-        if room not in self.listeners and not private:
+        if room in self.listeners:
+            # What it should have had by now it still gets, wherever it goes on: before the answer,
+            # after which the entries follow on its new place.
+            self.hub.catch_up.hand_out(room)
+        elif not private:
             self.hub.rooms.become_member(self, room)
         located = start.located
         members, names = room.presence.tell_newcomer(self._require_session().name.folded)
