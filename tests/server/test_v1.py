@@ -218,6 +218,7 @@ def test_what_was_gathered_for_one_who_joins_again_comes_before_the_answer_and_o
     for fields in (seen, {}):
         server.hub.turn._not_before = server.clock.monotonic() + 0.01
         bob.send("message", room="lobby", content="gathered")
+        server.run()
         alice.send("join", room="lobby", **fields)
         kinds = [frame["type"] for frame in alice.take()]
         assert kinds == ["message", "joined"] + ["message"] * (len(kinds) - 2)
