@@ -15,6 +15,7 @@ from causerie.tui.wording import (
     few,
     reason,
 )
+from causerie.wire.profiles import close_reason
 
 WORDS = Words("en")
 
@@ -41,6 +42,11 @@ def test_an_excerpt_is_one_short_line() -> None:
 def test_a_systems_error_is_told_by_what_it_means() -> None:
     text = f"Multiple exceptions: [Errno {errno.ECONNREFUSED}] Connect call failed ('::1', 1)"
     assert reason(text) == os.strerror(errno.ECONNREFUSED)
+
+
+def test_a_delay_that_is_for_programs_is_not_told() -> None:
+    assert reason(close_reason("too many errors", retry_after=5000)) == "too many errors"
+    assert reason("retry-after=1") == ""
 
 
 def test_any_other_reason_is_one_line_that_does_nothing() -> None:

@@ -17,6 +17,7 @@ room as the name."""
 LONGEST_REASON: Final = 300
 LONGEST_EXCERPT: Final = 40
 
+_DELAY: Final = re.compile(r"[; ]*\bretry-after=[0-9]+")
 _ERRNO: Final = re.compile(r"\[Errno (?P<number>[0-9]{1,4})\]")
 
 
@@ -33,10 +34,13 @@ def excerpt(text: str) -> str:
 
 
 def reason(text: str) -> str:
-    """A reason that somebody else gave, in one line; of a system's error, what it means."""
+    """A reason that somebody else gave, in one line; of a system's error, what it means.
+
+    How long to wait is for programs, and left out (`causerie.wire.profiles`).
+    """
     if matched := _ERRNO.search(text):
         return os.strerror(int(matched["number"]))
-    return one_line(text, LONGEST_REASON)
+    return one_line(_DELAY.sub("", text), LONGEST_REASON)
 
 
 def explain_error(words: Words, error: Exception) -> str:
