@@ -23,6 +23,14 @@ from causerie.chat.names import (
     storage_key,
 )
 
+
+@pytest.fixture(autouse=True, scope="module")
+def tables_not_read_yet() -> None:
+    """Whatever ran before these tests has read the tables; these read them themselves."""
+    names._script_ranges.cache_clear()
+    names._looks.cache_clear()
+
+
 Parse = Callable[[str], Name]
 both = pytest.mark.parametrize("parse", [parse_username, parse_room])
 
