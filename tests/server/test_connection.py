@@ -661,6 +661,11 @@ def test_a_private_message_needs_somebody_else_who_can_be_reached() -> None:
         refused = alice.tell(to, "psst")
         assert (refused["code"], refused["field"]) == (code, field)
     assert alice.ask("ping")["type"] == "pong", "nothing is held back"
+    old = plain(server, "Old")
+    for to in refusals:
+        old.send("private", to=to or " ", content="psst")
+        assert len(old.words()) == (to != "alice")
+    assert old.take("private")[0]["to"] == "Alice"
 
 
 def test_a_private_message_that_cannot_be_sent_now_says_when_it_may(

@@ -324,6 +324,84 @@ def test_a_holder_that_goes_while_it_is_asked_gives_way_at_once() -> None:
     assert_nothing_is_left(server)
 
 
+@pytest.mark.parametrize("takes", [0, 10])
+def test_a_holder_that_reads_slowly_lives_if_it_takes_anything_while_it_is_asked(
+    takes: int,
+) -> None:
+    server = MemoryServer(settings=UNLIMITED)
+    alice, bob = v1(server, "Alice", "lobby"), v1(server, "Bob", "lobby")
+    alice.socket.window = 0
+    bob.say("x" * 1_000)
+    server.advance(6.0)
+    claimant = ask_for(server, "Alice")
+    alice.socket.read_more(takes)
+    server.advance(5.1)
+    told = answer(claimant)
+    assert told is not None
+    assert told.get("code", "welcome") == ("name_taken" if takes else "welcome")
+    assert alice.socket.is_open == bool(takes)
+
+
+def test_a_holder_that_has_read_all_by_the_end_of_the_probe_lives() -> None:
+    server = MemoryServer(settings=UNLIMITED)
+    alice, bob = v1(server, "Alice", "lobby"), v1(server, "Bob", "lobby")
+    alice.socket.window = 0
+    bob.say("x" * 1_000)
+    server.advance(6.0)
+    claimant = ask_for(server, "Alice")
+    alice.socket.read_more(None)
+    server.advance(5.1)
+    told = answer(claimant)
+    assert told is not None
+    assert told["code"] == "name_taken"
+
+
+def test_a_holder_that_is_lost_while_it_comes_back_keeps_its_name() -> None:
+    server = MemoryServer()
+    alice = v1(server, "Alice", "lobby", key=key_of("Alice"))
+    alice.socket.answers_pings = False
+    server.advance(6.0)
+    claimant = ask_for(server, "Alice")
+    again = V1(server)
+    again.send("hello", username="Alice", key=key_of("Alice"), id="h")
+    server.step()
+    alice.socket.is_open = False
+    alice.connection.closed(None)
+    welcome, refused = answer(again), answer(claimant)
+    assert welcome is not None
+    assert refused is not None
+    assert (welcome["type"], refused["code"]) == ("welcome", "name_taken")
+    assert session_of(again) is session_of(alice)
+    again.quit()
+    claimant.quit()
+    assert_nothing_is_left(server)
+
+
+def test_who_comes_back_in_its_grace_just_after_another_has_asked_keeps_its_name() -> None:
+    server = MemoryServer()
+    alice = v1(server, "Alice", key=key_of("Alice"))
+    alice.cut()
+    claimant, again = V1(server), V1(server)
+    claimant.send("hello", username="Alice", id="h")
+    again.send("hello", username="Alice", key=key_of("Alice"), id="h")
+    refused, welcome = answer(claimant), answer(again)
+    assert welcome is not None
+    assert refused is not None
+    assert (welcome["type"], refused["code"]) == ("welcome", "name_taken")
+
+
+def test_a_name_that_one_takes_back_at_once_is_not_released_behind_ones_back() -> None:
+    server = MemoryServer()
+    alice = v1(server, "Alice", key=key_of("Alice"))
+    other = v1(server, "Alice", key=key_of("Alice"))
+    alice.send("hello", username="Ada", id="h")
+    other.send("hello", username="Alice", id="h")
+    drain([alice, other])
+    assert session_of(alice).name.display == "Alice"
+    assert V1(server).hello("Alice")["code"] == "name_taken"
+    assert V1(server).hello("Ada")["type"] == "welcome"
+
+
 def test_all_connections_of_a_holder_are_asked_and_one_that_answers_is_enough() -> None:
     server = MemoryServer()
     one = v1(server, "Alice", key=key_of("Alice"))

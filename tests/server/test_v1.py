@@ -361,6 +361,61 @@ def test_another_message_under_the_same_id_is_refused() -> None:
     assert bob.say("mine", id="m1")["type"] == "ack", "another's ids are others"
 
 
+def test_a_message_sent_again_is_acked_though_one_has_left_the_room() -> None:
+    server = MemoryServer(settings=UNLIMITED)
+    alice = v1(server, "Alice", "lobby", "kitchen")
+    first = alice.say("hello", id="m1", replyTo="m0")
+    alice.ask("leave", room="lobby")
+    assert alice.say("hello", id="m1", replyTo="m0") == first
+    assert refusal(alice.say("hello", id="m1")) == ("id_reused", "id")
+    assert refusal(alice.say("hello!", id="m1", replyTo="m0")) == ("id_reused", "id")
+    assert refusal(alice.say("hello", id="m1", replyTo="m0", room="attic")) == ("id_reused", "id")
+    assert refusal(alice.say("hello", id="m2")) == ("not_joined", "room")
+    alice.send("message", room="lobby", content="hello")
+    assert refusal(alice.only("error")) == ("not_joined", "room")
+    assert len(server.store.rooms["lobby"]) == 1
+
+
+def test_a_private_message_sent_again_is_acked_though_its_recipient_has_gone() -> None:
+    server = MemoryServer(settings=UNLIMITED)
+    alice, bob = v1(server, "Alice", key=key_of("Alice")), v1(server, "Bob")
+    first = alice.tell("Bob", "psst", id="p1")
+    bob.quit()
+    assert alice.tell("Bob", "psst", id="p1") == first
+    assert alice.tell("bob", "psst", id="p1", at=NOW) == first
+    assert refusal(alice.tell("Bob", "psst!", id="p1")) == ("id_reused", "id")
+    assert refusal(alice.tell("Bob", "psst", id="p2")) == ("recipient_unknown", "to")
+    assert refusal(alice.tell("Bob", "psst", id="p2", at=NOW)) == ("recipient_unknown", "to")
+    # The name has another holder by now, who is told nothing of it.
+    heir = v1(server, "Bob")
+    assert alice.tell("Bob", "psst", id="p1", at=NOW) == first
+    assert refusal(alice.tell("Heir", "psst", id="p1", at=NOW)) == ("id_reused", "id")
+    assert refusal(alice.say("psst", room="lobby", id="p1")) == ("id_reused", "id")
+    assert alice.tell("Bob", "hello", id="p3", at=NOW)["seq"] == 1
+    assert heir.contents() == ["hello"]
+
+
+def test_whether_a_message_was_said_before_may_not_be_known_now() -> None:
+    server = MemoryServer(settings=UNLIMITED)
+    alice = v1(server, "Alice")
+    server.log.fail_reads("the disk is gone")
+    refused = alice.say("hello", id="m1")
+    assert (refused["code"], refused["retryAfter"]) == ("unavailable", 1_000)
+    server.log.fail_reads("")
+    assert refusal(alice.say("hello", id="m1")) == ("not_joined", "room")
+
+
+def test_duplicates_in_one_batch_are_stored_once() -> None:
+    server = MemoryServer(settings=UNLIMITED)
+    devices = [v1(server, "Alice", "lobby", key=key_of("Alice")) for _ in range(2)]
+    for one in devices:
+        one.send("message", room="lobby", content="hello", id="m1")
+        one.send("message", room="lobby", content="hello!", id="m1")
+    answers = [frame for one in devices for frame in one.take("ack", "error")]
+    assert [one.get("code", one["type"]) for one in answers] == ["ack", "id_reused"] * 2
+    assert [one.content for one in server.store.rooms["lobby"]] == ["hello"]
+
+
 def test_a_message_that_cannot_be_stored_is_not_to_be_sent_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -507,6 +562,7 @@ def test_a_command_beyond_the_rate_is_refused_under_its_id() -> None:
         {"kind": "history", "room": "attic"},
         {"kind": "rooms"},
         {"kind": "private", "to": "Bob", "content": "psst"},
+        {"kind": "message", "room": "attic", "content": "hello", "id": "m1"},
     ],
     ids=lambda command: str(command["kind"]),
 )
