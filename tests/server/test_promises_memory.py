@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from tests.server.support import Frame, assert_nothing_is_left, key_of
+from tests.server.support import Frame, assert_nothing_is_left, key_of, v1
 
 from causerie.adapters.memory_store import MemoryStore
 from causerie.server.settings import HubSettings
@@ -398,3 +398,46 @@ class Promises(RuleBasedStateMachine):
 TestThePromisesHoldWhateverHappens = Promises.TestCase
 TestThePromisesHoldWhateverHappens.settings = settings(max_examples=500, stateful_step_count=80)
 TestThePromisesHoldWhateverHappens = pytest.mark.slow(TestThePromisesHoldWhateverHappens)
+
+
+@pytest.mark.parametrize("others_write", [0, 3, 5, 8])
+def test_a_client_ahead_of_a_restored_copy_is_told_so_and_shown_no_false_continuation(
+    others_write: int,
+) -> None:
+    server = MemoryServer(settings=HubSettings(rate=0.0))
+    alice = v1(server, "Alice", "lobby", key=key_of("Alice"))
+    for number in range(5):
+        alice.say(f"kept {number}", id=f"k{number}")
+    copy = server.store.copy()
+    for number in range(5):
+        alice.say(f"lost {number}", id=f"l{number}")
+    restored = MemoryServer(copy, settings=HubSettings(rate=0.0))
+    bob = v1(restored, "Bob", "lobby")
+    for number in range(others_write):
+        bob.say(f"new {number}")
+    alice = v1(restored, "Alice", key=key_of("Alice"))
+    joined = alice.join(since={"seq": 10, "id": "l4"}, epoch="epoch-1")
+    assert joined["recovered"] == "none"
+    shown = alice.contents()
+    assert shown == [f"kept {n}" for n in range(5)] + [f"new {n}" for n in range(others_write)]
+    # One whose place is still there goes on from it.
+    joined = alice.join(since={"seq": 4, "id": "k3"}, epoch="epoch-1")
+    assert joined["recovered"] == "complete"
+    assert alice.contents() == ["kept 4"] + [f"new {n}" for n in range(others_write)]
+
+
+def test_a_log_begun_again_is_another_epoch_in_which_old_places_mean_nothing() -> None:
+    server = MemoryServer()
+    alice = v1(server, "Alice", "lobby", key=key_of("Alice"))
+    alice.say("lost", id="m1")
+    store = server.die()
+    store.begin_again("epoch-2")
+    again = MemoryServer(store)
+    bob = v1(again, "Bob", "lobby")
+    bob.say("new", id="m1")
+    bob.say("newer", id="m2")
+    alice = v1(again, "Alice", key=key_of("Alice"))
+    for cursor in ({"seq": 0, "id": ""}, {"seq": 1, "id": "m0"}):
+        joined = alice.join(since=cursor, epoch="epoch-1")
+        assert (joined["epoch"], joined["recovered"]) == ("epoch-2", "none")
+        assert alice.contents() == ["new", "newer"]
