@@ -59,12 +59,12 @@ FOREIGN := $(VENV)/.foreign \
 tests: $(VENV)/.dev $(FOREIGN) ## run the tests, and prove that each module is covered by its own
 	$(call MEASURE,--durations=10 --durations-min=1,)
 
-# tests/chat/test_room.py for src/causerie/chat/room.py
+# tests/chat/test_presence.py for src/causerie/chat/presence.py
 OWN_TEST = $(patsubst src/causerie/%,tests/%,$(dir $(FILE)))test_$(notdir $(FILE))
 
 .PHONY: cover
-cover: $(VENV)/.dev ## run one module's own tests and say what they miss: make cover FILE=src/causerie/chat/room.py
-	@test -f "$(FILE)" || { echo "make: say which module: make cover FILE=src/causerie/chat/room.py" >&2; exit 1; }
+cover: $(VENV)/.dev ## run one module's own tests and say what they miss: make cover FILE=src/causerie/chat/presence.py
+	@test -f "$(FILE)" || { echo "make: say which module: make cover FILE=src/causerie/chat/presence.py" >&2; exit 1; }
 	@$(call MEASURE,--quiet $(OWN_TEST),$(FILE))
 
 .PHONY: pictures
