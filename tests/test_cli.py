@@ -232,3 +232,12 @@ def test_a_second_server_on_the_folder_says_why_it_does_not_start(tmp_path: Path
     assert run.stdout == ""
     assert run.stderr.startswith("causerie: Another server")
     assert run.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps no such modes")
+def test_what_is_stored_is_for_its_owner_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with ServerProcess(tmp_path):
+        files = {path.name: path.stat().st_mode & 0o077 for path in tmp_path.iterdir()}
+        assert "causerie.db" in files
+        assert set(files.values()) == {0}

@@ -294,6 +294,8 @@ def serve(config: Config) -> None:
     """
     configure_logs(config.log_format, config.log_level, sys.stderr)
     _raise_file_limit()
+    # What people say to one another is nobody else's on this machine, whoever made the folder.
+    os.umask(0o077)
     sys.setswitchinterval(SWITCH_INTERVAL)
     # Connections and entries live long and are many: look less often whether they are garbage.
     gc.set_threshold(20_000, 20, 50)
