@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,29 @@ async def test_what_had_come_in_is_delivered_though_nobody_reads_the_output(
     assert errors == b""
     assert bot.returncode == 0
     assert await people.said() == ["one", "two"]
+
+
+def test_a_pipe_without_an_end_ends_when_nobody_reads_the_output(people: People) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    bot = subprocess.Popen(
+        people.command("Bot"),
+        stdin=subprocess.PIPE,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        env=people.environment,
+    )
+    os.close(writing)
+    with bot:
+        assert bot.stdin is not None
+        assert bot.stderr is not None
+        with suppress(BrokenPipeError):
+            while True:
+                bot.stdin.write(b"x" * 1000 + b"\n")
+        with suppress(BrokenPipeError):
+            bot.stdin.close()
+        assert bot.stderr.read() == b""
+        assert bot.wait(20) == 0
 
 
 def test_nobody_reading_is_noticed_while_there_is_nothing_to_write(people: People) -> None:

@@ -1,6 +1,7 @@
 """What one says and sees: real processes with pipes, a real server."""
 
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -247,3 +248,23 @@ async def test_ten_thousand_lines_keep_to_the_servers_rate_and_their_order(tmp_p
         assert done.stderr == ""
         assert await people.said() == texts
         assert said_by("Bot", done.stdout.splitlines()) == texts
+
+
+def test_a_private_message_to_somebody_who_is_not_back_yet_is_said_again(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data") as server, People(server.ws, tmp_path) as people:
+        alice = people.pipe("Alice")
+        alice.wait_for("You are alone")
+        bob = people.pipe("Bob")
+        alice.wait_for("Bob has joined")
+        bob.signal(signal.SIGSTOP)
+        server.kill()
+        alice.wait_for("Disconnected")
+        alice.say("/msg Bob psst")
+        server.start()
+        alice.wait_until(lambda lines: sum("Connected (" in line for line in lines) == 2, "it")
+        alice.say("after")
+        alice.wait_for("] Alice: after")
+        bob.signal(signal.SIGCONT)
+        bob.wait_for("(private) Alice → Bob: psst")
+        alice.end_input()
+        assert alice.wait() == 0, alice.errors

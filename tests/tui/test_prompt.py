@@ -38,6 +38,8 @@ def test_what_is_typed_is_said_and_shown_once_above_the_prompt(people: People) -
 
     lines = alice.wait_until(holds, "the message above an empty prompt")
     assert sum("hello" in line for line in lines) == 1
+    # Nothing is asked of the terminal: one that does not answer would hold everything up.
+    assert b"\x1b[6n" not in alice.raw
 
 
 def test_what_is_being_typed_stays_whole_while_messages_come(people: People) -> None:
@@ -148,6 +150,9 @@ def test_what_cannot_be_sent_stays_to_be_mended(people: People) -> None:
     alice.wait_for("] Alice: xxx")
     alice.type("/msg Nobody psst\r")
     alice.wait_for("Not sent: “psst”: ")
+    # One has been told, and could do something about it.
+    alice.type("\x04")
+    assert alice.wait() == 0
 
 
 def test_a_pasted_text_of_several_lines_is_one_message(people: People) -> None:
