@@ -26,7 +26,10 @@ def test_who_gives_up_says_why_and_how_much_was_not_delivered(tmp_path: Path) ->
         assert "Reconnecting in" in done.stdout
         assert "(attempt 2 of 2)" in done.stdout
         assert done.stderr.splitlines() == [
-            "causerie: Gave up after 2 attempts: Connection refused",
+            (
+                "causerie: Gave up after 2 attempts: Connection refused. Is a server running there "
+                "(causerie serve)? --url names another."
+            ),
             "causerie: 10 lines were not delivered.",
         ]
         bot = people.pipe("Bot", "--max-attempts", "1")

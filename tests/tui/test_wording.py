@@ -58,7 +58,13 @@ def test_any_other_reason_is_one_line_that_does_nothing() -> None:
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (GaveUp(3, "no route"), "Gave up after 3 attempts: no route"),
+        (
+            GaveUp(3, "no route"),
+            (
+                "Gave up after 3 attempts: no route. Is a server running there (causerie serve)? "
+                "--url names another."
+            ),
+        ),
         (EndedByServer(1008, "go away\x1b"), "The server does not want this connection: go away␛"),
         (EndedByServer(4500, ""), "The server does not want this connection: close code 4500"),
         (
