@@ -18,6 +18,7 @@ from tests.server.support import (
 
 from causerie.server.catchup import READ_ENTRIES, READS_AT_ONCE, Page
 from causerie.server.live_room import RUN_BYTES, Listener
+from causerie.server.settings import HubSettings
 from causerie.testing.memory_server import MemoryServer, MemorySocket
 
 START: dict[str, Any] = {"since": {"seq": 0, "id": ""}, "epoch": "epoch-1"}
@@ -96,6 +97,31 @@ def test_what_was_said_before_the_join_is_marked_and_what_comes_meanwhile_is_not
     bob.say("meanwhile")
     frames = alice.take("message")
     assert [frame.get("replay", False) for frame in frames] == [True] * 250 + [False]
+
+
+def test_what_comes_meanwhile_is_not_marked_though_it_is_read_from_the_log() -> None:
+    server = MemoryServer(settings=HubSettings(rate=0.0, ring=0))
+    fill(server, "lobby", 150)
+    alice, bob = v1(server, "Alice"), v1(server, "Bob", "lobby")
+    alice.send("join", room="lobby", **START)
+    run_until(server, lambda: bool(alice.arrived("joined")))
+    alice.connection.paused()
+    bob.say("meanwhile")
+    alice.connection.resumed()
+    frames = alice.take("message")
+    assert [frame["content"] for frame in frames][-1] == "meanwhile"
+    assert [frame.get("replay", False) for frame in frames] == [True] * 150 + [False]
+
+
+def test_what_is_stored_and_not_shown_yet_is_not_read_from_the_log() -> None:
+    server = server_with(150)
+    alice, bob = v1(server, "Alice"), v1(server, "Bob", "lobby")
+    alice.send("join", room="lobby", **START)
+    run_until(server, lambda: bool(alice.connection.listeners))
+    # Stored before the read is answered, and told after it.
+    bob.connection.receive(b'{"type":"message","room":"lobby","content":"new"}')
+    assert alice.contents() == [f"{number}" for number in range(1, 151)] + ["new"]
+    assert listener(alice).live
 
 
 def test_plain_clients_catch_up_too() -> None:

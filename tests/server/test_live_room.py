@@ -5,6 +5,7 @@ The invariant behind it: the set of live listeners changes only while nothing is
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -178,6 +179,20 @@ def test_the_ring_gives_what_follows_a_cursor_and_is_read_alike_by_all() -> None
     again = room.run(Listener(bob, room, 1, replay_upto=0))
     assert again == run
     assert again is not run
+
+
+def test_the_ring_follows_the_log_over_gaps() -> None:
+    room = empty_room()
+    gaps = [
+        FramedEntry(msgspec.structs.replace(entry("lobby", seq, "hello"), prev=prev))
+        for prev, seq in ((0, 3), (3, 4), (4, 9))
+    ]
+    publish(room, *gaps)
+    listener = Listener(connection(), room, 0, replay_upto=0)
+    assert room.run(listener) == (b"".join(one.frame(Variant.V1) for one in gaps), 9)
+    room.forget(gaps[0])
+    listener.cursor = 3
+    assert room.run(listener) == (b"".join(one.frame(Variant.V1) for one in gaps[1:]), 9)
 
 
 def test_the_ring_gives_no_more_than_about_32_kib_at_a_time() -> None:
