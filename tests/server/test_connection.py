@@ -81,9 +81,9 @@ def test_what_follows_a_join_that_has_to_open_the_room_waits_for_it() -> None:
 def test_many_commands_that_waited_are_handled_one_after_the_other_not_within_one_another() -> None:
     server = MemoryServer(settings=UNLIMITED)
     alice = V1(server)
-    alice.send("hello", username="Alice")
+    alice.connection.receive(b'{"type":"hello","username":"Alice"}')
     for _ in range(3_000):
-        alice.send("join", room="lobby")
+        alice.connection.receive(b'{"type":"join","room":"lobby"}')
     assert len(alice.take("joined")) == 3_000
     assert alice.connection._inbox is None
 

@@ -434,6 +434,9 @@ def test_a_log_begun_again_is_another_epoch_in_which_old_places_mean_nothing() -
     store.begin_again("epoch-2")
     again = MemoryServer(store)
     bob = v1(again, "Bob", "lobby")
+    # In a room that is empty now, one who had seen nothing of it has lost its place as well.
+    joined = bob.join(since={"seq": 0, "id": ""}, epoch="epoch-1")
+    assert (joined["epoch"], joined["recovered"]) == ("epoch-2", "none")
     bob.say("new", id="m1")
     bob.say("newer", id="m2")
     alice = v1(again, "Alice", key=key_of("Alice"))

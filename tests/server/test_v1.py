@@ -611,6 +611,7 @@ def test_what_is_not_durable_yet_is_seen_by_nobody_in_no_way() -> None:
     assert live_room(server).shown == 1
     for one, command in (
         (bob, {"kind": "history", "room": "lobby", "after": 0}),
+        (bob, {"kind": "history", "room": "lobby"}),
         (eve, {"kind": "join", "room": "lobby", "since": {"seq": 0, "id": ""}}),
         (bob, {"kind": "rooms"}),
     ):
@@ -624,7 +625,13 @@ def test_what_is_not_durable_yet_is_seen_by_nobody_in_no_way() -> None:
         assert server.step()
     assert not any("not yet" in text for text in seen)
     assert not any("'seq': 2" in text for text in seen)
+    for page in bob.take("history"):
+        assert texts(page) == ["durable"], "what was shown when it was asked for"
     assert bob.contents() == ["not yet"]
+
+
+def texts(page: dict[str, Any]) -> list[str]:
+    return [entry["content"] for entry in page["entries"]]
 
 
 def test_what_was_not_durable_when_the_server_died_was_seen_by_nobody() -> None:
