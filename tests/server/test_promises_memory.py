@@ -285,6 +285,15 @@ class Promises(RuleBasedStateMachine):
         if person.socket is not None:
             person.socket.read_more(window)
 
+    @rule(who=who, steps=st.integers(1, 6))
+    def stall(self, who: str, steps: int) -> None:
+        """Stops reading, and asks for something: the answer alone stalls the link."""
+        person = self.people[who]
+        if person.socket is not None:
+            person.socket.read_more(0)
+            person.ask("rooms")
+            self.go_on(steps)
+
     # The server.
 
     @rule(steps=st.integers(1, 12))
@@ -293,10 +302,12 @@ class Promises(RuleBasedStateMachine):
             self.server.step()
         self.look()
 
-    @rule()
-    def is_loaded(self) -> None:
+    @rule(who=who, room=room, steps=st.integers(0, 6))
+    def is_loaded(self, who: str, room: str, steps: int) -> None:
         """Writing has taken so long that what comes next is gathered for a while."""
         self.server.hub.turn._not_before = self.clock.monotonic() + LONGEST_GATHERING
+        self.people[who].say("message", room=room, content="gathered")
+        self.go_on(steps)
 
     @rule(seconds=st.sampled_from([0.0, 0.004, 0.3, 6.0, 20.0]))
     def run(self, seconds: float) -> None:
