@@ -2,7 +2,7 @@
 
 import pytest
 
-from causerie.server.fields import folded, room_name
+from causerie.server.fields import folded, room_name, username
 from causerie.wire.codes import ErrorCode
 from causerie.wire.errors import Refused
 
@@ -24,3 +24,10 @@ def test_a_username_is_folded_and_what_is_none_is_refused_for_its_field() -> Non
     with pytest.raises(Refused) as refused:
         folded("System", "to")
     assert (refused.value.code, refused.value.field) == (ErrorCode.INVALID, "to")
+
+
+def test_a_username_that_is_asked_for_is_refused_as_a_name() -> None:
+    assert username("Alice").folded == "alice"
+    with pytest.raises(Refused) as refused:
+        username("System")
+    assert (refused.value.code, refused.value.field) == (ErrorCode.NAME_INVALID, "username")

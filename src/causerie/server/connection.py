@@ -11,19 +11,16 @@ cannot be written to is not read either, or its commands would be answered into 
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, TypeVarTuple
 
 import structlog
 
-from causerie.chat.identity import conversation_room
 from causerie.chat.limits import TokenBucket
-from causerie.chat.names import NameRefused, parse_username
-from causerie.ports import Failed, Holder, Outcome
+from causerie.ports import Outcome
 from causerie.server.frames import Variant
 from causerie.server.live_room import RUN_BYTES, Listener, LiveRoom
 from causerie.server.socket import Socket
-from causerie.wire.codes import CloseCode, ErrorCode
+from causerie.wire.codes import CloseCode
 from causerie.wire.errors import Refused
 from causerie.wire.profiles import close_reason
 
@@ -194,73 +191,6 @@ class Connection(ABC):
     def typing_spelling(self) -> str | None:
         """How a plain client spells typing: `typing`, `typing.start`, or None if it never has."""
         return None
-
-    def set_typing(self, room: LiveRoom, session: "Session", *, is_typing: bool) -> None:
-        """The user types in a room, or has stopped; the others are told what is news."""
-        folded, display = session.name.folded, session.name.display
-        if is_typing:
-            news = room.typing.start(folded, display, self.hub.clock.monotonic())
-        else:
-            news = room.typing.stop(folded)
-        if news:
-            self.hub.tell_typing(room, display, is_typing=is_typing)
-        self.hub.rooms.rearm(room)
-
-    def find_recipient(
-        self,
-        to: str,
-        session: "Session",
-        found: Callable[[LiveRoom, Holder], None],
-        refused: Callable[[Refused], None],
-    ) -> None:
-        """Finds whom a private message is for and opens the conversation; commands behind wait.
-
-        A recipient is connected under that name, or keeps it by a key. Who is in the grace period
-        of a keyless session can never come back for it.
-
-        Raises:
-            Refused: it is no name.
-        """
-        try:
-            name = parse_username(to)
-        except NameRefused as error:
-            raise Refused(ErrorCode.INVALID, field="to", reason=str(error)) from None
-        self.hold()
-
-        def looked_up(holder: Holder | Failed | None) -> None:
-            if not self.is_open:
-                return
-            match holder:
-                case Failed():
-                    refuse(Refused(ErrorCode.UNAVAILABLE, retry_after=1_000))
-                case None:
-                    refuse(Refused(ErrorCode.RECIPIENT_UNKNOWN, field="to"))
-                case Holder(identity=identity) if identity == session.identity:
-                    refuse(Refused(ErrorCode.RECIPIENT_SELF, field="to"))
-                case Holder() if not self.hub.sessions.is_reachable(holder):
-                    refuse(Refused(ErrorCode.RECIPIENT_UNKNOWN, field="to"))
-                case Holder():
-                    self.hub.rooms.with_room(
-                        conversation_room(session.identity, holder.identity),
-                        self.contained(partial(opened, holder)),
-                    )
-
-        def opened(holder: Holder, room: LiveRoom | Failed) -> None:
-            if not self.is_open:
-                return
-            if isinstance(room, Failed):
-                refuse(Refused(ErrorCode.UNAVAILABLE, retry_after=1_000))
-            else:
-                found(room, holder)
-                self.release()
-
-        def refuse(reason: Refused) -> None:
-            refused(reason)
-            self.release()
-
-        self.hub.directory.find(
-            name.folded, now=self.hub.clock.wall(), done=self.contained(looked_up)
-        )
 
     # Writing.
 

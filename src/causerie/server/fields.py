@@ -1,9 +1,21 @@
 """Names in the fields of commands, as the log and the directory know them."""
 
 from causerie.chat.identity import is_conversation
-from causerie.chat.names import NameRefused, parse_room, parse_username
+from causerie.chat.names import Name, NameRefused, parse_room, parse_username
 from causerie.wire.codes import ErrorCode
 from causerie.wire.errors import Refused
+
+
+def username(text: str) -> Name:
+    """The name that somebody asks for in the field `username`.
+
+    Raises:
+        Refused: `name_invalid`.
+    """
+    try:
+        return parse_username(text)
+    except NameRefused as error:
+        raise Refused(ErrorCode.NAME_INVALID, field="username", reason=str(error)) from None
 
 
 def folded(name: str, field: str) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from causerie.chat.entry import Entry
 from causerie.chat.identity import CONVERSATION_MARK, is_conversation
 from causerie.ports import Conversation, Failed
+from causerie.server import steps
 from causerie.server.fields import folded, room_name
 from causerie.server.frames import Variant, payload
 from causerie.server.live_room import LiveRoom
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 def members(connection: "V1Connection", command: commands.Members) -> None:
     """Answers who is in a room."""
-    room = connection.joined_room(command.room)
+    room = steps.joined_room(connection, command.room)
     after = folded(command.after, "after") if command.after else ""
     names, more = room.presence.page(after, command.limit)
     connection.reply(
@@ -56,9 +57,11 @@ def _have_conversations(
     if not connection.is_open:
         return
     if isinstance(answer, Failed):
-        connection.unavailable(command.id)
+        steps.refuse(connection, command.id, steps.unavailable())
+        connection.release()
         return
     after = command.after or ""
+    heard = {room.name for room in connection.listeners}
     found = [
         replies.RoomSummary(
             room=room.name,
@@ -75,7 +78,7 @@ def _have_conversations(
             room=one.room,
             epoch=one.head.epoch,
             head=commands.Cursor(one.head.seq, one.head.id),
-            joined=any(room.name == one.room for room in connection.listeners),
+            joined=one.room in heard,
             peer=one.peer_name,
         )
         for one in answer
@@ -96,8 +99,8 @@ def history(connection: "V1Connection", command: commands.GetHistory) -> None:
     """Answers a page of a room's log."""
     if command.before is not None and command.after is not None:
         raise Refused(ErrorCode.INVALID, field="after", reason="give it or before, not both")
-    connection.with_room(
-        room_name(command.room), command.id, partial(_history_of, connection, command)
+    steps.with_room(
+        connection, room_name(command.room), command.id, partial(_history_of, connection, command)
     )
 
 
@@ -134,7 +137,8 @@ def _have_history(
     if not connection.is_open:
         return
     if isinstance(answer, Failed):
-        connection.unavailable(command.id)
+        steps.refuse(connection, command.id, steps.unavailable())
+        connection.release()
         return
     forward = command.after is not None
     chosen: list[bytes] = []

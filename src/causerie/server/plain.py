@@ -3,7 +3,6 @@ send. It answers in the unit of time that the client's own timestamps teach, wit
 itself, and tells of errors in the words of System.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,18 +11,18 @@ import msgspec
 from causerie.chat.entry import Draft
 from causerie.chat.identity import is_conversation
 from causerie.chat.limits import check_content
-from causerie.chat.names import ANONYMOUS, LOBBY, NameRefused, parse_username
+from causerie.chat.names import ANONYMOUS, LOBBY
 from causerie.ports import Failed, Holder, Outcome, Rejected
+from causerie.server import steps
 from causerie.server.announcements import system_frame
 from causerie.server.connection import Connection
-from causerie.server.fields import room_name
+from causerie.server.fields import room_name, username
 from causerie.server.frames import UNITS, Variant
 from causerie.server.live_room import LiveRoom
 from causerie.server.rooms import Start
 from causerie.server.sessions import Session
 from causerie.server.socket import Socket
 from causerie.server.timers import Timer
-from causerie.server.v1 import NOT_STORABLE
 from causerie.wire.codec import describe
 from causerie.wire.codes import ErrorCode
 from causerie.wire.errors import Refused
@@ -99,7 +98,7 @@ class PlainConnection(Connection):
         """A plain client is not acked: it sees its message in the room, or is told of an error."""
         del command_id
         if isinstance(outcome, Rejected):
-            self.fault(Refused(ErrorCode.INVALID, field="content", reason=NOT_STORABLE))
+            self.fault(steps.rejection(outcome))
 
     def is_goodbye(self, code: int | None) -> bool:
         """Any close frame is a plain client's goodbye."""
@@ -144,10 +143,7 @@ class PlainConnection(Connection):
     def _join(self, command: PlainCommand) -> None:
         if not command.username:
             raise Refused(ErrorCode.INVALID, field="username", reason="it is missing")
-        try:
-            name = parse_username(command.username)
-        except NameRefused as error:
-            raise Refused(ErrorCode.NAME_INVALID, field="username", reason=str(error)) from None
+        name = username(command.username)
         room = room_name(command.room or LOBBY)
         self.hub.rooms.check_may_join(self, room)
         if self.session is not None and self.session.name == name:
@@ -182,7 +178,7 @@ class PlainConnection(Connection):
         self.release()
 
     def _enter(self, command: PlainCommand, room: str) -> None:
-        self._with_room(room, partial(self._enter_room, command))
+        steps.with_room(self, room, None, partial(self._enter_room, command))
 
     def _enter_room(self, command: PlainCommand, room: LiveRoom) -> None:
         self.hub.rooms.check_may_read(self, room)
@@ -197,7 +193,7 @@ class PlainConnection(Connection):
             if not self.is_open:
                 return
             if isinstance(start, Failed):
-                self.fault(Refused(ErrorCode.UNAVAILABLE))
+                self.fault(steps.unavailable())
             else:
                 self._listen(room, start.cursor)
             self.release()
@@ -221,7 +217,7 @@ class PlainConnection(Connection):
             self._say_in(content, room)
         elif self.session is None:
             self.hub.rooms.check_may_join(self, name)
-            self._with_room(name, partial(self._say_unnamed, content))
+            steps.with_room(self, name, None, partial(self._say_unnamed, content))
         else:
             raise Refused(ErrorCode.NOT_JOINED, field="room")
 
@@ -247,7 +243,8 @@ class PlainConnection(Connection):
             raise Refused(ErrorCode.INVALID, field="to", reason="it is missing")
         content = self._content(command)
         session = self._require_session()
-        self.find_recipient(
+        steps.find_recipient(
+            self,
             command.to,
             session,
             found=partial(self._private_to, session, content),
@@ -270,15 +267,11 @@ class PlainConnection(Connection):
     def _typing(self, command: PlainCommand) -> None:
         self._spelling = "typing" if command.type == "typing" else "typing.start"
         session = self._require_session()
-        room = self.hub.rooms.get(room_name(command.room or LOBBY))
-        if room is None or room not in self.listeners:
-            raise Refused(ErrorCode.NOT_JOINED, field="room")
-        self.set_typing(room, session, is_typing=command.is_typing)
+        room = steps.joined_room(self, command.room or LOBBY)
+        steps.set_typing(self, room, session, is_typing=command.is_typing)
 
     def _leave(self, command: PlainCommand) -> None:
-        room = self.hub.rooms.get(room_name(command.room or LOBBY))
-        if room is None or room not in self.listeners:
-            raise Refused(ErrorCode.NOT_JOINED, field="room")
+        room = steps.joined_room(self, command.room or LOBBY)
         self.hub.rooms.leave(self, room, goodbye=True)
         if self.session is not None and not self.joined:
             session, self.session = self.session, None
@@ -302,24 +295,6 @@ class PlainConnection(Connection):
         if self.session is None:
             raise Refused(ErrorCode.NOT_JOINED)
         return self.session
-
-    def _with_room(self, name: str, use: Callable[[LiveRoom], None]) -> None:
-        """Carries a command on with its room; what it raises is told as for any command."""
-        self.hold()
-
-        def opened(room: LiveRoom | Failed) -> None:
-            if not self.is_open:
-                return
-            if isinstance(room, Failed):
-                self.fault(Refused(ErrorCode.UNAVAILABLE))
-            else:
-                try:
-                    use(room)
-                except Refused as refused:
-                    self.fault(refused)
-            self.release()
-
-        self.hub.rooms.with_room(name, self.contained(opened))
 
     def _say(self, text: str, timestamp: float | None = None) -> None:
         if timestamp is None:

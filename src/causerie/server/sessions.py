@@ -20,7 +20,7 @@ from causerie.ports import (
     Taken,
     TooManyNames,
 )
-from causerie.server.settings import Clock, HubSettings
+from causerie.server.settings import UNAVAILABLE_RETRY, Clock, HubSettings
 from causerie.server.timers import Timer, Timers
 from causerie.wire.codes import CloseCode, ErrorCode
 from causerie.wire.errors import Refused
@@ -201,7 +201,7 @@ class Sessions:
                     Refused(ErrorCode.NAME_LIMIT, field="username", retry_after=retry_after)
                 )
             case Failed():
-                claim.answer(Refused(ErrorCode.UNAVAILABLE, retry_after=1000))
+                claim.answer(Refused(ErrorCode.UNAVAILABLE, retry_after=UNAVAILABLE_RETRY))
             case unknown:
                 assert_never(unknown)
 

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+UNAVAILABLE_RETRY = 1_000
+"""Milliseconds after which to ask again a log, or a directory, that could not be read."""
+
 
 class Clock(Protocol):
     """Where the hub reads the time."""

@@ -4,17 +4,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
-from causerie.chat.entry import Draft, Entry
+from causerie.chat.entry import Draft, Entry, EntryKind
 from causerie.chat.identity import (
     is_conversation,
     key_identity,
 )
 from causerie.chat.limits import check_content
-from causerie.chat.names import NameRefused, parse_username
 from causerie.ports import Failed, Holder, Outcome, Rejected
-from causerie.server import pages
+from causerie.server import pages, steps
 from causerie.server.connection import Connection
-from causerie.server.fields import folded, room_name
+from causerie.server.fields import folded, room_name, username
 from causerie.server.frames import Variant
 from causerie.server.live_room import LiveRoom
 from causerie.server.rooms import Start
@@ -28,11 +27,6 @@ from causerie.wire.framing import frame_text
 
 if TYPE_CHECKING:
     from causerie.server.hub import Hub
-
-NOT_STORABLE = "it cannot be stored"
-
-UNAVAILABLE_RETRY = 1_000
-"""Milliseconds after which to ask a log again that could not be read."""
 
 
 class V1Connection(Connection):
@@ -68,7 +62,7 @@ class V1Connection(Connection):
     def settled(self, outcome: Outcome, command_id: str | None) -> None:
         """Acks a message, once it is durable."""
         if isinstance(outcome, Rejected):
-            self.fault(self._rejection(outcome, command_id))
+            steps.refuse(self, command_id, steps.rejection(outcome))
         elif command_id is not None:
             self._ack(command_id, outcome.entry)
 
@@ -113,10 +107,7 @@ class V1Connection(Connection):
             raise Refused(
                 ErrorCode.INVALID, field="token", reason="this server is open and takes no tokens"
             )
-        try:
-            name = parse_username(command.username)
-        except NameRefused as error:
-            raise Refused(ErrorCode.NAME_INVALID, field="username", reason=str(error)) from None
+        name = username(command.username)
         known = self.session.identity if self.session else None
         identity = key_identity(command.key) if command.key else known or self.hub.new_identity()
         if known is not None and identity != known:
@@ -133,8 +124,7 @@ class V1Connection(Connection):
                 self.hub.sessions.detach(answer, self, goodbye=True)
             return
         if isinstance(answer, Refused):
-            answer.id = command.id
-            self.fault(answer)
+            steps.refuse(self, command.id, answer)
             self.release()
             return
         self.session = answer
@@ -170,7 +160,7 @@ class V1Connection(Connection):
     def _join(self, command: commands.Join) -> None:
         name = room_name(command.room)
         self.hub.rooms.check_may_join(self, name)
-        self.with_room(name, command.id, partial(self._join_room, command))
+        steps.with_room(self, name, command.id, partial(self._join_room, command))
 
     def _join_room(self, command: commands.Join, room: LiveRoom) -> None:
         self.hub.rooms.check_may_read(self, room)
@@ -187,7 +177,8 @@ class V1Connection(Connection):
         if not self.is_open:
             return
         if isinstance(start, Failed):
-            self.unavailable(command.id)
+            steps.refuse(self, command.id, steps.unavailable())
+            self.release()
             return
         private = is_conversation(room.name)
         if room in self.listeners:
@@ -215,51 +206,40 @@ class V1Connection(Connection):
         self.release()
 
     def _leave(self, command: commands.Leave) -> None:
-        name = room_name(command.room)
-        room = self.hub.rooms.get(name)
-        if room is None or room not in self.listeners:
-            raise Refused(ErrorCode.NOT_JOINED, field="room")
+        room = steps.joined_room(self, command.room)
         self.hub.rooms.leave(self, room, goodbye=True)
-        self.reply(replies.Left(id=command.id, room=name))
+        self.reply(replies.Left(id=command.id, room=room.name))
 
     # Saying.
 
     def _message(self, command: commands.SendMessage, session: Session) -> None:
         check_content(command.content, self.hub.settings.content)
-        room = self.hub.rooms.get(room_name(command.room))
-        if room is None or room not in self.listeners:
-            refused = Refused(ErrorCode.NOT_JOINED, field="room")
-            self._unless_said(command, session, partial(self._refuse_later, command.id, refused))
+        try:
+            room = steps.joined_room(self, command.room)
+        except Refused as refused:
+            if refused.code is not ErrorCode.NOT_JOINED:
+                raise
+            self._unless_said(command, session, partial(steps.refuse, self, command.id, refused))
             return
         if is_conversation(room.name):
             raise Refused(ErrorCode.INVALID, field="room", reason="say it as private, to a person")
-        draft = Draft(
-            room=room.name,
-            identity=session.identity,
-            id=command.id or self.hub.new_id(),
-            kind="message",
-            username=session.name.display,
-            content=command.content,
-            reply_to=command.reply_to or "",
-            first_tried=None if command.at is None else command.at * 1000,
-        )
-        self.hub.append(self, room, draft, command.id)
+        self._say(command, session, room, "message")
 
     def _private(self, command: commands.SendPrivate, session: Session) -> None:
         check_content(command.content, self.hub.settings.content)
-        folded(command.to, "to")
         if command.at is None:
             self._find_recipient(command, session)
         else:
+            folded(command.to, "to")
             # The name may be somebody else's by now, in another conversation.
             self._unless_said(command, session, partial(self._find_recipient, command, session))
 
     def _find_recipient(self, command: commands.SendPrivate, session: Session) -> None:
         def refuse(refused: Refused) -> None:
-            self._unless_said(command, session, partial(self._refuse_later, command.id, refused))
+            self._unless_said(command, session, partial(steps.refuse, self, command.id, refused))
 
         found = partial(self._private_to, command, session)
-        self.find_recipient(command.to, session, found=found, refused=refuse)
+        steps.find_recipient(self, command.to, session, found=found, refused=refuse)
 
     def _unless_said(
         self,
@@ -283,13 +263,11 @@ class V1Connection(Connection):
                 case None:
                     otherwise()
                 case Failed():
-                    self._refuse_later(
-                        command.id, Refused(ErrorCode.UNAVAILABLE, retry_after=UNAVAILABLE_RETRY)
-                    )
+                    steps.refuse(self, command.id, steps.unavailable())
                 case Entry() if _is_same(command, entry):
                     self._ack(command.id, entry)
                 case Entry():
-                    self._refuse_later(command.id, Refused(ErrorCode.ID_REUSED, field="id"))
+                    steps.refuse(self, command.id, Refused(ErrorCode.ID_REUSED, field="id"))
             self.release()
 
         self.hub.log.find_entry(session.identity, command.id, done=self.contained(found))
@@ -297,23 +275,35 @@ class V1Connection(Connection):
     def _private_to(
         self, command: commands.SendPrivate, session: Session, room: LiveRoom, holder: Holder
     ) -> None:
+        self._say(command, session, room, "private", to=holder.display, peer=holder.identity)
+
+    def _say(
+        self,
+        command: commands.SendMessage | commands.SendPrivate,
+        session: Session,
+        room: LiveRoom,
+        kind: EntryKind,
+        *,
+        to: str = "",
+        peer: str = "",
+    ) -> None:
         draft = Draft(
             room=room.name,
             identity=session.identity,
             id=command.id or self.hub.new_id(),
-            kind="private",
+            kind=kind,
             username=session.name.display,
             content=command.content,
-            to=holder.display,
-            peer=holder.identity,
+            to=to,
+            peer=peer,
             reply_to=command.reply_to or "",
             first_tried=None if command.at is None else command.at * 1000,
         )
         self.hub.append(self, room, draft, command.id)
 
     def _typing(self, command: commands.SetTyping, session: Session) -> None:
-        room = self.joined_room(command.room)
-        self.set_typing(room, session, is_typing=command.is_typing)
+        room = steps.joined_room(self, command.room)
+        steps.set_typing(self, room, session, is_typing=command.is_typing)
 
     # Steps that several commands share.
 
@@ -321,58 +311,6 @@ class V1Connection(Connection):
         if self.session is None:
             raise Refused(ErrorCode.HELLO_REQUIRED)
         return self.session
-
-    def joined_room(self, name: str) -> LiveRoom:
-        """Finds a room that this connection is in.
-
-        Raises:
-            Refused: `not_joined`, or `invalid` if it is no name.
-        """
-        room = self.hub.rooms.get(room_name(name))
-        if room is None or room not in self.listeners:
-            raise Refused(ErrorCode.NOT_JOINED, field="room")
-        return room
-
-    def with_room(self, name: str, command_id: str | None, use: Callable[[LiveRoom], None]) -> None:
-        """Carries a command on with its room; what it raises is told as for any command."""
-        self.hold()
-
-        def opened(room: LiveRoom | Failed) -> None:
-            if not self.is_open:
-                return
-            if isinstance(room, Failed):
-                self.unavailable(command_id)
-                return
-            try:
-                use(room)
-            except Refused as refused:
-                refused.id = command_id
-                self.fault(refused)
-            self.release()
-
-        self.hub.rooms.with_room(name, self.contained(opened))
-
-    def _refuse_later(self, command_id: str | None, refused: Refused) -> None:
-        refused.id = command_id
-        self.fault(refused)
-
-    def unavailable(self, command_id: str | None) -> None:
-        """Ends a command for which the log could not be read."""
-        self._refuse_later(
-            command_id, Refused(ErrorCode.UNAVAILABLE, retry_after=UNAVAILABLE_RETRY)
-        )
-        self.release()
-
-    def _rejection(self, outcome: Rejected, command_id: str | None) -> Refused:
-        match outcome.reason:
-            case "id_reused":
-                return Refused(ErrorCode.ID_REUSED, field="id", id=command_id)
-            case "failed":
-                return Refused(
-                    ErrorCode.INVALID, field="content", reason=NOT_STORABLE, id=command_id
-                )
-            case unknown:
-                assert_never(unknown)
 
     def _ack(self, command_id: str | None, entry: Entry) -> None:
         timestamp = entry.timestamp // 1000
