@@ -264,6 +264,8 @@ class UnknownEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     seq: Seq
     prev: Seq
     id: str = ""
+    username: str = ""
+    timestamp: int = 0
     replay: bool = False
 
 

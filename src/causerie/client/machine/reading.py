@@ -1,26 +1,9 @@
 """A server's text to frames. What cannot be read does no harm."""
 
-import msgspec
-
 from causerie.client.machine.events import Entry, Unknown
-from causerie.wire.codec import decode_server_frame
-from causerie.wire.commands import Seq
+from causerie.wire.codec import decode_server_frame, decode_unknown_entry
 from causerie.wire.errors import Refused
 from causerie.wire.replies import AnyServerFrame, Message, Private
-
-
-class _Linked(msgspec.Struct):
-    """What every entry has, of whatever type; only these are sure to be its own."""
-
-    room: str
-    seq: Seq
-    prev: Seq
-    id: str = ""
-    username: str = ""
-    timestamp: int = 0
-
-
-_linked = msgspec.json.Decoder(_Linked)
 
 
 def read_frame(text: str | bytes) -> AnyServerFrame | Unknown | None:
@@ -31,17 +14,16 @@ def read_frame(text: str | bytes) -> AnyServerFrame | Unknown | None:
         return decode_server_frame(text)
     except Refused:
         pass
-    try:
-        linked = _linked.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    entry = decode_unknown_entry(text)
+    if entry is None:
         return None
     return Unknown(
-        room=linked.room,
-        seq=linked.seq,
-        prev=linked.prev,
-        id=linked.id,
-        username=linked.username,
-        timestamp=linked.timestamp,
+        room=entry.room,
+        seq=entry.seq,
+        prev=entry.prev,
+        id=entry.id,
+        username=entry.username,
+        timestamp=entry.timestamp,
         frame=text if isinstance(text, str) else text.decode(),
     )
 
