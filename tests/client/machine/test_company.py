@@ -35,6 +35,17 @@ def test_who_comes_and_goes_is_told() -> None:
     assert others.members("lobby") == (2, ("Alice", "Carol"))
 
 
+def test_two_who_swap_their_names_are_both_still_there() -> None:
+    others = company("Alice", "Bob", "Carol")
+    presence = Presence(room="lobby", members=3, joined=["Alice", "Bob"], left=["Bob", "Alice"])
+    assert others.presence(presence) == [
+        PresenceChanged(
+            room="lobby", members=3, joined=("Alice", "Bob"), left=("Bob", "Alice"), snapshot=False
+        )
+    ]
+    assert others.members("lobby") == (3, ("Carol", "Alice", "Bob"))
+
+
 def test_what_was_known_already_is_not_told_again() -> None:
     others = company("Alice", "Bob")
     assert others.presence(Presence(room="lobby", members=2, joined=["Alice"])) == []

@@ -51,8 +51,10 @@ class Company:
         known = self._rooms.get(presence.room)
         if known is None:
             return []
-        came = [name for name in presence.joined if presence.snapshot or name not in known.names]
         went = [name for name in presence.left if name in known.names]
+        # Who left went first: two people who swap names are told as both.
+        stayed = set() if presence.snapshot else known.names.keys() - set(went)
+        came = [name for name in presence.joined if name not in stayed]
         if not (came or went or presence.snapshot or known.count != presence.members):
             return []
         known.count = presence.members
