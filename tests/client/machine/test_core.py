@@ -738,10 +738,43 @@ def test_a_reply_that_nobody_waits_for_is_nothing() -> None:
     assert rig.events() == []
 
 
-def test_a_welcome_that_nobody_asked_for_is_nothing() -> None:
+def test_a_rename_by_another_device_is_told_and_kept_over_a_cut() -> None:
     rig = connected()
+    rig.receive(welcome(None, username="Carol"))
+    assert rig.events() == [Renamed(username="Carol")]
+    assert rig.machine.username == "Carol"
+    rig.receive(welcome(None, username="Carol"))
+    assert rig.events() == []
+    rig.machine.disconnected(rig.now, 1006)
+    rig.advance(1.0)
+    rig.machine.connected(rig.now)
+    assert rig.one_frame("hello")["username"] == "Carol"
+
+
+def test_after_a_rename_by_another_device_ones_own_typing_is_still_not_told() -> None:
+    rig = in_lobby()
+    rig.receive(welcome(None, username="Carol"))
+    rig.events()
+    rig.receive(Typing(room="lobby", username="Carol", is_typing=True))
+    assert rig.events() == []
+
+
+def test_a_rename_that_was_withdrawn_too_late_is_told_all_the_same() -> None:
+    rig = connected()
+    id = rig.send(Hello(username="Bob"))
+    rig.one_frame("hello")
+    rig.machine.withdraw(id)
+    rig.receive(welcome(id, username="Bob"))
+    assert rig.events() == [Renamed(username="Bob")]
+    assert rig.machine.username == "Bob"
+
+
+def test_a_welcome_before_ones_own_hello_was_answered_is_nothing() -> None:
+    rig = Rig()
+    rig.machine.connected(rig.now)
     rig.receive(welcome("x", username="Mallory"))
     assert rig.machine.username == "Alice"
+    assert rig.machine.welcome is None
     assert rig.events() == []
 
 

@@ -478,9 +478,11 @@ class Machine:
     def _welcomed(self, welcome: Welcome, now: float) -> None:
         if self._link.welcomed(welcome, now):
             self._list_rooms(after=None)
-        elif item := self._outbox.answered(welcome.id):
+        elif isinstance(self._link.connection, Greeted):
+            # It answers a rename, or tells of one by another connection of the same identity. That
+            # of a rename which was withdrawn counts, too: the server has carried it out.
             self._link.known_as(welcome)
-            self._answered(item, welcome)
+            self._answered(self._outbox.answered(welcome.id), welcome)
 
     def _joined(self, reply: Joined) -> None:
         if (joined := self._rooms.joined(reply)) is None:
