@@ -187,10 +187,10 @@ class Log(Protocol):
         """Finds where a reader with the cursor (`epoch`, `seq`, `id`) goes on.
 
         The cursor holds if the epoch is the log's and the entry at `seq` has that id (seq 0 with an
-        empty id is before all entries). Otherwise the id is looked up in the room, and the cursor
-        is where it is found, provided that it is found once only (two identities may have chosen
-        the same). Otherwise `none`, with `after` so that the newest `limit` entries up to `upto`
-        follow; never a guess.
+        empty id is before all entries). Otherwise `none`, with `after` so that the newest `limit`
+        entries up to `upto` follow; never a guess. That the id stands elsewhere proves nothing: in
+        a log restored from an older copy it may have been sent again, after entries that the reader
+        has never seen, and to go on from there would hide them.
 
         With at most `limit` entries between the cursor and `upto` (inclusive) the answer is
         `complete`; with more it is `partial`, the newest `limit` follow, and `missing` counts the

@@ -133,7 +133,7 @@ def test_what_cannot_be_asked_fails_alone(tmp_path: Path) -> None:
         answers = [Answer[object]() for _ in range(3)]
         rig.log.read("\ud800", after=0, upto=9, limit=9, done=answers[0])
         rig.log.watch("\ud800", answers[1])
-        rig.log.locate("room", seq=1, id="\ud800", epoch="", upto=9, limit=9, done=answers[2])
+        rig.log.locate("\ud800", seq=1, id="1", epoch="", upto=9, limit=9, done=answers[2])
         rig.until(lambda: all(answer.values for answer in answers), "an answer")
         for answer in answers:
             assert isinstance(answer.values[0], Failed)

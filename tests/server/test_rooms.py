@@ -211,12 +211,14 @@ def test_a_cursor_that_is_among_the_newest_is_vouched_for_without_the_log(
         ({"since": Cursor(5, "e5"), "epoch": "epoch-1", "limit": 245}, 5, "complete", 0),
         ({"since": Cursor(5, "e5"), "epoch": "epoch-1", "limit": 244}, 6, "partial", 1),
         ({"since": Cursor(249, "e249"), "epoch": "epoch-1", "limit": 0}, 250, "partial", 1),
-        # Another epoch, or a place that holds another entry: the id alone tells.
-        ({"since": Cursor(5, "e5"), "epoch": "epoch-0"}, 5, "complete", 0),
-        ({"since": Cursor(250, "e5"), "epoch": "epoch-1"}, 5, "complete", 0),
-        ({"since": Cursor(249, "e5"), "epoch": "epoch-1"}, 5, "complete", 0),
+        # Who has not been told the epoch yet.
         ({"since": Cursor(5, "e5")}, 5, "complete", 0),
-        # Not to be found: the newest page, and nothing is made up.
+        ({"since": Cursor(250, "e250")}, 250, "complete", 0),
+        # Not there: the newest page, and nothing is made up.
+        ({"since": Cursor(5, "e5"), "epoch": "epoch-0"}, 150, "none", 0),
+        ({"since": Cursor(6, "e5")}, 150, "none", 0),
+        ({"since": Cursor(250, "e5"), "epoch": "epoch-1"}, 150, "none", 0),
+        ({"since": Cursor(249, "e5"), "epoch": "epoch-1"}, 150, "none", 0),
         ({"since": Cursor(250, "x"), "epoch": "epoch-1"}, 150, "none", 0),
         ({"since": Cursor(900, "x"), "epoch": "epoch-1"}, 150, "none", 0),
         ({"since": Cursor(0, ""), "epoch": "epoch-0"}, 150, "none", 0),
@@ -280,9 +282,9 @@ def test_a_time_is_found_up_to_so_many_entries_back() -> None:
 def test_a_cursor_of_what_is_stored_and_not_shown_yet_is_given_it_again_once_it_is() -> None:
     server = MemoryServer(settings=UNLIMITED)
     alice = v1(server, "Alice", "lobby")
-    # Its author knows the id of an entry before anybody has been shown it.
+    # Its author may guess the place of an entry before anybody has been shown it.
     alice.send("message", room="lobby", content="hello", id="m1")
-    alice.send("join", room="lobby", id="j1", since={"seq": 1, "id": "m1"}, epoch="other")
+    alice.send("join", room="lobby", id="j1", since={"seq": 1, "id": "m1"}, epoch="epoch-1")
     joined = alice.answer("j1")
     assert joined["head"]["seq"] in {0, 1}
     seqs = [frame["seq"] for frame in alice.take("message")]

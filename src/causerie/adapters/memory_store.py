@@ -93,24 +93,12 @@ class MemoryStore:
         entries = self.rooms.get(room, [])
         end = bisect_right(entries, upto, key=_seq)
         newest = _before(entries, end - limit)
-        at = self._cursor(entries, seq=seq, id=id, epoch=epoch)
-        if at is None:
+        if epoch != self.epoch or not _holds(entries, seq, id):
             return Located(after=newest, recovered="none")
-        missing = end - bisect_right(entries, at, key=_seq) - limit
+        missing = end - bisect_right(entries, seq, key=_seq) - limit
         if missing > 0:
             return Located(after=newest, recovered="partial", missing=missing)
-        return Located(after=at, recovered="complete")
-
-    def _cursor(self, entries: Sequence[Entry], *, seq: int, id: str, epoch: str) -> int | None:
-        """Finds the seq at which a cursor stands now, if it stands anywhere."""
-        if epoch == self.epoch:
-            if seq == 0 and not id:
-                return 0
-            index = bisect_left(entries, seq, key=_seq)
-            if index < len(entries) and entries[index].seq == seq and entries[index].id == id:
-                return seq
-        found = [entry.seq for entry in entries if entry.id == id]
-        return found[0] if len(found) == 1 else None
+        return Located(after=seq, recovered="complete")
 
     def locate_time(self, room: str, *, timestamp: int, upto: int, limit: int) -> int:
         """Finds the seq after which all is later."""
@@ -131,6 +119,14 @@ class MemoryStore:
 
 def _seq(entry: Entry) -> int:
     return entry.seq
+
+
+def _holds(entries: Sequence[Entry], seq: int, id: str) -> bool:
+    """Tells whether the entry at `seq` has that id; 0 with an empty id is before all entries."""
+    if seq == 0:
+        return not id
+    index = bisect_left(entries, seq, key=_seq)
+    return index < len(entries) and (entries[index].seq, entries[index].id) == (seq, id)
 
 
 def _before(entries: Sequence[Entry], index: int) -> int:

@@ -47,9 +47,6 @@ _HEAD: Final = """
     WHERE r.name = ?
 """
 _AT: Final = "SELECT id, timestamp FROM entries WHERE room = ? AND seq = ?"
-_BY_ID: Final = """
-    SELECT seq FROM entries INDEXED BY entries_by_id WHERE id = ? AND room = ? LIMIT 2
-"""
 _SAID: Final = f"""
     SELECT room.name, {ROW} FROM entries AS e INDEXED BY entries_by_id {ROW_JOINS}
     JOIN rooms AS room ON room.key = e.room
@@ -271,27 +268,21 @@ class SqliteLog:
         def look() -> Located:
             key, head = self._reader.one(_HEAD, room) or (0, 0)
             end = min(upto, head)
-            at = self._cursor(key, head, seq=seq, id=id, epoch=epoch)
-            if at is None:
+            if epoch != self._epoch or not self._holds(key, head, seq=seq, id=id):
                 return Located(after=max(0, end - limit), recovered="none")
-            missing = end - at - limit
+            missing = end - seq - limit
             if missing > 0:
                 return Located(after=end - limit, recovered="partial", missing=missing)
-            return Located(after=at, recovered="complete")
+            return Located(after=seq, recovered="complete")
 
         self._ask(look, done)
 
-    def _cursor(self, room: int, head: int, *, seq: int, id: str, epoch: str) -> int | None:
-        """Finds the seq at which a cursor stands now, if it stands anywhere."""
-        if epoch == self._epoch:
-            if seq == 0 and not id:
-                return 0
-            if 0 < seq <= head:
-                at = self._reader.one(_AT, room, seq)
-                if at is not None and at[0] == id:
-                    return seq
-        found = self._reader.all(_BY_ID, id, room)
-        return found[0][0] if len(found) == 1 else None
+    def _holds(self, room: int, head: int, *, seq: int, id: str) -> bool:
+        """Tells whether the entry at `seq` has that id; 0 with an empty id is before all."""
+        if not 0 < seq <= head:
+            return seq == 0 and not id
+        at = self._reader.one(_AT, room, seq)
+        return at is not None and at[0] == id
 
     def locate_time(
         self,

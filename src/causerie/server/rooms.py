@@ -153,8 +153,10 @@ class Rooms:
         done: Callable[[Start | Failed], None],
     ) -> None:
         """Finds where somebody who joins begins: at the cursor `since`, or `limit` entries before
-        the head. The room stays open until `done` is called.
+        the head. Without an epoch (who was sent a conversation's first entry has not been told it)
+        the cursor is taken for one of this log. The room stays open until `done` is called.
         """
+        epoch = epoch or room.epoch
         if since is None and not limit:
             done(Start(None, room.shown))
             return
@@ -164,9 +166,9 @@ class Rooms:
         if since is None:
             self._locate(room, Cursor(0, ""), room.epoch, limit, partial(_from_start, done))
         elif limit is None:
-            self._locate(room, since, epoch or "", EVERYTHING, partial(self._resume, room, done))
+            self._locate(room, since, epoch, EVERYTHING, partial(self._resume, room, done))
         else:
-            self._locate(room, since, epoch or "", limit, partial(_from_cursor, done))
+            self._locate(room, since, epoch, limit, partial(_from_cursor, done))
 
     def _resume(
         self, room: LiveRoom, done: Callable[[Start | Failed], None], answer: Located | Failed

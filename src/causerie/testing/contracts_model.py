@@ -92,17 +92,13 @@ class LogModel:
         entries = self.rooms.get(room, [])
         shown = [entry for entry in entries if entry.seq <= upto]
         newest = shown[len(shown) - limit - 1].seq if len(shown) > limit else 0
-        places = [entry.seq for entry in entries if entry.id == id]
-        if same_epoch and (seq in places or (seq, id) == (0, "")):
-            place = seq
-        elif len(places) == 1:
-            (place,) = places
-        else:
+        places = [(0, ""), *((entry.seq, entry.id) for entry in entries)]
+        if not same_epoch or (seq, id) not in places:
             return Located(after=newest, recovered="none")
-        behind = len([entry for entry in shown if entry.seq > place])
+        behind = len([entry for entry in shown if entry.seq > seq])
         if behind > limit:
             return Located(after=newest, recovered="partial", missing=behind - limit)
-        return Located(after=place, recovered="complete")
+        return Located(after=seq, recovered="complete")
 
     def conversations(self, identity: str) -> list[tuple[str, str, Entry]]:
         """Lists private conversations: the room, the other's name, and the newest entry."""
