@@ -4,12 +4,15 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
+from structlog.testing import capture_logs
 from tests.server.support import (
     UNLIMITED,
     V1,
     BusyClock,
     Client,
+    Frame,
     Plain,
     assert_nothing_is_left,
     drain,
@@ -24,6 +27,7 @@ from tests.server.support import (
 
 from causerie.adapters.memory import MemoryDirectory, MemoryLog
 from causerie.adapters.memory_store import MemoryStore
+from causerie.chat.entry import Entry
 from causerie.chat.presence import TOLD_UP_TO
 from causerie.ports import Commit
 from causerie.server.hub import Hub
@@ -197,6 +201,108 @@ def test_who_has_been_slow_is_told_who_is_here_once_it_has_seen_all() -> None:
     kinds = [frame["type"] for frame in slow.take()]
     assert kinds == ["message"] * 200 + ["presence"]
     assert not listener(slow).snapshot_due
+
+
+# Faults of ours.
+
+
+def spoiled(one: Entry) -> Entry:
+    """The same entry as no client can be told it: half of a surrogate pair is no text."""
+    return msgspec.structs.replace(one, content="\ud800")
+
+
+def come_back(server: MemoryServer, name: str, seen: list[Frame], *, epoch: str) -> V1:
+    """Connects again and resumes the lobby after what was seen of it."""
+    client = V1(server)
+    assert client.hello(name, key=key_of(name))["type"] == "welcome"
+    last = seen[-1]
+    since = {"seq": last["seq"], "id": last["id"]}
+    joined = client.join("lobby", since=since, epoch=epoch)
+    assert joined["recovered"] == "complete"
+    seen += client.take("message")
+    return client
+
+
+def test_an_entry_that_cannot_be_shown_ends_its_room_and_who_comes_back_has_missed_nothing() -> (
+    None
+):
+    server = MemoryServer(settings=UNLIMITED)
+    people = {name: v1(server, name, "lobby", key=key_of(name)) for name in ("Alice", "Bob")}
+    old, dan = plain(server, "Old"), v1(server, "Dan", "attic")
+    people["Alice"].say("one")
+    seen = {name: client.take("message") for name, client in people.items()}
+    drain([old, dan])
+    # Two are stored; what is told of the second is spoiled on the way.
+    batch = [entry("lobby", 2, "two"), entry("lobby", 3, "three"), entry("lobby", 4, "four")]
+    attic = entry("attic", 1, "elsewhere")
+    for one in (*batch, attic):
+        server.store.add(one)
+    with capture_logs() as logs:
+        server.hub.committed(Commit([], [batch[0], spoiled(batch[1]), batch[2], attic]))
+        server.run()
+    (log,) = logs
+    assert (log["event"], log["log_level"], log["room"]) == ("a room failed", "error", "lobby")
+    assert isinstance(log["exc_info"], UnicodeEncodeError)
+    assert log["exc_info"].__traceback__ is not None
+    for client in (*people.values(), old):
+        assert client.socket.close_code == 1011
+    assert dan.socket.is_open
+    assert dan.contents() == ["elsewhere"]
+    for name, client in people.items():
+        seen[name] += client.arrived("message")
+        people[name] = come_back(server, name, seen[name], epoch=live_room(server).epoch)
+    people["Alice"].say("five", id="m5")
+    for name, client in people.items():
+        seen[name] += client.take("message")
+        assert [frame["seq"] for frame in seen[name]] == [1, 2, 3, 4, 5]
+        assert [frame["content"] for frame in seen[name]] == ["one", "two", "three", "four", "five"]
+    for client in (*people.values(), dan):
+        client.quit()
+    assert_nothing_is_left(server)
+
+
+def test_the_author_of_what_cannot_be_shown_asks_again_and_it_was_stored_once() -> None:
+    server = MemoryServer(settings=UNLIMITED)
+    alice, bob = v1(server, "Alice", "lobby", key=key_of("Alice")), v1(server, "Bob", "lobby")
+    committed = server.hub.committed
+
+    class Spoiling:
+        """Stands between the log and the hub, and spoils what it tells."""
+
+        def committed(self, commit: Commit) -> None:
+            committed(Commit(commit.outcomes, [spoiled(one) for one in commit.entries]))
+
+        def log_failed(self, reason: str) -> None:
+            server.hub.log_failed(reason)
+
+    server.log.listen(Spoiling())
+    alice.send("message", room="lobby", content="hello", id="m")
+    server.run()
+    for one in (alice, bob):
+        assert one.socket.close_code == 1011
+        assert one.arrived("ack", "message") == []
+    server.log.listen(server.hub)
+    alice = v1(server, "Alice", key=key_of("Alice"))
+    alice.join("lobby", limit=10)
+    assert alice.contents() == ["hello"]
+    assert alice.say("hello", id="m")["seq"] == 1
+    assert alice.contents() == []
+    done: list[str] = []
+    server.hub.stop(lambda: done.append("done"))
+    assert done, "nothing is waited for"
+
+
+def test_a_private_entry_that_cannot_be_shown_ends_its_two_and_no_other() -> None:
+    server = MemoryServer(settings=UNLIMITED)
+    alice, bob, cid = (v1(server, name, key=key_of(name)) for name in ("Alice", "Bob", "Cid"))
+    room = alice.tell("Bob", "one")["room"]
+    bob.quit()
+    bob = v1(server, "Bob", key=key_of("Bob"))
+    private = msgspec.structs.replace(server.store.rooms[room][0], seq=2, prev=1, id="e2")
+    server.store.add(private)
+    server.hub.committed(Commit([], [spoiled(private)]))
+    server.run()
+    assert [one.socket.close_code for one in (alice, bob, cid)] == [1011, 1011, None]
 
 
 # Under load.

@@ -103,6 +103,17 @@ def test_how_much_was_gathered_is_told_if_anybody_is_given_it(pushed: Pushed) ->
     assert room.publish(framed(2)) == len(framed(2).frame(Variant.PLAIN_MILLISECONDS))
 
 
+def test_what_is_skipped_is_shown_and_given_to_nobody(pushed: Pushed) -> None:
+    room = empty_room()
+    room.go_live(listen(room, connection()), pusher(pushed))
+    publish(room, framed(1))
+    room.skip(2, "e2")
+    assert (room.shown, room.sent, room.head_id) == (2, 2, "e2")
+    publish(room, framed(3))
+    room.distribute(pusher(pushed))
+    assert [frames for _, frames in pushed] == [framed(3).frame(Variant.V1)]
+
+
 # Live and behind.
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from structlog.testing import capture_logs
 from tests.server.support import (
     UNLIMITED,
     V1,
@@ -15,8 +16,8 @@ from tests.server.support import (
     v1,
 )
 
-from causerie.server.frames import FramedEntry
-from causerie.server.live_room import RUN_BYTES
+from causerie.server.frames import FramedEntry, Variant
+from causerie.server.live_room import RUN_BYTES, LiveRoom
 from causerie.server.timers import Timers
 from causerie.server.turn import LONGEST_GATHERING, Turn
 from causerie.testing.memory_server import MemoryServer, MemorySocket, VirtualClock
@@ -108,11 +109,15 @@ def test_an_entry_for_nobody_takes_nothing(written: Written) -> None:
     assert written == []
 
 
+def failed(room: LiveRoom, fault: Exception) -> None:
+    raise AssertionError(f"{room.name} failed") from fault
+
+
 def turn_of(clock: VirtualClock) -> tuple[Turn, list[Callable[[], None]], Timers]:
     """Returns a turn with what it wants to have called soon, and its timers."""
     scheduled: list[Callable[[], None]] = []
     timers = Timers(arm=lambda _: None)
-    return Turn(scheduled.append, timers, clock), scheduled, timers
+    return Turn(scheduled.append, timers, clock, failed=failed), scheduled, timers
 
 
 def test_a_turn_is_ended_once_however_much_it_brings() -> None:
@@ -258,3 +263,76 @@ def test_who_was_live_and_stands_at_the_shown_head_has_been_given_all_of_it() ->
     assert (room.shown, room.sent) == (1, 0)
     alice.connection.paused()
     assert listener(alice).cursor == 0
+
+
+# Faults of ours.
+
+
+def test_a_socket_that_fails_ends_its_connection_and_the_others_are_written_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_frames: bytes) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    server = MemoryServer(settings=UNLIMITED)
+    people = [v1(server, name, "lobby") for name in ("Alice", "Bob", "Cid")]
+    bob = people[1]
+    drain(people)
+    monkeypatch.setattr(bob.socket, "write", fail)
+    with capture_logs() as logs:
+        people[0].send("message", room="lobby", content="one", id="m")
+        server.run()
+    assert people[0].answer("m")["type"] == "ack"
+    people[2].say("and on")
+    assert bob.socket.close_code == 1011
+    assert [log["event"] for log in logs] == ["a connection failed"]
+    for one in (people[0], people[2]):
+        assert one.contents() == ["one", "and on"]
+    again = v1(server, "Dan")
+    again.join(limit=10)
+    assert again.contents() == ["one", "and on"]
+
+
+class ForV1Alone(FramedEntry):
+    """An entry that cannot be framed for plain clients."""
+
+    def frame(self, variant: Variant, *, replay: bool = False) -> bytes:
+        if variant is not Variant.V1:
+            raise RuntimeError("a mistake of ours")
+        return super().frame(variant, replay=replay)
+
+
+def test_a_room_that_cannot_be_handed_out_fails_alone() -> None:
+    server = MemoryServer(settings=UNLIMITED)
+    failed: list[tuple[str, Exception]] = []
+    turn = Turn(
+        server.later,
+        server.hub.timers,
+        server.clock,
+        failed=lambda room, fault: failed.append((room.name, fault)),
+    )
+    alice, bob, old = v1(server, "Alice", "lobby"), v1(server, "Bob", "attic"), plain(server, "Old")
+    drain([alice, bob, old])
+    turn.publish(live_room(server), ForV1Alone(entry("lobby", 1, "hello")))
+    turn.publish(live_room(server, "attic"), FramedEntry(entry("attic", 1, "hi")))
+    turn.flush()
+    assert [name for name, _ in failed] == ["lobby"]
+    assert alice.contents() == [], "all or nobody"
+    assert bob.contents() == ["hi"]
+
+
+def test_all_who_are_live_in_a_room_that_cannot_be_handed_out_are_ended() -> None:
+    server = MemoryServer(settings=UNLIMITED)
+    alice, bob, old = v1(server, "Alice", "lobby"), v1(server, "Bob", "attic"), plain(server, "Old")
+    drain([alice, bob, old])
+    one = entry("lobby", 1, "hello")
+    server.store.add(one)
+    server.hub.turn.publish(live_room(server), ForV1Alone(one))
+    with capture_logs() as logs:
+        server.hub.turn.flush()
+        server.run()
+    assert [log["event"] for log in logs] == ["a room failed"]
+    assert [person.socket.close_code for person in (alice, bob, old)] == [1011, None, 1011]
+    again = v1(server, "Dan")
+    again.join(since={"seq": 0, "id": ""}, epoch=server.store.epoch)
+    assert again.contents() == ["hello"]

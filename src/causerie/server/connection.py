@@ -221,11 +221,15 @@ class Connection(ABC):
         """
         try:
             call(*arguments)
-        except Exception:
-            _logger.exception("a connection failed", address=self.address or "local")
-            self.close(CloseCode.INTERNAL_ERROR)
-            # If the peer has closed already, nothing that waits is waited for any more.
-            self._drain()
+        except Exception as fault:  # noqa: BLE001 `fail` logs it
+            self.fail(fault)
+
+    def fail(self, fault: Exception) -> None:
+        """Ends the connection because of a fault of ours, which is logged."""
+        _logger.error("a connection failed", address=self.address or "local", exc_info=fault)
+        self.close(CloseCode.INTERNAL_ERROR)
+        # If the peer has closed already, nothing that waits is waited for any more.
+        self._drain()
 
     def contained(self, call: Callable[[*_Arguments], None]) -> Callable[[*_Arguments], None]:
         """The same, to be called later, with the answer that a command waits for."""

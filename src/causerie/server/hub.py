@@ -13,6 +13,8 @@ from collections.abc import Callable
 from functools import partial
 from random import Random
 
+import structlog
+
 from causerie.chat.entry import Draft, Entry
 from causerie.chat.identity import is_conversation, session_identity
 from causerie.chat.presence import TOLD_UP_TO
@@ -33,6 +35,8 @@ from causerie.server.turn import Turn
 from causerie.server.v1 import V1Connection
 from causerie.wire.codes import CloseCode
 from causerie.wire.profiles import SUBPROTOCOL
+
+_logger = structlog.get_logger("causerie.hub")
 
 
 class Hub:
@@ -64,7 +68,7 @@ class Hub:
         self._chance = chance
         self._failed = failed
         self.timers = Timers(arm)
-        self.turn = Turn(schedule, self.timers, clock)
+        self.turn = Turn(schedule, self.timers, clock, failed=self._room_failed)
         self.rooms = Rooms(
             log,
             self.timers,
@@ -141,28 +145,52 @@ class Hub:
     def _tell(self, commit: Commit) -> None:
         for entry in commit.entries:
             room = self.rooms.get(entry.room)
-            if room is None:
-                continue
-            if entry.kind == "private":
-                self._attach(room, entry)
-            framed = FramedEntry(entry)
-            self.rooms.remember(room, framed)
-            self.turn.publish(room, framed)
-            self._wake_conversation(room)
+            if room is not None:
+                try:
+                    self._show(room, entry)
+                except Exception as fault:  # noqa: BLE001 `_room_failed` logs it
+                    room.skip(entry.seq, entry.id)
+                    self._room_failed(room, fault, parties=(entry.identity, entry.peer))
         for outcome in commit.outcomes:
             connection, command_id = self._in_flight.pop(id(outcome.draft))
             room = self.rooms.get(outcome.draft.room)
             assert room is not None, "it was pinned by `append`"
-            if connection.is_open:
-                connection.contain(self._answer, connection, outcome, command_id)
-            if not isinstance(outcome, Rejected):
-                self._ends_typing(room, connection)
+            connection.contain(self._answer, connection, room, outcome, command_id)
             self.rooms.unpin(room)
 
-    @staticmethod
-    def _answer(connection: Connection, outcome: Outcome, command_id: str | None) -> None:
-        connection.settled(outcome, command_id)
-        connection.answered()
+    def _show(self, room: LiveRoom, entry: Entry) -> None:
+        framed = FramedEntry(entry)
+        self.rooms.remember(room, framed)
+        if entry.kind == "private":
+            self._attach(room, entry)
+        self.turn.publish(room, framed)
+        self._wake_conversation(room)
+
+    def _answer(
+        self, connection: Connection, room: LiveRoom, outcome: Outcome, command_id: str | None
+    ) -> None:
+        if connection.is_open:
+            connection.settled(outcome, command_id)
+            connection.answered()
+        if not isinstance(outcome, Rejected):
+            self._ends_typing(room, connection)
+
+    def _room_failed(
+        self, room: LiveRoom, fault: Exception, *, parties: tuple[str, ...] = ()
+    ) -> None:
+        """Ends all for whom the new entries of a room were meant, because of a fault of ours: how
+        much each was given is known to nobody but them. They come back with their cursors.
+
+        `parties` are the identities that a private entry is for: they may not listen yet.
+        """
+        _logger.error("a room failed", room=room.name, seq=room.shown, exc_info=fault)
+        room.skip(room.shown, room.head_id)
+        concerned = dict.fromkeys(room.listeners)
+        if is_conversation(room.name):
+            for session in filter(None, map(self.sessions.of, parties)):
+                concerned.update(session.connections)
+        for connection in concerned:
+            connection.contain(connection.close, CloseCode.INTERNAL_ERROR)
 
     def log_failed(self, reason: str) -> None:
         """Nothing can be promised any more: says so and ends everything."""

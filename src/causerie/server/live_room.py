@@ -181,23 +181,39 @@ class LiveRoom:
         """Moves the shown head to a new entry, which is in the ring; answers about how many bytes
         were gathered. The live listeners get it when `distribute` is called, later in this turn.
         """
+        size = 0
+        for variant, live in enumerate(self.live):
+            if live:
+                size = len(framed.frame(Variant(variant)))
+                break
         self._gathered.append(framed)
         self.shown = framed.seq
         self.head_id = framed.entry.id
-        for variant, live in enumerate(self.live):
-            if live:
-                return len(framed.frame(Variant(variant)))
-        return 0
+        return size
 
     def distribute(self, push: Callable[["Connection", bytes], None]) -> None:
-        """Gives what was gathered to all live listeners; each variant as one piece of bytes."""
+        """Gives what was gathered to all live listeners; each variant as one piece of bytes.
+
+        All pieces are made before the first is given, so that an entry that cannot be framed leaves
+        nobody with half of them.
+        """
         if not self._gathered:
             return
+        pieces = [
+            (live, b"".join([framed.frame(variant) for framed in self._gathered]))
+            for variant, live in zip(Variant, self.live, strict=True)
+            if live
+        ]
         self.sent = self.shown
-        for variant in Variant:
-            live = self.live[variant]
-            if live:
-                piece = b"".join([framed.frame(variant) for framed in self._gathered])
-                for connection in live:
-                    push(connection, piece)
         self._gathered.clear()
+        for live, piece in pieces:
+            for connection in live:
+                push(connection, piece)
+
+    def skip(self, seq: int, id: str) -> None:
+        """Moves the shown head and gives nobody what was gathered. The live listeners have to be
+        ended; when they come back they are served from the log.
+        """
+        self._gathered.clear()
+        self.shown = self.sent = seq
+        self.head_id = id

@@ -121,9 +121,11 @@ class Rooms:
         """Puts an entry into its room's ring. All rings together keep to one bound: what is oldest
         in time goes first, whichever room it is of.
         """
+        # Whatever is wrong with an entry shows here, before it is in the ring.
+        cost = _cost(framed)
         room.remember(framed)
         self._ring.append((room, framed))
-        self._ring_bytes += _cost(framed)
+        self._ring_bytes += cost
         while self._ring_bytes > self._settings.ring:
             oldest_room, oldest = self._ring.popleft()
             oldest_room.forget(oldest)

@@ -31,8 +31,19 @@ class Turn:
     """What this turn of the event loop has brought and not yet written."""
 
     def __init__(
-        self, schedule: Callable[[Callable[[], None]], None], timers: Timers, clock: Clock
+        self,
+        schedule: Callable[[Callable[[], None]], None],
+        timers: Timers,
+        clock: Clock,
+        *,
+        failed: Callable[[LiveRoom, Exception], None],
     ) -> None:
+        """Makes a turn that has brought nothing.
+
+        `failed` is told of a room whose new entries could not be handed out, because of a fault of
+        ours; the other rooms are served.
+        """
+        self._failed = failed
         self._schedule = schedule
         self._timers = timers
         self._clock = clock
@@ -90,7 +101,10 @@ class Turn:
         self._scheduled = True  # what follows is written here
         rooms, self._rooms = self._rooms, {}
         for room in rooms:
-            room.distribute(self.push)
+            try:
+                room.distribute(self.push)
+            except Exception as fault:  # noqa: BLE001 `failed` logs it
+                self._failed(room, fault)
         self.write()
         ended = self._clock.monotonic()
         self._not_before = ended + min((ended - begun) * GATHERING, LONGEST_GATHERING)
@@ -100,4 +114,7 @@ class Turn:
         self._scheduled = False
         connections, self._connections = self._connections, []
         for connection in connections:
-            connection.write_out()
+            try:
+                connection.write_out()
+            except Exception as fault:  # noqa: BLE001 `fail` logs it
+                connection.fail(fault)
