@@ -18,6 +18,7 @@ from causerie.chat.names import (
     Name,
     NameRefused,
     Refusal,
+    is_seen,
     parse_room,
     parse_username,
     storage_key,
@@ -190,7 +191,29 @@ class TestWhatIsAName:
         error = refusal(parse, text)
         assert error.reason is Refusal.CHARACTER
         assert (error.character, error.position) == (character, position)
-        assert str(error).endswith(f"U+{ord(character):04X}")
+
+    @pytest.mark.parametrize(
+        ("character", "called"),
+        [
+            ("/", "“/”"),
+            ("😀", "“😀”"),
+            ("½", "“½”"),
+            (" ", "a space"),
+            ("\u00a0", "U+00A0"),
+            ("\t", "U+0009"),
+            ("\u200b", "U+200B"),
+            ("\ufe0f", "U+FE0F"),
+            ("\u3164", "U+3164"),
+            ("\u2800", "U+2800"),
+            ("\ue000", "U+E000"),
+            ("\ud83d", "U+D83D"),
+        ],
+    )
+    def test_a_character_that_is_seen_is_shown_and_any_other_is_told_by_its_number(
+        self, character: str, called: str
+    ) -> None:
+        assert str(refusal(parse_room, character)).endswith(f"but not {called}")
+        assert is_seen(character) == called.startswith("“")
 
     @both
     def test_nothing_is_no_name(self, parse: Parse) -> None:

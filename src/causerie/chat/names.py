@@ -125,6 +125,9 @@ _WITH_LATIN = frozenset({"Hanb", "Jpan", "Kore"})
 
 _RIGHT_TO_LEFT = frozenset({"R", "AL"})
 
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and a symbol that show nothing: fillers for Hangul, the Braille cell without dots."""
+
 
 def parse_username(text: str) -> Name:
     """Makes a name for a person.
@@ -163,6 +166,16 @@ def parse_room(text: str) -> Name:
     for part in _SEPARATOR.split(name.folded):
         _check_scripts(part)
     return name
+
+
+def is_seen(char: str) -> bool:
+    """Whether a character can be shown by itself, so that people know which is meant.
+
+    Not so: spaces of any kind, controls, marks, what takes no room or leaves it blank, and what
+    Python's Unicode does not know.
+    """
+    category = unicodedata.category(char)
+    return char.isprintable() and category[0] not in "MZ" and char not in _BLANK
 
 
 def storage_key(folded: str) -> str:
@@ -204,18 +217,26 @@ def _check_characters(text: str) -> None:
         if char not in _SEPARATORS and not _is_permitted(char):
             raise NameRefused(
                 Refusal.CHARACTER,
-                f"a name has letters, digits and single . _ - inside, but no U+{ord(char):04X}",
+                "a name has letters, digits, and single . _ - between them, but not "
+                f"{_called(char)}",
                 character=char,
                 position=position,
             )
 
 
+def _called(char: str) -> str:
+    """What a character is called in a sentence: `“/”`, `a space`; by its number if it is unseen."""
+    if char == " ":
+        return "a space"
+    return f"“{char}”" if is_seen(char) else f"U+{ord(char):04X}"
+
+
 def _check_separators(display: str) -> None:
     if display[0] in _SEPARATORS or display[-1] in _SEPARATORS:
-        raise NameRefused(Refusal.EDGE, "a name does not begin or end with . _ or -")
+        raise NameRefused(Refusal.EDGE, "a name begins and ends with a letter or a digit")
     if _DOUBLED_SEPARATOR.search(display):
         raise NameRefused(
-            Refusal.DOUBLED_SEPARATOR, "a name does not have two of . _ - side by side"
+            Refusal.DOUBLED_SEPARATOR, "a name does not have two of . _ - next to each other"
         )
 
 
