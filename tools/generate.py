@@ -436,7 +436,7 @@ def _examples() -> dict[Frame, Iterable[tuple[str, msgspec.Struct]]]:
                 "A field is missing.",
                 r.Error(
                     code="invalid",
-                    message="The field content is not valid: it is missing.",
+                    message="“content” is not valid: it is missing.",
                     field="content",
                     id="8",
                 ),

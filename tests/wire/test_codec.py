@@ -714,7 +714,7 @@ def test_an_error_frame_has_all_that_the_refusal_has() -> None:
     assert error_frame(refused) == Error(
         id="7",
         code="invalid",
-        message="The field content is not valid: it is empty.",
+        message="“content” is not valid: it is empty.",
         field="content",
         retry_after=50,
     )
@@ -728,10 +728,10 @@ def test_an_error_frame_has_all_that_the_refusal_has() -> None:
         ("", "You may not do this."),
         ("de", "You may not do this."),
         ("frr", "You may not do this."),  # North Frisian
-        ("fr", "Vous n'avez pas le droit de faire cela."),
-        ("FR", "Vous n'avez pas le droit de faire cela."),
-        ("fr-CA", "Vous n'avez pas le droit de faire cela."),
-        ("fr_CA", "Vous n'avez pas le droit de faire cela."),
+        ("fr", "Vous n’avez pas le droit de faire cela."),
+        ("FR", "Vous n’avez pas le droit de faire cela."),
+        ("fr-CA", "Vous n’avez pas le droit de faire cela."),
+        ("fr_CA", "Vous n’avez pas le droit de faire cela."),
     ],
 )
 def test_an_error_speaks_the_language_of_the_hello(locale: str, message: str) -> None:
@@ -740,12 +740,12 @@ def test_an_error_speaks_the_language_of_the_hello(locale: str, message: str) ->
 
 def test_a_description_fills_in_the_field_and_the_reason() -> None:
     refused = Refused(ErrorCode.INVALID, field="to", reason="it is {empty}")
-    assert describe(refused) == "The field to is not valid: it is {empty}."
-    assert describe(refused, "fr") == "Le champ to n'est pas valide : it is {empty}."
+    assert describe(refused) == "“to” is not valid: it is {empty}."
+    assert describe(refused, "fr") == "« to » n’est pas valide : it is {empty}."
 
 
 def test_a_description_marks_what_it_was_not_told() -> None:
-    assert describe(Refused(ErrorCode.INVALID)) == "The field ? is not valid: ?."
+    assert describe(Refused(ErrorCode.INVALID)) == "“?” is not valid: ?."
 
 
 def test_a_type_given_twice_is_told_only_where_the_types_are_known() -> None:

@@ -147,7 +147,7 @@ MESSAGES: dict[str, dict[ErrorCode, str]] = {
     "en": {
         ErrorCode.BAD_JSON: "This frame is not a JSON object: {reason}.",
         ErrorCode.UNKNOWN_TYPE: "There is no command of the type {reason}.",
-        ErrorCode.INVALID: "The field {field} is not valid: {reason}.",
+        ErrorCode.INVALID: "“{field}” is not valid: {reason}.",
         ErrorCode.HELLO_REQUIRED: "Say hello first: the first command is hello, with a username.",
         ErrorCode.ALREADY_IDENTIFIED: "This connection has said hello with another key.",
         ErrorCode.NAME_INVALID: "This name cannot be used: {reason}.",
@@ -166,31 +166,31 @@ MESSAGES: dict[str, dict[ErrorCode, str]] = {
         ErrorCode.UNAVAILABLE: "The log cannot be written or read now. Try again.",
     },
     "fr": {
-        ErrorCode.BAD_JSON: "Cette trame n'est pas un objet JSON : {reason}.",
-        ErrorCode.UNKNOWN_TYPE: "Il n'existe pas de commande du type {reason}.",
-        ErrorCode.INVALID: "Le champ {field} n'est pas valide : {reason}.",
+        ErrorCode.BAD_JSON: "Cette trame n’est pas un objet JSON : {reason}.",
+        ErrorCode.UNKNOWN_TYPE: "Il n’existe pas de commande du type {reason}.",
+        ErrorCode.INVALID: "« {field} » n’est pas valide : {reason}.",
         ErrorCode.HELLO_REQUIRED: (
-            "Présentez-vous d'abord : la première commande est hello, avec un username."
+            "Présentez-vous d’abord : la première commande est hello, avec un username."
         ),
-        ErrorCode.ALREADY_IDENTIFIED: "Cette connexion s'est déjà présentée avec une autre clé.",
+        ErrorCode.ALREADY_IDENTIFIED: "Cette connexion s’est déjà présentée avec une autre clé.",
         ErrorCode.NAME_INVALID: "Ce nom ne peut pas être utilisé : {reason}.",
         ErrorCode.NAME_TAKEN: "Ce nom, ou un nom qui lui ressemble, est déjà pris.",
         ErrorCode.NAME_LIMIT: (
             "Trop de nouveaux noms ont été pris depuis cette adresse. Réessayez plus tard."
         ),
         ErrorCode.AUTH_REQUIRED: "Ce serveur exige un jeton.",
-        ErrorCode.NOT_JOINED: "Rejoignez d'abord le salon.",
+        ErrorCode.NOT_JOINED: "Rejoignez d’abord le salon.",
         ErrorCode.TOO_MANY_ROOMS: (
-            "Cette connexion est dans autant de salons que permis. Quittez-en un d'abord."
+            "Cette connexion est dans autant de salons que permis. Quittez-en un d’abord."
         ),
-        ErrorCode.FORBIDDEN: "Vous n'avez pas le droit de faire cela.",
+        ErrorCode.FORBIDDEN: "Vous n’avez pas le droit de faire cela.",
         ErrorCode.RECIPIENT_UNKNOWN: (
-            "Personne de ce nom n'est connecté, et personne ne le détient."
+            "Personne de ce nom n’est connecté, et personne ne le détient."
         ),
-        ErrorCode.RECIPIENT_SELF: "Un message privé a besoin d'un autre lecteur que vous.",
+        ErrorCode.RECIPIENT_SELF: "Un message privé a besoin d’un autre lecteur que vous.",
         ErrorCode.ID_REUSED: "Cet identifiant a déjà servi, pour un autre message.",
         ErrorCode.RATE_LIMITED: "Trop de commandes. Patientez un instant.",
-        ErrorCode.UNAVAILABLE: "Le journal ne peut être ni lu ni écrit pour l'instant. Réessayez.",
+        ErrorCode.UNAVAILABLE: "Le journal ne peut être ni lu ni écrit pour l’instant. Réessayez.",
     },
 }
 """For people, by language: templates with {field} and {reason}."""
