@@ -103,7 +103,7 @@ def test_a_full_outbox_says_so_and_keeps_nothing_of_the_new() -> None:
         outbox.add("c", LOBBY, SendMessage(id="c", room="lobby", content="c"))
     assert caught.value.limit == 2
     assert [item.id for item in outbox] == ["a", "b"]
-    outbox.add("d", ASK, GetHistory(room="lobby"), always=True)
+    outbox.add("d", ASK, GetHistory(room="lobby"), own=True)
     assert len(outbox) == 3
 
 

@@ -1,8 +1,9 @@
+import msgspec
 import pytest
 
 from causerie.client.machine.events import Unknown
-from causerie.client.machine.reading import read_entry, read_frame
-from causerie.wire.replies import Message, Pong
+from causerie.client.machine.reading import read_entry, read_frame, read_history
+from causerie.wire.replies import HistoryPage, Message, Pong
 
 MESSAGE = (
     b'{"type":"message","room":"lobby","seq":2,"prev":1,"id":"m2","username":"Bob",'
@@ -53,3 +54,11 @@ def test_only_entries_are_entries() -> None:
     assert isinstance(read_entry(b'{"type":"x","room":"r","seq":1,"prev":0}'), Unknown)
     assert read_entry(PONG.encode()) is None
     assert read_entry(b"nonsense") is None
+
+
+def test_a_page_of_a_log_is_read_and_what_is_no_entry_is_left_out() -> None:
+    entries = [msgspec.Raw(MESSAGE), msgspec.Raw(PONG.encode())]
+    page = HistoryPage(id="q", room="lobby", epoch="e1", entries=entries, more=True)
+    history = read_history(page)
+    assert (history.room, history.epoch, history.more) == ("lobby", "e1", True)
+    assert [entry.id for entry in history.entries] == ["m2"]

@@ -6,6 +6,14 @@ things: it dispatches `events()`, writes `frames_to_send()`, opens or closes a c
 there is one if and only if `wants_connection`, and calls `tick` no later than `deadline()`.
 
 `now` is always in seconds, monotonic, and never goes back. Chance and ids come in as callables.
+
+The machine hands each command of the application and each frame of the server to the part that it
+concerns, and lets go out what may:
+
+    Link             the connection: its state, hello, signs of life, when to try again
+    Requests         what is asked of the server, until it is answered
+    Subscriptions    what is followed: rooms and private conversations, and who is there
+    Output           what all three have to say, in one order
 """
 
 from collections.abc import Callable
@@ -13,30 +21,16 @@ from typing import assert_never
 
 import msgspec
 
-from causerie.client.errors import ClientError, Ended, InDoubt, InvalidCommand, refusal
-from causerie.client.machine.company import Company
-from causerie.client.machine.events import (
-    Acked,
-    Answer,
-    Answered,
-    Entry,
-    Event,
-    Failed,
-    History,
-    Receipt,
-    RoomLost,
-    SendFailed,
-    ServerError,
-    Unknown,
-)
+from causerie.client.errors import Ended, refusal
+from causerie.client.machine.events import Event, ServerError, Unknown
 from causerie.client.machine.link import Credentials, Greeted, Link, NoConnection
-from causerie.client.machine.outbox import Item, Lane, Outbox, Question, Saying
+from causerie.client.machine.outbox import Lane
 from causerie.client.machine.output import Output
-from causerie.client.machine.reading import read_entry, read_frame
+from causerie.client.machine.reading import read_frame, read_history
+from causerie.client.machine.requests import Requests
 from causerie.client.machine.rooms import Rooms
 from causerie.client.machine.states import Closed, Connected, State
-from causerie.client.machine.typing import OwnTyping
-from causerie.wire.codec import encode
+from causerie.client.machine.subscriptions import Subscriptions
 from causerie.wire.codes import ErrorCode
 from causerie.wire.commands import (
     Cursor,
@@ -108,16 +102,7 @@ class Machine:
     A key or a token is needed: without one, the server could not know what is sent again.
     """
 
-    __slots__ = (
-        "_company",
-        "_link",
-        "_listing",
-        "_new_id",
-        "_out",
-        "_outbox",
-        "_own_typing",
-        "_rooms",
-    )
+    __slots__ = ("_link", "_new_id", "_out", "_requests", "_subscriptions")
 
     def __init__(
         self,
@@ -144,12 +129,13 @@ class Machine:
             chance=chance,
             out=self._out,
         )
-        self._outbox = Outbox(chosen.outbox)
-        self._rooms = Rooms(most=chosen.catch_up, private_replay=chosen.private_replay)
-        self._company = Company()
-        self._own_typing = OwnTyping()
-        # The id of the question for one's private conversations, until all are known.
-        self._listing: str | None = None
+        self._requests = Requests(chosen.outbox, self._out)
+        self._subscriptions = Subscriptions(
+            Rooms(most=chosen.catch_up, private_replay=chosen.private_replay),
+            self._requests,
+            new_id=new_id,
+            out=self._out,
+        )
 
     # What comes out.
 
@@ -164,12 +150,8 @@ class Machine:
     def deadline(self) -> float | None:
         """When `tick` is to be called, at the latest; None: not before something else happens."""
         times = [self._link.deadline()]
-        if isinstance(self._link.connection, Greeted):
-            times += [
-                self._own_typing.deadline(),
-                self._company.deadline(),
-                self._next_command_at(self._link.connection),
-            ]
+        if (link := self._greeted()) is not None:
+            times += [self._subscriptions.deadline(), self._next_command_at(link)]
         return min((time for time in times if time is not None), default=None)
 
     @property
@@ -200,22 +182,21 @@ class Machine:
     @property
     def waiting(self) -> int:
         """How many commands wait for their answer."""
-        return len(self._outbox)
+        return len(self._requests)
 
     def members(self, room: str) -> tuple[int, tuple[str, ...]]:
         """How many are in a joined room, and the names of those who are known (all, up to 200)."""
-        return self._company.members(self._rooms.resolve(room))
+        return self._subscriptions.members(room)
 
     def position(self, room: str) -> tuple[str | None, Cursor | None]:
         """The epoch and the cursor of what was shown of a room: a `Join` with them goes on there,
         in another client, too.
         """
-        view = self._rooms.find(room)
-        return (view.epoch, view.cursor) if view else (None, None)
+        return self._subscriptions.position(room)
 
     def typing(self, room: str) -> tuple[str, ...]:
         """Who else is typing in a room, the first to begin first."""
-        return self._company.typing(self._rooms.resolve(room))
+        return self._subscriptions.typing(room)
 
     # What goes in: the connection.
 
@@ -251,10 +232,7 @@ class Machine:
         self._link.tick(now)
         if before != self._link.connection == NoConnection():
             self._cut()
-        if isinstance(self._link.connection, Greeted):
-            for room in self._own_typing.tick(now):
-                self._tell_own_typing(self._link.connection, room, is_typing=False, now=now)
-        self._tell(*self._company.tick(now))
+        self._subscriptions.tick(self._greeted(), now)
         self._pump(now)
 
     def woke(self, now: float) -> None:
@@ -283,20 +261,21 @@ class Machine:
         id = command.id or self._new_id()
         match command:
             case Join():
-                self._join(command, id)
+                self._subscriptions.join(command, id)
             case Leave(room=room):
-                self._leave(self._rooms.resolve(room), id)
+                self._subscriptions.leave(room, id, self._greeted())
             case SetTyping(room=room, is_typing=is_typing):
-                self._type(self._rooms.resolve(room), is_typing=is_typing, now=now)
+                self._subscriptions.type(room, self._greeted(), now, is_typing=is_typing)
             case SendMessage(room=room):
-                self._keep(id, Lane("room", self._rooms.resolve(room)), command)
-                self._own_typing.stop(self._rooms.resolve(room))
+                self._requests.add(id, Lane("room", self._subscriptions.resolve(room)), command)
+                self._subscriptions.stop_typing(room)
             case SendPrivate(to=to):
-                self._keep(id, Lane("to", to), command)
+                self._requests.add(id, Lane("to", to), command)
             case GetHistory() | Members() | ListRooms():
-                self._keep(id, Lane("ask", ""), command)
+                self._requests.add(id, Lane("ask", ""), command)
             case Hello(username=username):
-                self._keep(id, Lane("ask", ""), self._link.credentials.hello(id, username))
+                hello = self._link.credentials.hello(id, username)
+                self._requests.add(id, Lane("ask", ""), hello)
             case _:
                 assert_never(command)
         self._pump(now)
@@ -308,8 +287,7 @@ class Machine:
         Answers whether it surely has no effect. A message that the server may have taken is not
         taken back, and its `Acked` or `SendFailed` still comes.
         """
-        item = self._outbox.withdraw(id)
-        return item is not None and item.first_tried is None
+        return self._requests.withdraw(id)
 
     def close(self) -> None:
         """Ends the client. What waits for an answer fails.
@@ -320,205 +298,79 @@ class Machine:
             self._link.end(Ended("the application has ended the client"))
             self._cut()
 
-    def _join(self, command: Join, id: str) -> None:
-        room = self._rooms.resolve(command.room)
-        self._forget_leave(room)
-        if self._rooms.want(command, id):
-            joined = self._company.joined(room)
-            assert joined is not None, "a room that is open was joined on this connection"
-            self._tell(Answered(id=id, reply=joined))
-
-    def _forget_leave(self, room: str) -> None:
-        """Who comes back does not leave any more: a leave would go out after the join."""
-        for item in self._outbox:
-            if item.command == Leave(id=item.id, room=room):
-                self._outbox.withdraw(item.id)
-                self._answered(item, Left(room=room))
-
-    def _leave(self, room: str, id: str) -> None:
-        if self._rooms.find(room) is None or not isinstance(self._link.connection, Greeted):
-            self._tell(Answered(id=id, reply=Left(room=room)))
-        else:
-            self._keep(id, Lane("room", room), Leave(room=room))
-        self._own_typing.stop(room)
-        self._tell(*self._company.leave(room))
-        left = refusal(ErrorCode.NOT_JOINED, "the room was left before it was joined")
-        for asker in self._rooms.leave(room):
-            self._tell(Failed(id=asker, error=left))
-
-    def _keep(self, id: str, lane: Lane, command: Saying | Question) -> None:
-        command = msgspec.structs.replace(command, id=id)
-        try:
-            encode(command)
-        except UnicodeEncodeError:
-            raise InvalidCommand(ErrorCode.INVALID, "a lone surrogate is no text") from None
-        self._outbox.add(id, lane, command)
-
-    def _type(self, room: str, *, is_typing: bool, now: float) -> None:
-        if isinstance(self._link.connection, Greeted) and self._rooms.is_joined(room):
-            told = self._own_typing.key(room, now) if is_typing else self._own_typing.stop(room)
-            if told:
-                self._tell_own_typing(self._link.connection, room, is_typing=is_typing, now=now)
-
-    def _tell_own_typing(self, link: Greeted, room: str, *, is_typing: bool, now: float) -> None:
-        if link.pacer.take(now):  # or it is not worth telling any more
-            self._out.write(SetTyping(room=room, is_typing=is_typing))
-
     # What goes out.
 
-    def _tell(self, *events: Event) -> None:
-        for event in events:
-            self._out.tell(event)
+    def _greeted(self) -> Greeted | None:
+        """The connection, if one may speak on it."""
+        link = self._link.connection
+        return link if isinstance(link, Greeted) else None
 
     def _pump(self, now: float) -> None:
         """Sends what may be sent now: joins first, then what waits."""
-        link = self._link.connection
-        if not isinstance(link, Greeted):
-            return
-        while (view := self._rooms.next_join(now)) and link.pacer.take(now):
-            self._out.write(self._rooms.join(view, self._new_id()))
-        while (lane := self._outbox.ready(self._may_send, now)) and link.pacer.take(now):
-            self._send_item(self._outbox.take(lane), link, now)
+        if (link := self._greeted()) is not None:
+            self._subscriptions.send_joins(link, now)
+            self._requests.send(link, self._subscriptions.may_send, now)
 
     def _next_command_at(self, link: Greeted) -> float | None:
         """When something may go out that cannot now, for its own sake or the pacer's."""
-        times = (self._rooms.deadline(), self._outbox.deadline(self._may_send))
+        may_send = self._subscriptions.may_send
+        times = (self._subscriptions.next_join_at(), self._requests.deadline(may_send))
         ready_at = min((time for time in times if time is not None), default=None)
         return None if ready_at is None else max(ready_at, link.pacer.ready_at())
 
-    def _may_send(self, lane: Lane) -> bool:
-        return lane.kind != "room" or self._rooms.is_open(lane.name)
-
-    def _send_item(self, item: Item, link: Greeted, now: float) -> None:
-        command = item.command
-        if item.first_tried is None:
-            item.first_tried = link.server_time(now)
-        elif isinstance(command, Saying):
-            command = msgspec.structs.replace(command, at=item.first_tried)
-        frame = encode(command)
-        if len(frame) <= link.welcome.limits.frame:
-            self._out.write_encoded(frame)
-            return
-        # The server would close the connection, and after every reconnect again.
-        self._outbox.answered(item.id)
-        too_large = f"{len(frame)} bytes, of at most {link.welcome.limits.frame}"
-        self._fail(item, InvalidCommand(ErrorCode.INVALID, too_large))
-
-    def _list_rooms(self, after: str | None) -> None:
-        self._listing = self._new_id()
-        question = ListRooms(id=self._listing, after=after)
-        self._outbox.add(self._listing, Lane("ask", "rooms"), question, always=True)
-
     def _cut(self) -> None:
         """Forgets what belonged to a connection; at the end, everything."""
-        if self._listing:
-            self._outbox.withdraw(self._listing)
-            self._listing = None
-        for item in self._outbox:
-            if isinstance(item.command, Leave):
-                self._outbox.withdraw(item.id)
-                self._answered(item, Left(room=item.command.room))
-        self._outbox.cut()
-        self._rooms.cut()
-        self._own_typing.cut()
-        self._tell(*self._company.cut())
+        self._requests.cut()
+        self._subscriptions.cut()
         if isinstance(self.state, Closed):
-            for item in self._outbox.clear():
-                self._fail(item, self.state.error)
-            for asker in self._rooms.end():
-                self._tell(Failed(id=asker, error=self.state.error))
+            self._requests.end(self.state.error)
+            self._subscriptions.end(self.state.error)
 
     # What comes in.
 
     def _dispatch(self, frame: AnyServerFrame | Unknown, now: float) -> None:
         match frame:
             case Message() | Private() | Unknown():
-                self._entry(frame)
-            case Typing():
-                self._typed(frame, now)
+                self._subscriptions.entry(frame)
+            case Typing(username=username):
+                if username != self.username:
+                    self._subscriptions.typed(frame, now)
             case Presence():
-                self._tell(*self._company.presence(frame))
+                self._subscriptions.presence(frame)
             case Notice():
-                self._tell(frame)
+                self._out.tell(frame)
             case Ack():
-                self._acked(frame)
+                self._requests.acked(frame)
             case Error():
                 self._refused(frame, now)
             case Welcome():
                 self._welcomed(frame, now)
             case Joined():
-                self._joined(frame)
+                self._subscriptions.joined(frame)
             case Left():
-                self._answered(self._outbox.answered(frame.id), frame)
-                self._rooms.left(frame.room)
+                self._requests.answered(frame.id, frame)
+                self._subscriptions.left(frame.room)
             case MembersPage():
-                self._answered(self._outbox.answered(frame.id), frame)
+                self._requests.answered(frame.id, frame)
             case HistoryPage():
-                self._answered(self._outbox.answered(frame.id), _history(frame))
+                self._requests.answered(frame.id, read_history(frame))
             case RoomsPage():
-                self._listed(frame)
+                item = self._requests.answered(frame.id, frame)
+                if item is not None and item.own:
+                    self._subscriptions.listed(frame)
             case Pong():
                 self._link.pong(frame, now)
             case _:
                 assert_never(frame)
 
-    def _entry(self, entry: Entry) -> None:
-        if isinstance(entry, Private):
-            self._rooms.meet(entry)
-        followed, gap = self._rooms.follow(entry)
-        if gap:
-            self._tell(gap)
-        if followed == "shown":
-            self._tell(entry, *self._company.said(entry.room, entry.username))
-
-    def _typed(self, typing: Typing, now: float) -> None:
-        if typing.username != self.username and self._rooms.find(typing.room):
-            self._tell(*self._company.typed(typing, now))
-
     def _welcomed(self, welcome: Welcome, now: float) -> None:
         if self._link.welcomed(welcome, now):
-            self._list_rooms(after=None)
-        elif isinstance(self._link.connection, Greeted):
+            self._subscriptions.list_conversations()
+        elif self._greeted() is not None:
             # It answers a rename, or tells of one by another connection of the same identity. That
             # of a rename which was withdrawn counts, too: the server has carried it out.
             self._link.known_as(welcome)
-            self._answered(self._outbox.answered(welcome.id), welcome)
-
-    def _joined(self, reply: Joined) -> None:
-        if (joined := self._rooms.joined(reply)) is None:
-            return
-        view, gap, askers = joined
-        self._forget_leave(view.name)
-        self._company.enter(reply)
-        if view.wanted:
-            self._tell(reply)
-        if gap:
-            self._tell(gap)
-        for asker in askers:
-            self._tell(Answered(id=asker, reply=reply))
-
-    def _listed(self, page: RoomsPage) -> None:
-        item = self._outbox.answered(page.id)
-        if item is None or item.id != self._listing:
-            self._answered(item, page)
-            return
-        self._listing = None
-        for summary in page.rooms:
-            if summary.peer is not None:
-                self._rooms.listed(summary)
-        if page.more and page.rooms:
-            self._list_rooms(after=page.rooms[-1].room)
-        else:
-            self._tell(*self._rooms.all_listed())
-
-    def _acked(self, ack: Ack) -> None:
-        if item := self._outbox.answered(ack.id):
-            receipt = Receipt(id=item.id, room=ack.room, seq=ack.seq, timestamp=ack.timestamp)
-            self._tell(Acked(receipt=receipt))
-
-    def _answered(self, item: Item | None, reply: Answer) -> None:
-        if item:
-            self._tell(Answered(id=item.id, reply=reply))
+            self._requests.answered(welcome.id, welcome)
 
     def _refused(self, error: Error, now: float) -> None:
         refused = refusal(
@@ -526,37 +378,12 @@ class Machine:
         )
         again_at = _again_at(error, now)
         if error.id is None:
-            self._tell(ServerError(error=refused))
+            self._out.tell(ServerError(error=refused))
         elif self._link.hello_refused(error.id, refused, again_at):
             if not self.wants_connection:
                 self._cut()
-        elif item := self._outbox.answered(error.id):
-            if again_at is None or isinstance(item.command, Hello):
-                self._fail(item, refused)
-            else:
-                self._outbox.again(item, again_at)
-        elif (given_up := self._rooms.refused(error.id, again_at)) is not None:
-            view, gap, askers = given_up
-            if gap:
-                self._tell(gap)
-            if view.wanted:
-                self._tell(RoomLost(room=view.name, error=refused))
-                self._tell(*self._company.leave(view.name))
-            for asker in askers:
-                self._tell(Failed(id=asker, error=refused))
-
-    def _fail(self, item: Item, error: ClientError) -> None:
-        match item.command:
-            case SendMessage() | SendPrivate() as command:
-                error = InDoubt(error) if item.in_doubt else error
-                self._tell(SendFailed(id=item.id, command=command, error=error))
-            case GetHistory() | Hello() | Leave() | Members() | ListRooms():
-                if item.id == self._listing:
-                    self._listing = None
-                else:
-                    self._tell(Failed(id=item.id, error=error))
-            case unknown:
-                assert_never(unknown)
+        elif not self._requests.refused(error.id, refused, again_at):
+            self._subscriptions.refused(error.id, refused, again_at)
 
 
 def _again_at(error: Error, now: float) -> float | None:
@@ -566,13 +393,3 @@ def _again_at(error: Error, now: float) -> float | None:
     if error.code in {ErrorCode.RATE_LIMITED, ErrorCode.UNAVAILABLE}:
         return now + RETRY_AFTER
     return None
-
-
-def _history(page: HistoryPage) -> History:
-    entries = (read_entry(bytes(raw)) for raw in page.entries)
-    return History(
-        room=page.room,
-        epoch=page.epoch,
-        entries=tuple(entry for entry in entries if entry is not None),
-        more=page.more,
-    )

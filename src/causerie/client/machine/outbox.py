@@ -40,13 +40,17 @@ class Lane(NamedTuple):
 class Item:
     """A command that waits for its answer."""
 
-    __slots__ = ("command", "first_tried", "id", "in_doubt", "lane", "number")
+    __slots__ = ("command", "first_tried", "id", "in_doubt", "lane", "number", "own")
 
-    def __init__(self, number: int, id: str, lane: Lane, command: Saying | Question) -> None:
+    def __init__(
+        self, number: int, id: str, lane: Lane, command: Saying | Question, *, own: bool
+    ) -> None:
         self.number = number
         self.id = id
         self.lane = lane
         self.command = command
+        self.own = own
+        """The machine asks for itself: its application is not to be told."""
         self.first_tried: int | None = None
         """Milliseconds since 1970 by the server's clock; None until it has been sent once."""
         self.in_doubt = False
@@ -77,16 +81,16 @@ class Outbox:
         ]
         return iter(sorted(items, key=lambda item: item.number))
 
-    def add(self, id: str, lane: Lane, command: Saying | Question, *, always: bool = False) -> None:
-        """Keeps a command; `always` even beyond the limit, for the machine's own.
+    def add(self, id: str, lane: Lane, command: Saying | Question, *, own: bool = False) -> None:
+        """Keeps a command; one of the machine's `own` even beyond the limit.
 
         Raises:
             OutboxFull: the limit is reached, and nothing was kept.
         """
-        if not always and len(self) >= self._limit:
+        if not own and len(self) >= self._limit:
             raise OutboxFull(self._limit)
         self._number += 1
-        self._lanes.setdefault(lane, deque()).append(Item(self._number, id, lane, command))
+        self._lanes.setdefault(lane, deque()).append(Item(self._number, id, lane, command, own=own))
 
     def find(self, id: str) -> Item | None:
         """The command with this id, if it waits here."""
