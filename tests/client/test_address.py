@@ -24,12 +24,36 @@ def test_what_people_write_becomes_the_url_of_a_websocket(address: str, url: str
 
 
 @pytest.mark.parametrize(
-    "address",
-    ["", "ftp://x", "ws://", "ws://:8080", "localhost:x", "ws://host:99999", "ws://[x", ".a..b"],
+    ("address", "why"),
+    [
+        (" ", "it is empty"),
+        ("not a url", "there is a blank in it"),
+        ("ws://localhost:8080/a\x1bb", "there is a blank in it"),
+        ("ftp://x", "it begins with ftp, not ws, wss, http or https"),
+        ("://x", "it begins with no scheme, not ws"),
+        ("ws://", "there is no host in it"),
+        ("ws://:8080", "there is no host in it"),
+        (".a..b", "there is no host in it"),
+        ("ws://<host>", "there is no host in it"),
+        ("localhost:x", "its port is no number from 1 to 65535"),
+        ("localhost:0", "its port is no number from 1 to 65535"),
+        ("ws://host:99999", "its port is no number from 1 to 65535"),
+        ("ws://[x", "an IPv6 address stands in [ and ]"),
+    ],
 )
-def test_what_is_no_address_is_refused(address: str) -> None:
-    with pytest.raises(ValueError):
+def test_what_is_no_address_is_refused_with_the_reason_and_a_right_one(
+    address: str, why: str
+) -> None:
+    with pytest.raises(ValueError) as error:
         websocket_url(address)
+    text = str(error.value)
+    assert text.startswith(f"{address!r} is not the address of a server: {why}")
+    assert "ws://localhost:8080" in text
+    assert "\x1b" not in text
+
+
+def test_a_port_that_was_left_out_after_the_colon_is_the_usual_one() -> None:
+    assert websocket_url("localhost:") == "ws://localhost:8080/ws"
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import (
     ConnectionClosed,
     InvalidHandshake,
+    InvalidMessage,
     InvalidProxy,
     InvalidStatus,
     InvalidURI,
     NegotiationError,
+    ProxyError,
 )
 from websockets.proxy import get_proxy
 from websockets.typing import Subprotocol
@@ -20,9 +22,10 @@ from websockets.uri import parse_uri
 
 from causerie.client.address import LOCAL_HOSTS, websocket_url
 from causerie.client.dialing import open_socket
+from causerie.client.unreachable import place_of, why_closed, why_no_chat, why_not_connected
 from causerie.version import __version__
 from causerie.wire.codes import CloseCode
-from causerie.wire.profiles import SUBPROTOCOL
+from causerie.wire.profiles import SUBPROTOCOL, close_reason
 
 PROFILE: Final = Subprotocol(SUBPROTOCOL)
 
@@ -38,6 +41,7 @@ GOODBYE_TIMEOUT: Final = 2.0
 REDIRECTS: Final = 5
 """How many are followed, one after the other."""
 
+_PROXY: Final = "the proxy that the environment names"
 _TRY_AGAIN: Final = {408, 425, 429}
 _SERVER_ERRORS: Final = 500
 
@@ -120,17 +124,14 @@ async def open_transport(
     try:
         async with asyncio.timeout(within):
             connection = await _follow(url, subprotocol)
-    except InvalidStatus as error:
-        raise _refused(error) from None
-    except (ssl.SSLCertVerificationError, InvalidURI, InvalidProxy, NegotiationError) as error:
-        raise Lost(CloseCode.POLICY_VIOLATION, str(error)) from None
     except TimeoutError:
-        raise Lost(CloseCode.ABNORMAL, f"no answer within {within:g} s") from None
-    except (OSError, InvalidHandshake) as error:
-        raise Lost(CloseCode.ABNORMAL, str(error) or type(error).__name__) from None
+        reason = f"{place_of(url)} does not answer within {within:g} s (is the address right?)"
+        raise Lost(CloseCode.ABNORMAL, reason) from None
+    except InvalidURI:
+        raise Lost(CloseCode.POLICY_VIOLATION, f"{url} is not the address of a chat") from None
     if connection.subprotocol != subprotocol:
         await connection.close()
-        raise Lost(CloseCode.POLICY_VIOLATION, f"the server does not speak {subprotocol}")
+        raise _stranger(url, subprotocol)
     return Transport(connection)
 
 
@@ -139,22 +140,36 @@ async def _follow(url: str, subprotocol: Subprotocol | None) -> ClientConnection
     for _ in range(REDIRECTS):
         try:
             return await _connect(url, subprotocol)
+        except (OSError, InvalidHandshake, InvalidProxy, ImportError) as error:
+            raise _explained(error, url, subprotocol) from None
         except (ValueError, InvalidURI) as error:
             # The library does not follow with a socket that it was given, or to http and https.
             status = error.__context__
             if not isinstance(status, InvalidStatus):
                 raise
-            location = urljoin(url, status.response.headers["Location"])
-        if url.startswith("wss:") and not location.startswith(("https:", "wss:")):
-            raise Lost(CloseCode.POLICY_VIOLATION, f"redirected to {location}, without TLS")
-        url = websocket_url(location)
-    raise Lost(CloseCode.POLICY_VIOLATION, f"more than {REDIRECTS} redirects")
+            location = status.response.headers["Location"]
+        url = _next(url, location)
+    reason = f"{place_of(url)} sends one on and on (more than {REDIRECTS} redirects)"
+    raise Lost(CloseCode.POLICY_VIOLATION, reason)
+
+
+def _next(url: str, location: str) -> str:
+    """Works out where a server sends one to."""
+    sent_on = f"{place_of(url)} sends one on to {location}"
+    try:
+        target = urljoin(url, location)
+        if url.startswith("wss:") and not target.startswith(("https:", "wss:")):
+            raise Lost(CloseCode.POLICY_VIOLATION, f"{sent_on}, without TLS")
+        return websocket_url(target)
+    except ValueError:
+        reason = f"{sent_on}, which is not the address of a chat"
+        raise Lost(CloseCode.POLICY_VIOLATION, reason) from None
 
 
 async def _connect(url: str, subprotocol: Subprotocol | None) -> ClientConnection:
-    uri = parse_uri(url)
     sock = None
-    if uri.host in LOCAL_HOSTS or get_proxy(uri) is None:
+    if _proxy(url) is None:
+        uri = parse_uri(url)
         sock = await open_socket(uri.host, uri.port)
     return await connect(
         url,
@@ -171,12 +186,54 @@ async def _connect(url: str, subprotocol: Subprotocol | None) -> ClientConnectio
     )
 
 
-def _refused(error: InvalidStatus) -> Lost:
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment wants to be used for a URL."""
+    uri = parse_uri(url)
+    return None if uri.host in LOCAL_HOSTS else get_proxy(uri)
+
+
+def _explained(error: Exception, url: str, subprotocol: Subprotocol | None) -> Lost:
+    """Says why a connection could not be opened, and whether another attempt may do better."""
+    match error:
+        case InvalidStatus():
+            return _refused(error, url)
+        case NegotiationError():
+            return _stranger(url, subprotocol)
+        case InvalidProxy():
+            return Lost(CloseCode.POLICY_VIOLATION, f"{_PROXY} is none (is HTTPS_PROXY right?)")
+        case ImportError():
+            reason = f"{_PROXY} speaks SOCKS, for which Python needs the package python-socks"
+            return Lost(CloseCode.POLICY_VIOLATION, reason)
+        case ProxyError():
+            return Lost(CloseCode.ABNORMAL, f"{_PROXY} does not let the connection through")
+        case ssl.SSLCertVerificationError():
+            return Lost(CloseCode.POLICY_VIOLATION, why_not_connected(error, url))
+        case OSError():
+            # TLS is spoken with the server itself, through the proxy.
+            proxied = _proxy(url) is not None and not isinstance(error, ssl.SSLError)
+            return Lost(CloseCode.ABNORMAL, why_not_connected(error, url, proxied=proxied))
+        case InvalidMessage() if isinstance(error.__cause__, EOFError):
+            return Lost(CloseCode.ABNORMAL, why_closed(url))
+        case InvalidMessage():
+            reason = f"what answers on {place_of(url)} is no web server (is the port right?)"
+            return Lost(CloseCode.ABNORMAL, reason)
+        case _:
+            reason = f"{place_of(url)} answers as no chat does (is the address right?)"
+            return Lost(CloseCode.ABNORMAL, reason)
+
+
+def _stranger(url: str, subprotocol: Subprotocol | None) -> Lost:
+    profile = subprotocol or "the plain profile"
+    reason = f"{place_of(url)} does not speak {profile} (is it a server of Causerie?)"
+    return Lost(CloseCode.POLICY_VIOLATION, reason)
+
+
+def _refused(error: InvalidStatus, url: str) -> Lost:
     status = error.response.status_code
-    reason = f"HTTP {status}"
+    reason = why_no_chat(status, url)
     if status not in _TRY_AGAIN and status < _SERVER_ERRORS:
         return Lost(CloseCode.POLICY_VIOLATION, reason)
     wish = error.response.headers.get("Retry-After", "")
     if wish.isdecimal():
-        reason = f"{reason}, retry-after={int(wish) * 1000}"
+        reason = close_reason(reason, retry_after=int(wish) * 1000)
     return Lost(CloseCode.TRY_AGAIN_LATER, reason)
