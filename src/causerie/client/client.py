@@ -1,40 +1,23 @@
-"""The client for asyncio: a shell around the machine.
+"""The client for asyncio: what a program can see and do of its place in a chat.
 
-It does nothing clever. One task opens the connection and reads it, one writes, one timer calls
-`tick`; after every step the shell dispatches the machine's events, wakes the writer, and sets the
-timer anew.
+The machine (`causerie.client.machine`) decides all that there is to decide, the shell runs it; here
+each wish of a program becomes a command, and its answer a value or an error.
 """
 
-import asyncio
-import logging
 import random
 import secrets
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 from causerie.client.address import DEFAULT_URL, websocket_url
 from causerie.client.errors import Ended
-from causerie.client.event_queue import EventQueue
 from causerie.client.keys import KeyStore
-from causerie.client.machine import AppCommand, Machine, Settings
-from causerie.client.machine.events import (
-    Acked,
-    Answer,
-    Answered,
-    Event,
-    Failed,
-    History,
-    PresenceChanged,
-    Receipt,
-    SendFailed,
-    StateChanged,
-)
+from causerie.client.machine import Machine, Settings
+from causerie.client.machine.events import Event, History, Receipt
 from causerie.client.machine.states import Closed, Connected, Disconnected, State
-from causerie.client.transport import Lost, Transport, open_transport
-from causerie.wire.codes import CloseCode
+from causerie.client.shell import Shell
 from causerie.wire.commands import (
     Cursor,
     GetHistory,
@@ -49,24 +32,8 @@ from causerie.wire.commands import (
 from causerie.wire.commands import Rooms as ListRooms
 from causerie.wire.replies import Joined, Left, MembersPage, RoomsPage, RoomSummary, Welcome
 
-WATCHED_EVERY: Final = 5.0
-"""Seconds between two looks at the clock on the wall, which runs on while the computer sleeps."""
-
-SLEPT: Final = 5.0
-"""Seconds by which that clock may run ahead before the client takes it for sleep."""
-
-HELD_TOO_LONG: Final = 10.0
-"""Seconds after which an application is warned that it reads no events."""
-
-OPEN_TIMEOUT: Final = 10.0
-"""Seconds that an attempt to open a connection may take."""
-
 ID_BYTES: Final = 16
 """128 bits: nobody else ever has the same id."""
-
-_log = logging.getLogger("causerie.client")
-
-_Reply = TypeVar("_Reply", bound=Answer | Receipt)
 
 
 class Client:
@@ -84,24 +51,8 @@ class Client:
     """
 
     def __init__(self, url: str, machine: Machine, *, queue: int) -> None:
-        self._url = url
         self._machine = machine
-        self._loop = asyncio.get_running_loop()
-        self._queue = EventQueue(queue, self._presence_snapshot)
-        # Calls that wait for an answer, by the id of their command.
-        self._calls: dict[str, asyncio.Future[Answer | Receipt]] = {}
-        self._transport: Transport | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._drift = self._clock_drift()
-        # When the application began to hold up the reader; None once it was warned.
-        self._held_since: float | None = None
-        # Set whenever the reader, the writer or a waiting call should look again.
-        self._to_write = asyncio.Event()
-        self._may_read = asyncio.Event()
-        self._moved = asyncio.Event()
-        self._fault: BaseException | None = None
-        self._keeper = asyncio.create_task(self._keep_connection(), name="causerie client")
-        self._keeper.add_done_callback(self._keeper_ended)
+        self._shell = Shell(url, machine, queue=queue)
 
     # What one can see.
 
@@ -121,7 +72,7 @@ class Client:
         state = self._machine.state
         if not isinstance(state, Disconnected):
             return None
-        return max(0.0, state.retry_at - self._loop.time())
+        return max(0.0, state.retry_at - self._shell.now())
 
     @property
     def username(self) -> str:
@@ -131,7 +82,7 @@ class Client:
     @property
     def url(self) -> str:
         """Where the server is."""
-        return self._url
+        return self._shell.url
 
     @property
     def welcome(self) -> Welcome | None:
@@ -173,7 +124,7 @@ class Client:
             Ended: The client has.
         """
         command = Join(room=room, limit=limit or None, since=since, epoch=epoch)
-        return await self._call(command, Joined)
+        return await self._shell.call(command, Joined)
 
     async def leave(self, room: str) -> None:
         """Leaves a room.
@@ -181,7 +132,7 @@ class Client:
         Raises:
             Ended: The client has.
         """
-        await self._call(Leave(room=room), Left)
+        await self._shell.call(Leave(room=room), Left)
 
     async def send(
         self, content: str, room: str = "lobby", *, reply_to: str | None = None
@@ -199,20 +150,22 @@ class Client:
             InDoubt: It was sent, and the server may have taken it, but it does not say so.
         """
         command = SendMessage(room=room, content=content, reply_to=reply_to)
-        return await self._call(command, Receipt)
+        return await self._shell.call(command, Receipt)
 
     async def private(self, to: str, content: str, *, reply_to: str | None = None) -> Receipt:
         """Says something to one person; otherwise as `send`. The receipt's `room` is the name of
         the conversation.
         """
         command = SendPrivate(to=to, content=content, reply_to=reply_to)
-        return await self._call(command, Receipt)
+        return await self._shell.call(command, Receipt)
 
     def typing(self, room: str = "lobby", *, is_typing: bool = True) -> None:
         """Says that a key was pressed, or that one types no more; the others are told as often as
         they need it. To be called at every key.
         """
-        self._step(lambda now: self._machine.send(SetTyping(room=room, is_typing=is_typing), now))
+        self._shell.step(
+            lambda now: self._machine.send(SetTyping(room=room, is_typing=is_typing), now)
+        )
 
     async def history(
         self,
@@ -229,7 +182,7 @@ class Client:
             Ended: The client has.
         """
         command = GetHistory(room=room, before=before, after=after, limit=limit)
-        return await self._call(command, History)
+        return await self._shell.call(command, History)
 
     async def members(self, room: str = "lobby") -> list[str]:
         """The names of all who are in a room, asked of the server page by page.
@@ -241,7 +194,7 @@ class Client:
         names: list[str] = []
         while True:
             after = names[-1] if names else None
-            page = await self._call(Members(room=room, after=after), MembersPage)
+            page = await self._shell.call(Members(room=room, after=after), MembersPage)
             names += page.names
             if not (page.more and page.names):
                 return names
@@ -255,7 +208,7 @@ class Client:
         rooms: list[RoomSummary] = []
         while True:
             after = rooms[-1].room if rooms else None
-            page = await self._call(ListRooms(after=after), RoomsPage)
+            page = await self._shell.call(ListRooms(after=after), RoomsPage)
             rooms += page.rooms
             if not (page.more and page.rooms):
                 return rooms
@@ -267,7 +220,7 @@ class Client:
             CommandRefused: The name is not to be had.
             Ended: The client has.
         """
-        welcome = await self._call(Hello(username=username), Welcome)
+        welcome = await self._shell.call(Hello(username=username), Welcome)
         return welcome.username
 
     def wake(self) -> None:
@@ -275,7 +228,7 @@ class Client:
         and an attempt that waits for its time is made now. That the computer has slept the client
         finds out by itself.
         """
-        self._step(self._machine.woke)
+        self._shell.step(self._machine.woke)
 
     async def wait_connected(self) -> None:
         """Waits until one is connected.
@@ -286,7 +239,7 @@ class Client:
         while not isinstance(self._machine.state, Connected):
             if isinstance(self._machine.state, Closed):
                 raise self._machine.state.error
-            await self._wait_for_movement()
+            await self._shell.wait_for_step()
 
     async def drain(self) -> None:
         """Waits until nothing waits for an answer any more.
@@ -295,216 +248,24 @@ class Client:
             Ended: It will not be answered.
         """
         while self._machine.waiting:
-            await self._wait_for_movement()
+            await self._shell.wait_for_step()
         if isinstance(self._machine.state, Closed):
             raise self._machine.state.error
 
     async def close(self) -> None:
         """Says goodbye, and ends the client. What still waits for an answer fails."""
-        transport, self._transport = self._transport, None
-        self._step(lambda _: self._machine.close())
-        if transport is not None:
-            await transport.close()
-        self._keeper.cancel()
-        await asyncio.gather(self._keeper, return_exceptions=True)
+        await self._shell.close()
 
     def __aiter__(self) -> AsyncIterator[Event]:
         return self
 
     async def __anext__(self) -> Event:
         try:
-            return await self._queue.get()
+            return await self._shell.next_event()
         except Ended as error:
             if type(error) is Ended:
                 raise StopAsyncIteration from None
             raise
-        finally:
-            self._let_read()
-
-    # The shell.
-
-    def _step(self, drive: Callable[[float], object]) -> None:
-        """Drives the machine, and does what it says."""
-        drive(self._loop.time())
-        for event in self._machine.events():
-            self._dispatch(event)
-        self._to_write.set()
-        if not self._machine.wants_connection and self._transport is not None:
-            self._drop(self._transport)
-        self._moved.set()
-        self._set_timer()
-
-    def _dispatch(self, event: Event) -> None:
-        match event:
-            case Answered(id=id, reply=reply):
-                self._settle(id, reply)
-                return
-            case Failed(id=id, error=error):
-                self._settle(id, error)
-                return
-            case Acked(receipt=receipt):
-                self._settle(receipt.id, receipt)
-            case SendFailed(id=id, error=error):
-                self._settle(id, error)
-            case _:
-                pass
-        self._queue.put(event)
-        if isinstance(event, StateChanged) and isinstance(event.state, Closed):
-            self._queue.end(event.state.error)
-
-    def _settle(self, id: str, outcome: Answer | Receipt | Exception) -> None:
-        call = self._calls.get(id)
-        if call is None or call.done():
-            return  # nobody waits any longer
-        if isinstance(outcome, Exception):
-            call.set_exception(outcome)
-        else:
-            call.set_result(outcome)
-
-    async def _call(self, command: AppCommand, kind: type[_Reply]) -> _Reply:
-        if self._fault is not None:
-            raise self._fault
-        call: asyncio.Future[Answer | Receipt] = self._loop.create_future()
-        id = self._machine.send(command, self._loop.time())
-        self._calls[id] = call
-        self._step(lambda _: None)
-        self._let_read()
-        try:
-            reply = await call
-        except asyncio.CancelledError:
-            self._machine.withdraw(id)
-            raise
-        finally:
-            del self._calls[id]
-        assert isinstance(reply, kind), "the server answers each command with its own reply"
-        return reply
-
-    def _set_timer(self) -> None:
-        deadline = self._machine.deadline()
-        if deadline is not None:
-            deadline = min(deadline, self._loop.time() + WATCHED_EVERY)
-        if self._timer is not None:
-            if deadline is not None and self._timer.when() <= deadline:
-                return  # early does no harm
-            self._timer.cancel()
-            self._timer = None
-        if deadline is not None:
-            self._timer = self._loop.call_at(deadline, self._tick)
-
-    def _tick(self) -> None:
-        self._timer = None
-        drift = self._clock_drift()
-        slept, self._drift = drift - self._drift > SLEPT, drift
-        if self._held:
-            # Nothing was heard because nothing was read.
-            self._machine.heard(self._loop.time())
-            self._warn_of_unread_events()
-        try:
-            self._step(self._machine.woke if slept else self._machine.tick)
-        except BaseException as error:
-            self._fail(error)
-            raise
-
-    def _warn_of_unread_events(self) -> None:
-        now = self._loop.time()
-        if self._held_since is not None and now - self._held_since >= HELD_TOO_LONG:
-            self._held_since = None  # once is enough
-            _log.warning(
-                "%d events wait to be read; until some are, nothing is read from %s",
-                len(self._queue),
-                self._url,
-            )
-
-    def _clock_drift(self) -> float:
-        return time.time() - self._loop.time()
-
-    @property
-    def _held(self) -> bool:
-        """Whether the application should first read some events."""
-        return self._queue.full and not self._calls
-
-    def _let_read(self) -> None:
-        if not self._held:
-            self._may_read.set()
-
-    def _presence_snapshot(self, room: str) -> PresenceChanged:
-        count, names = self._machine.members(room)
-        return PresenceChanged(room=room, members=count, joined=names, left=(), snapshot=True)
-
-    async def _wait_for_movement(self) -> None:
-        if self._fault is not None:
-            raise self._fault
-        self._moved.clear()
-        await self._moved.wait()
-
-    async def _keep_connection(self) -> None:
-        while not isinstance(self._machine.state, Closed):
-            if not self._machine.wants_connection:
-                await self._wait_for_movement()
-                continue
-            try:
-                transport = await open_transport(self._url, within=OPEN_TIMEOUT)
-            except Lost as lost:
-                # Whom a server has let in once it will let in again, whatever stands before it now.
-                code = lost.code if self._machine.welcome is None else CloseCode.TRY_AGAIN_LATER
-                self._lost(code, lost.reason)
-                continue
-            await self._use(transport)
-
-    async def _use(self, transport: Transport) -> None:
-        self._transport = transport
-        self._step(self._machine.connected)
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._write(transport), name="causerie client, writing")
-                await self._read(transport)
-        except* Lost as group_of_one:
-            lost = group_of_one.exceptions[0]
-            assert isinstance(lost, Lost), "only the reader tells of it, and it once"
-            if self._transport is transport:  # otherwise the machine has given it up itself
-                self._transport = None
-                self._lost(lost.code, lost.reason)
-        finally:
-            transport.abort()
-
-    async def _read(self, transport: Transport) -> None:
-        while True:
-            text = await transport.receive()
-            self._step(partial(self._machine.receive, text))
-            self._held_since = self._loop.time() if self._held else None
-            while self._held:
-                self._may_read.clear()
-                await self._may_read.wait()
-
-    async def _write(self, transport: Transport) -> None:
-        try:
-            while True:
-                self._to_write.clear()
-                for frame in self._machine.frames_to_send():
-                    await transport.send(frame)
-                await self._to_write.wait()
-        except Lost:
-            pass  # the reader reads what has still come, and then tells
-
-    def _lost(self, code: int, reason: str) -> None:
-        self._step(lambda now: self._machine.disconnected(now, code, reason))
-
-    def _drop(self, transport: Transport) -> None:
-        self._transport = None
-        transport.abort()
-
-    def _keeper_ended(self, keeper: "asyncio.Task[None]") -> None:
-        if not keeper.cancelled() and (error := keeper.exception()) is not None:
-            self._fail(error)
-
-    def _fail(self, error: BaseException) -> None:
-        """A fault of ours must not leave anybody waiting."""
-        self._fault = error
-        self._queue.end(error)
-        for call in self._calls.values():
-            if not call.done():
-                call.set_exception(error)
-        self._moved.set()
 
 
 @asynccontextmanager
