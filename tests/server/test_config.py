@@ -186,16 +186,16 @@ def test_a_value_of_the_wrong_type_in_the_file_is_one_too(
     [
         ({"port": -1}, "between 0 and 65535"),
         ({"port": 65_536}, "between 0 and 65535"),
-        ({"rate_limit": -1.0}, "rate_limit must be between 0"),
-        ({"rate_limit": float("nan")}, "rate_limit must be between 0"),
-        ({"max_connections": -1}, "max_connections must be between 0"),
-        ({"names_per_address": -1}, "names_per_address must be between 0"),
-        ({"grace": -0.1}, "grace must be between 0"),
-        ({"heartbeat": 0.0}, "heartbeat must be between 1"),
-        ({"host": ""}, "localhost"),
-        ({"auth": "token"}, "start with open"),
-        ({"auth": "none"}, "open"),
-        ({"allow_origin": ("example.org",)}, "https://example.org"),
+        ({"rate_limit": -1.0}, "--rate-limit must be between 0"),
+        ({"rate_limit": float("nan")}, "--rate-limit must be between 0"),
+        ({"max_connections": -1}, "--max-connections must be between 0"),
+        ({"names_per_address": -1}, "--names-per-address must be between 0"),
+        ({"grace": -0.1}, "--grace must be between 0"),
+        ({"heartbeat": 0.0}, "--heartbeat must be between 1"),
+        ({"host": ""}, "--host must not be empty: use localhost"),
+        ({"auth": "token"}, "--auth cannot be token yet: start with open"),
+        ({"auth": "none"}, "--auth cannot be 'none': the one way that there is, is open"),
+        ({"allow_origin": ("example.org",)}, "--allow-origin cannot be so: 'example.org' is no "),
         ({"allow_origin": ("https://example.org/chat",)}, "nothing may follow"),
     ],
 )
@@ -203,6 +203,36 @@ def test_a_value_that_cannot_be_is_an_error_that_says_what_can(
     flags: dict[str, Any], wanted: str
 ) -> None:
     assert wanted in refusal(flags)
+
+
+def test_a_value_that_cannot_be_is_named_as_whoever_gave_it_wrote_it(tmp_path: Path) -> None:
+    file = write(tmp_path / "c.toml", "rate_limit = -1")
+    variable = {"CAUSERIE_RATE_LIMIT": "-2"}
+    why = "must be between 0 and 1000000000, not"
+    assert refusal(file=file) == f"rate_limit in {file} {why} -1.0."
+    assert refusal(environment=variable, file=file) == f"CAUSERIE_RATE_LIMIT {why} -2.0."
+    flags = {"rate_limit": -3.0}
+    assert refusal(flags, variable, file) == f"--rate-limit {why} -3.0."
+    assert load_config({"rate_limit": 1.0}, variable, file).rate_limit == 1.0
+
+
+def test_a_file_that_is_not_toml_is_told_with_the_place_and_how_it_should_look(
+    tmp_path: Path,
+) -> None:
+    text = refusal(file=write(tmp_path / "c.toml", "port = 1\nhost localhost"))
+    assert "is not TOML (at line 2, column 6): a line looks like port = 8080" in text
+    (tmp_path / "latin.toml").write_bytes(b"host = '\xe9'")
+    assert "is not TOML (byte 9 is not UTF-8)" in refusal(file=tmp_path / "latin.toml")
+
+
+def test_a_folder_that_may_not_be_looked_into_has_no_file_for_us(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def forbidden(_: Path) -> bool:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "exists", forbidden)
+    assert load_config({}, {}) == Config()
 
 
 def test_origins_are_normalised_and_a_star_stays() -> None:

@@ -8,6 +8,7 @@ import pytest
 import structlog
 
 from causerie.server.logs import configure_logs
+from causerie.wire.codes import CloseCode
 
 
 class Stream(io.StringIO):
@@ -76,6 +77,34 @@ def test_the_log_is_for_people_on_a_terminal_and_for_programs_elsewhere(
     structlog.get_logger().info("connected")
     assert stderr.getvalue().startswith("{") is is_json
     assert ("\x1b[" in stderr.getvalue()) is (on_terminal and not is_json)
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        (CloseCode.GOING_AWAY, "1001 (going away)"),
+        (1000, "1000 (normal)"),
+        (CloseCode.NAME_LOST, "4000 (name lost)"),
+        (3999, "3999"),
+        (None, "None"),
+    ],
+)
+def test_people_read_a_close_code_as_a_number_and_a_name(
+    stderr: Stream, code: int | None, shown: str
+) -> None:
+    configure_logs("console", "info", stderr)
+    structlog.get_logger().info("disconnected", received=code, sent=code, seconds=1001)
+    text = stderr.getvalue()
+    assert text.count(shown) == 2
+    assert "CloseCode" not in text
+    assert "seconds=1001" in text
+
+
+def test_programs_read_a_close_code_as_a_number(stderr: Stream) -> None:
+    configure_logs("json", "info", stderr)
+    structlog.get_logger().info("disconnected", received=1000, sent=CloseCode.GOING_AWAY)
+    (line,) = lines(stderr)
+    assert (line["received"], line["sent"]) == (1000, 1001)
 
 
 @pytest.mark.parametrize("form", ["console", "json"])

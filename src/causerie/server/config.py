@@ -1,6 +1,7 @@
 """How the server is configured: flags over environment over a file over defaults.
 
 ConfigError          a value or a key that cannot be; the message is for whoever starts the server
+└── SettingRefused   a setting has a value of the right type that cannot be
 """
 
 import tomllib
@@ -22,6 +23,24 @@ class ConfigError(CauserieError):
     """The configuration cannot be. The message is one sentence and says what to do."""
 
 
+class SettingRefused(ConfigError):
+    """A setting cannot have the value that it was given.
+
+    `setting` is the field of `Config`, `where` what the user wrote it as, `why` how the sentence
+    goes on after that.
+    """
+
+    def __init__(self, setting: str, why: str, *, where: str | None = None) -> None:
+        super().__init__(f"{where or setting} {why}")
+        self.setting = setting
+        self.why = why
+
+
+def flag_of(setting: str) -> str:
+    """How a field of `Config` is written on the command line."""
+    return f"--{setting.replace('_', '-')}"
+
+
 def default_data() -> Path:
     """The user's folder for data, by the platform's custom."""
     from platformdirs import user_data_path
@@ -41,7 +60,7 @@ class Config:
     """What a server can be told.
 
     Raises:
-        ConfigError: a value cannot be.
+        SettingRefused: a value cannot be.
     """
 
     host: str = "localhost"
@@ -90,20 +109,21 @@ class Config:
             _between(name, getattr(self, name), 0, 1_000_000_000)
         _between("heartbeat", self.heartbeat, 1, 3600)
         if not self.host:
-            raise ConfigError(
-                "host must not be empty: use localhost, or 0.0.0.0 for every interface."
-            )
+            why = "must not be empty: use localhost, or 0.0.0.0 for every interface."
+            raise SettingRefused("host", why)
         if self.auth == "token":
-            raise ConfigError("auth cannot be token yet: start with open, which is the default.")
+            why = "cannot be token yet: start with open, which is the default."
+            raise SettingRefused("auth", why)
         if self.auth != "open":
-            raise ConfigError(f"auth cannot be {self.auth!r}: the one way that there is, is open.")
+            why = f"cannot be {self.auth!r}: the one way that there is, is open."
+            raise SettingRefused("auth", why)
         try:
             normal = tuple(
                 origin if origin == ANY_ORIGIN else normalise_origin(origin)
                 for origin in self.allow_origin
             )
         except ValueError as error:
-            raise ConfigError(f"allow_origin: {error}.") from None
+            raise SettingRefused("allow_origin", f"cannot be so: {error}.") from None
         object.__setattr__(self, "allow_origin", normal)
 
 
@@ -119,22 +139,32 @@ def load_config(
     Raises:
         ConfigError: a key is unknown, a value cannot be, or the file cannot be read.
     """
-    values = _read_file(file, environment)
+    values, written = _read_file(file, environment)
     for variable, text in environment.items():
         if variable.startswith(PREFIX) and variable != CONFIG_VARIABLE:
             name = variable.removeprefix(PREFIX).lower()
             kind = _kind_of(name, f"the environment variable {variable}", PREFIX, str.upper)
             values[name] = _from_text(kind, text, variable)
-    return Config(**{**values, **flags})
+            written[name] = variable
+    values.update(flags)
+    written.update({name: flag_of(name) for name in flags})
+    try:
+        return Config(**values)
+    except SettingRefused as error:
+        where = written[error.setting]
+        raise SettingRefused(error.setting, error.why, where=where) from None
 
 
-def _read_file(file: Path | None, environment: Mapping[str, str]) -> dict[str, Any]:
+def _read_file(
+    file: Path | None, environment: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values in the configuration file, and for each where it stands."""
     if file is None and environment.get(CONFIG_VARIABLE):
         file = Path(environment[CONFIG_VARIABLE]).expanduser()
     if file is None:
         file = default_file()
-        if not file.exists():
-            return {}
+        if not _is_there(file):
+            return {}, {}
     try:
         table = tomllib.loads(file.read_text("utf-8"))
     except OSError as error:
@@ -143,11 +173,31 @@ def _read_file(file: Path | None, environment: Mapping[str, str]) -> dict[str, A
             "name another with --config."
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The configuration file {file} is not TOML: {error}.") from None
-    return {
-        name: _from_toml(_kind_of(name, f"the key {name!r} in {file}"), value, f"{name} in {file}")
+        raise ConfigError(
+            f"The configuration file {file} is not TOML ({_where_in(error)}): a line looks like "
+            'port = 8080, or host = "localhost".'
+        ) from None
+    written = {name: f"{name} in {file}" for name in table}
+    values = {
+        name: _from_toml(_kind_of(name, f"the key {name!r} in {file}"), value, written[name])
         for name, value in table.items()
     }
+    return values, written
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError:  # in a folder of somebody else's, it is not for us
+        return False
+
+
+def _where_in(error: tomllib.TOMLDecodeError | UnicodeDecodeError) -> str:
+    """Where a text stops being TOML."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start + 1} is not UTF-8"
+    # "Invalid value (at line 3, column 7)": the place is what helps to mend it.
+    return str(error).rpartition("(")[2].rstrip(")")
 
 
 def _kind_of(name: str, where: str, prefix: str = "", write: Any = str) -> Any:
@@ -205,4 +255,4 @@ def _mistyped(kind: Any, value: Any, where: str) -> ConfigError:
 
 def _between(name: str, value: float, least: int, most: int) -> None:
     if not least <= value <= most:
-        raise ConfigError(f"{name} must be between {least} and {most}, not {value}.")
+        raise SettingRefused(name, f"must be between {least} and {most}, not {value}.")

@@ -1,14 +1,29 @@
 """How the server writes its log: a line an event, and never what people wrote."""
 
 import logging
+from contextlib import suppress
 from typing import Any, Literal, TextIO
 
 import structlog
+from structlog.typing import EventDict
+
+from causerie.wire.codes import CloseCode
 
 _SHARED: list[Any] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
+
+
+def name_close_codes(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Writes close codes for people: `1001 (going away)`."""
+    for field in ("received", "sent"):
+        code = event.get(field)
+        if isinstance(code, int):
+            with suppress(ValueError):  # a peer may close with any code
+                name = CloseCode(code).name.replace("_", " ").lower()
+                event[field] = f"{code:d} ({name})"
+    return event
 
 
 def configure_logs(
@@ -25,9 +40,10 @@ def configure_logs(
     rendering: list[Any]
     if form == "console" or (form == "auto" and on_terminal):
         rendering = [
+            name_close_codes,
             structlog.dev.ConsoleRenderer(
                 colors=on_terminal, exception_formatter=structlog.dev.plain_traceback
-            )
+            ),
         ]
     else:
         rendering = [
