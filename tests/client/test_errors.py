@@ -1,6 +1,7 @@
 import pytest
 
 from causerie.client.errors import (
+    HOW_TO_BRING_A_NAME,
     ClientError,
     CommandRefused,
     Ended,
@@ -12,7 +13,7 @@ from causerie.client.errors import (
     TryAgain,
     refusal,
 )
-from causerie.wire.codes import ErrorCode
+from causerie.wire.codes import CloseCode, ErrorCode
 
 
 @pytest.mark.parametrize("code", ErrorCode)
@@ -31,15 +32,29 @@ def test_a_newer_code_is_a_plain_refusal() -> None:
     [
         (OutboxFull(5), "5 commands wait for the server already"),
         (TryAgain("unavailable", "Later."), "Later."),
-        (EndedByServer(1008, ""), "the server closed the connection for good (1008): -"),
+        (
+            EndedByServer(CloseCode.POLICY_VIOLATION, ""),
+            "the connection has ended for good (1008): no reason was given",
+        ),
         (
             EndedByServer(4500, "too old"),
-            "the server closed the connection for good (4500): too old",
+            "the connection has ended for good (4500): too old",
         ),
         (GaveUp(3, "refused"), "gave up after 3 attempts: refused"),
-        (HelloRefused(refusal("name_taken", "Taken.")), "Taken."),
+        (GaveUp(1, "refused"), "gave up after 1 attempt: refused"),
+        (HelloRefused(refusal("name_invalid", "No name.")), "No name."),
+        (
+            HelloRefused(refusal("name_taken", "Taken.")),
+            f"Taken. {HOW_TO_BRING_A_NAME}",
+        ),
         (InDoubt(Ended("it is over")), "it may have been sent before this went wrong: it is over"),
     ],
 )
 def test_errors_say_what_happened(error: ClientError, text: str) -> None:
     assert str(error) == text
+
+
+def test_who_finds_a_name_taken_is_told_of_another_and_of_the_key() -> None:
+    assert "Choose another" in HOW_TO_BRING_A_NAME
+    assert "`causerie name export`" in HOW_TO_BRING_A_NAME
+    assert "`causerie name import`" in HOW_TO_BRING_A_NAME

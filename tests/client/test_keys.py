@@ -1,12 +1,13 @@
 import os
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from causerie.client.errors import KeyExists
+from causerie.client.errors import KeyDamaged, KeyExists
 from causerie.client.keys import KeyStore, new_key
 from causerie.wire.codec import decode_command
 from causerie.wire.commands import Hello
@@ -110,9 +111,38 @@ def test_an_imported_key_overwrites_none(store: KeyStore, tmp_path: Path) -> Non
     other.find_or_make(SERVER, "Alice")
     link = other.export_link(SERVER, "Alice")
     assert link is not None
-    with pytest.raises(KeyExists, match="Alice"):
+    with pytest.raises(KeyExists, match="another key for Alice on ws://localhost:8080") as error:
         store.import_link(link)
     assert store.find(SERVER, "Alice") == key
+    # It says how the link can be used after all.
+    [file] = (tmp_path / "keys").iterdir()
+    assert f"move {file} away first" in str(error.value)
+    file.rename(tmp_path / "away")
+    assert store.import_link(link) == (SERVER, "Alice")
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"garbage", b'{"key": "\xff"}'])
+def test_a_file_that_holds_no_key_is_named_and_stays(
+    store: KeyStore, tmp_path: Path, content: bytes
+) -> None:
+    store.find_or_make(SERVER, "Alice")
+    link = store.export_link(SERVER, "Alice")
+    assert link is not None
+    [file] = (tmp_path / "keys").iterdir()
+    file.write_bytes(content)
+    uses: list[Callable[[], object]] = [
+        lambda: store.find(SERVER, "Alice"),
+        lambda: store.find_or_make(SERVER, "Alice"),
+        lambda: store.export_link(SERVER, "Alice"),
+        lambda: store.import_link(link),
+    ]
+    for use in uses:
+        with pytest.raises(
+            KeyDamaged, match=r"put a whole copy of .* or take another name"
+        ) as error:
+            use()
+        assert str(file) in str(error.value)
+    assert file.read_bytes() == content
 
 
 @pytest.mark.parametrize(
@@ -122,13 +152,21 @@ def test_an_imported_key_overwrites_none(store: KeyStore, tmp_path: Path) -> Non
         "http://localhost:8080/",
         "http://localhost:8080/#username=Alice",
         "http://localhost:8080/#key=abc",
-        "#username=Alice&key=abc",
-        "ftp://localhost/#username=Alice&key=abc",
+        "#username=Alice&key=abcdefghijklmnopqrstuv",
+        "http://localhost:8080/#username=Alice&key=not+a+key+of+the+protocol",
+        "garbage",
     ],
 )
-def test_what_is_no_link_with_a_key_is_refused(store: KeyStore, link: str) -> None:
-    with pytest.raises(ValueError):
+def test_what_is_no_link_with_a_key_is_refused_with_what_makes_one(
+    store: KeyStore, link: str
+) -> None:
+    with pytest.raises(ValueError, match=r"not a link with a key: `causerie name export NAME`"):
         store.import_link(link)
+
+
+def test_a_link_to_what_is_no_server_is_refused(store: KeyStore) -> None:
+    with pytest.raises(ValueError, match="it begins with ftp"):
+        store.import_link("ftp://localhost/#username=Alice&key=abcdefghijklmnopqrstuv")
 
 
 def test_keys_lie_in_the_users_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
     CauserieError                 causerie.wire.errors
     └── ClientError
         ├── KeyExists             another key for the same server and name is kept already
+        ├── KeyDamaged            the file that keeps a key holds none
         ├── OutboxFull            more waits for the server than the outbox may hold
         ├── InDoubt               nobody knows whether the server took what one said
         ├── CommandRefused        the server answered a command with an error
@@ -27,6 +28,12 @@ from typing import Final
 from causerie.wire.codes import ErrorCode
 from causerie.wire.errors import CauserieError
 
+HOW_TO_BRING_A_NAME: Final = (
+    "Choose another; or, if it is yours, bring its key: `causerie name export` there, "
+    "`causerie name import` here."
+)
+"""What to do where a name is taken."""
+
 
 class ClientError(CauserieError):
     """The base of all errors of the client."""
@@ -34,6 +41,10 @@ class ClientError(CauserieError):
 
 class KeyExists(ClientError):
     """Another key for the same server and name is kept already."""
+
+
+class KeyDamaged(ClientError):
+    """The file that keeps a key holds none: it was written by something else, or damaged."""
 
 
 class OutboxFull(ClientError):
@@ -124,7 +135,8 @@ class EndedByServer(Ended):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"the server closed the connection for good ({self.code}): {self.reason or '-'}"
+        told = self.reason or "no reason was given"
+        return f"the connection has ended for good ({self.code:d}): {told}"
 
 
 class GaveUp(Ended):
@@ -136,17 +148,20 @@ class GaveUp(Ended):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"gave up after {self.attempts} attempts: {self.reason}"
+        times = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
+        return f"gave up after {times}: {self.reason}"
 
 
 class HelloRefused(Ended):
-    """The server does not take the name, key or token; `refusal` says why."""
+    """The server does not take the name, key or token; `refusal` says why, and in which field."""
 
     def __init__(self, refusal: CommandRefused) -> None:
         super().__init__(refusal)
         self.refusal = refusal
 
     def __str__(self) -> str:
+        if self.refusal.code == ErrorCode.NAME_TAKEN:
+            return f"{self.refusal} {HOW_TO_BRING_A_NAME}"
         return str(self.refusal)
 
 

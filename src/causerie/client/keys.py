@@ -6,6 +6,7 @@ each lies in a file of its own that only its owner may read, and is never overwr
 
 import hashlib
 import os
+import re
 import secrets
 import unicodedata
 from pathlib import Path
@@ -15,10 +16,12 @@ import msgspec
 import platformdirs
 
 from causerie.client.address import origin
-from causerie.client.errors import KeyExists
+from causerie.client.errors import KeyDamaged, KeyExists
 
 KEY_BYTES = 16
 """128 bits."""
+
+_KEY = re.compile(r"[A-Za-z0-9_-]{22,64}")  # as the protocol has it
 
 
 class _KeyFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,17 +42,29 @@ class KeyStore:
         self._folder = folder or platformdirs.user_data_path("causerie", appauthor=False) / "keys"
 
     def find(self, server: str, username: str) -> str | None:
-        """The key for a name on a server, if there is one."""
+        """The key for a name on a server, if there is one.
+
+        Raises:
+            KeyDamaged: there is a file for it that holds none.
+        """
+        path = self._path(server, username)
         try:
-            data = self._path(server, username).read_bytes()
+            return msgspec.json.decode(path.read_bytes(), type=_KeyFile).key
         except FileNotFoundError:
             return None
-        return msgspec.json.decode(data, type=_KeyFile).key
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise KeyDamaged(
+                f"the key for {username} on {origin(server)} cannot be read: put a whole copy of "
+                f"{path} in its place, or take another name"
+            ) from None
 
     def find_or_make(self, server: str, username: str) -> str:
         """The key for a name on a server; a new one is stored, if there is none.
 
         Two who ask at the same time get the same key.
+
+        Raises:
+            KeyDamaged: there is a file for it that holds none.
         """
         if key := self.find(server, username):
             return key
@@ -77,18 +92,25 @@ class KeyStore:
         Raises:
             ValueError: it is no such link.
             KeyExists: there is another key already, which is kept.
+            KeyDamaged: there is a file for it already that holds none.
         """
         server, _, fragment = link.strip().partition("#")
         fields = parse_qs(fragment)
         username, key = fields.get("username", [""])[0], fields.get("key", [""])[0]
-        if not username or not key or "://" not in server:
-            raise ValueError("not a link with a key")
+        if not username or not _KEY.fullmatch(key) or "://" not in server:
+            raise ValueError(
+                "this is not a link with a key: `causerie name export NAME` prints one, which "
+                "looks like https://chat.example.org/#username=NAME&key=KEY"
+            )
         server = origin(server)
         try:
             self._store(server, username, key)
         except FileExistsError:
             if self.find(server, username) != key:
-                raise KeyExists(f"there is another key for {username} on {server}") from None
+                raise KeyExists(
+                    f"there is another key for {username} on {server} here, which stays: to use "
+                    f"the link's, move {self._path(server, username)} away first"
+                ) from None
         return server, username
 
     def _path(self, server: str, username: str) -> Path:
