@@ -1,4 +1,4 @@
-from causerie.tui.answers import help_lines, member_lines, room_lines
+from causerie.tui.answers import help_lines, member_lines, room_lines, sharing_a_name
 from causerie.tui.commands import COMMANDS
 from causerie.tui.language import LANGUAGES, Words
 from causerie.tui.lines import plain
@@ -52,3 +52,22 @@ def test_rooms_and_conversations_are_listed_by_what_people_call_them() -> None:
 def test_who_is_nowhere_is_told_so() -> None:
     (line,) = room_lines(WORDS, [], None)
     assert plain(line) == "You are in no room, and have no private conversations"
+
+
+def test_of_conversations_with_one_name_the_latest_is_with_its_holder() -> None:
+    rooms = [
+        summary("~a", peer="alice"),
+        summary("~b", peer="Alice"),
+        summary("~c", peer="Bob"),
+        summary("~d", peer="Alice"),
+        summary("Bob", members=1),
+    ]
+    assert [room.room for room in sharing_a_name(rooms)] == ["~a", "~b", "~d"]
+    talked_at = {"~a": 10, "~b": 30, "~d": 20}
+    assert [plain(line) for line in room_lines(WORDS, rooms, None, talked_at)] == [
+        "a private conversation with alice (who had this name earlier)",
+        "a private conversation with Alice",
+        "a private conversation with Bob",
+        "a private conversation with Alice (who had this name earlier)",
+        "Bob, 1 person",
+    ]

@@ -8,6 +8,8 @@ import pytest
 from tests.support.server_process import ServerProcess
 from tests.tui.people import People, numbered, said_by
 
+from causerie.cli import main
+
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 
@@ -78,7 +80,7 @@ def test_a_private_message_reaches_one_person_and_nobody_else(people: People) ->
 def test_to_say_something_to_nobody_is_an_error_that_names_the_line(people: People) -> None:
     done = people.say("one\n/msg Nobody psst\n", "Bot")
     assert done.returncode == 1
-    assert done.stderr.startswith("causerie: line 2: Nobody")
+    assert done.stderr.startswith("causerie: line 2: nobody called “Nobody” is connected")
     assert done.stderr.endswith("causerie: 1 line was not delivered.\n")
     assert "psst" not in done.stdout
 
@@ -98,9 +100,9 @@ def test_rooms_are_joined_and_left_and_each_line_goes_where_one_is_then(people: 
         f"What you type goes to {people.room}.",
         f"You have left {other}.",
         f"You have left {people.room}.",
-        "You are in no room: /join ROOM",
+        "You are in no room; /join ROOM takes you into one",
     ]
-    assert done.stderr.startswith("causerie: line 8: you are in no room (/join ROOM)\n")
+    assert done.stderr.startswith("causerie: line 8: you are in no room; /join ROOM ")
 
 
 async def test_each_room_has_what_was_said_in_it(people: People) -> None:
@@ -132,8 +134,10 @@ def test_where_one_is_in_no_room_there_is_nothing_to_ask(people: People) -> None
     script = "/leave\n/who\n/history\n/leave\n/leave nowhere\n/rooms\n"
     done = people.say(script, "Hermit")
     *failed, last = done.stderr.splitlines()
+    nowhere = "You are in no room; /join ROOM takes you into one"
     assert sorted(failed) == [
-        f"causerie: line {number}: You are not in that room" for number in (2, 3, 4, 5)
+        *(f"causerie: line {number}: {nowhere}" for number in (2, 3, 4)),
+        "causerie: line 5: You are not in nowhere; /rooms lists yours",
     ]
     assert last == "causerie: 4 lines were not delivered."
     assert "You are in no room, and have no private conversations" in done.stdout
@@ -144,7 +148,7 @@ def test_an_unknown_command_is_an_error_with_a_suggestion(people: People) -> Non
     assert done.returncode == 1
     first, second, third, last = done.stderr.splitlines()
     assert first.startswith("causerie: line 1: There is no command /hsitory. Did you mean /history")
-    assert second == "causerie: line 2: It goes like this: /msg NAME text"
+    assert second.startswith("causerie: line 2: It goes like this: /msg NAME text")
     assert "// begins a text" in third
     assert last == "causerie: 3 lines were not delivered."
 
@@ -152,7 +156,8 @@ def test_an_unknown_command_is_an_error_with_a_suggestion(people: People) -> Non
 def test_a_room_that_cannot_be_joined_is_told_and_one_stays_where_one_is(people: People) -> None:
     done = people.say("/join no..room\nstill here\n", "Bot")
     assert done.returncode == 1
-    assert done.stderr.startswith("causerie: line 1: Not done: ")
+    told = "causerie: line 1: Not done: “no..room” cannot be the name of a room: two of . _ - "
+    assert done.stderr.startswith(told)
     assert said_by("Bot", done.stdout.splitlines()) == ["still here"]
 
 
@@ -189,8 +194,47 @@ async def test_a_line_that_is_too_long_is_an_error_that_names_it_and_the_others_
 def test_what_the_server_refuses_is_told_with_its_reason(people: People) -> None:
     done = people.say(b"a\0b\n", "Bot")
     assert done.returncode == 1
-    assert "line 1: " in done.stderr
-    assert "NUL" in done.stderr
+    assert "line 1: it has the character U+0000 in it" in done.stderr
+
+
+def test_in_french_the_servers_reasons_are_french(people: People) -> None:
+    done = people.say("/msg Personne psst\n/join a/b\n", "Bot", "--lang", "fr")
+    *told, last = done.stderr.replace("\u00a0", " ").splitlines()
+    assert sorted(told) == [
+        (
+            "causerie: ligne 1 : personne du nom de « Personne » n’est connecté, et personne ne "
+            "détient ce nom"
+        ),
+        (
+            "causerie: ligne 2 : Pas fait : « a/b » ne peut pas être le nom d’un salon : il "
+            "contient « / », mais un nom est fait de lettres et de chiffres, avec un seul . _ ou "
+            "- entre eux"
+        ),
+    ]
+    assert last == "causerie: 2 lignes n’ont pas été remises."
+
+
+def test_of_two_who_had_one_name_the_earlier_is_marked(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data") as server:
+        with People(server.ws, tmp_path / "first") as people:
+            bob = people.pipe("Bob")
+            bob.wait_for("alone")
+            assert people.say("/msg Bob one\n", "Alice").returncode == 0
+            bob.wait_for("] (private) Alice → Bob: one")
+            bob.end_input()
+            assert bob.wait() == 0
+        server.stop()
+        assert main(["name", "release", "Alice", "--data", str(tmp_path / "data")]) == 0
+        server.start()
+        with People(server.ws, tmp_path / "first") as people:
+            bob = people.pipe("Bob")
+            bob.wait_for("alone")
+            with People(server.ws, tmp_path / "second") as others:
+                assert others.say("/msg Bob two\n", "Alice").returncode == 0
+            bob.wait_for("] (private) Alice → Bob: two")
+            bob.say("/rooms")
+            bob.wait_for("a private conversation with Alice (who had this name earlier)")
+            assert sum("a private conversation with Alice" in line for line in bob.lines) == 2
 
 
 # Cuts.
@@ -204,7 +248,7 @@ async def test_what_is_said_before_there_is_a_server_is_delivered_when_it_comes(
         bot = people.pipe("Bot")
         bot.say("patience")
         bot.end_input()
-        bot.wait_for("No connection: Connection refused")
+        bot.wait_for("No connection: ")
         bot.wait_for("attempt 3")
         server.start()
         assert bot.wait() == 0

@@ -229,7 +229,7 @@ def test_system_is_known_by_the_type_of_what_it_says() -> None:
 
 
 def test_what_the_server_complains_of_is_told() -> None:
-    assert shown(in_lobby(), ServerError(error=refusal("unavailable", "Wait\x1b."))) == [
+    assert shown(in_lobby(), ServerError(error=refusal("newer", "Wait\x1b."))) == [
         "The server says: Wait␛."
     ]
 
@@ -413,17 +413,20 @@ def test_who_leaves_the_current_room_is_told_where_they_speak_now() -> None:
     shown(one, joined("Alice", room="dev"), joined("Alice", room="ops"))
     assert texts(one.left("ops")) == ["You have left ops.", "What you type goes to dev."]
     assert texts(one.left("lobby")) == ["You have left lobby."]
-    assert texts(one.left("dev")) == ["You have left dev.", "You are in no room: /join ROOM"]
+    assert texts(one.left("dev")) == [
+        "You have left dev.",
+        "You are in no room; /join ROOM takes you into one",
+    ]
     assert one.current is None
     assert one.rooms == ()
 
 
 def test_a_room_that_one_may_be_in_no_longer_is_told_with_the_reason() -> None:
     one = in_lobby()
-    lost = RoomLost(room="lobby", error=refusal("forbidden", "Members\x1b only."))
+    lost = RoomLost(room="lobby", error=refusal("newer", "Members\x1b only."))
     assert shown(one, lost) == [
         "You are no longer in lobby: Members␛ only.",
-        "You are in no room: /join ROOM",
+        "You are in no room; /join ROOM takes you into one",
     ]
     assert shown(one, lost) == []
 
@@ -473,7 +476,7 @@ HOSTILE = st.text(st.sampled_from("ab \x1b[31m\x9b\x07\u202e\u2066\u200b\n\r\t\u
 @given(HOSTILE, HOSTILE, HOSTILE)
 def test_nothing_that_others_wrote_can_act(name: str, content: str, room: str) -> None:
     one = in_lobby()
-    error = refusal("forbidden", content)
+    error = refusal("newer", content)
     lines = [
         *one.welcomed(welcome(name)),
         *one.show(joined("Alice", name, room=room, head=1), 0),

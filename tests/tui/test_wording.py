@@ -3,21 +3,34 @@ import os
 
 import pytest
 
-from causerie.client.errors import EndedByServer, GaveUp, HelloRefused, OutboxFull, refusal
+from causerie.chat.names import NameRefused, Refusal
+from causerie.client.errors import (
+    EndedByServer,
+    GaveUp,
+    HelloRefused,
+    InDoubt,
+    OutboxFull,
+    refusal,
+)
+from causerie.tui import wording
 from causerie.tui.commands import Misused, UnknownCommand
-from causerie.tui.language import Words
+from causerie.tui.language import LANGUAGES, Words
 from causerie.tui.wording import (
     LONGEST_EXCERPT,
     LONGEST_REASON,
     excerpt,
+    explain_close,
     explain_error,
     explain_mistake,
     few,
     reason,
 )
+from causerie.wire.codes import CloseCode, ErrorCode
 from causerie.wire.profiles import close_reason
 
 WORDS = Words("en")
+NOT_TAKEN = "the server does not take it: “since” is not valid."
+ENGLISH = "The server's own words, in English."
 
 
 def test_a_few_are_all_named() -> None:
@@ -66,13 +79,27 @@ def test_any_other_reason_is_one_line_that_does_nothing() -> None:
             ),
         ),
         (EndedByServer(1008, "go away\x1b"), "The server does not want this connection: go away␛"),
-        (EndedByServer(4500, ""), "The server does not want this connection: close code 4500"),
+        (EndedByServer(4999, ""), "The server does not want this connection: close code 4999"),
+        (
+            EndedByServer(4500, "version"),
+            "The server does not want this connection: it is too new for this program",
+        ),
         (
             HelloRefused(refusal("name_taken", "Taken.")),
-            "The server does not let you in: Taken.",
+            (
+                "The server does not let you in: this name, or one that looks like it, is taken; "
+                "choose another"
+            ),
         ),
-        (refusal("forbidden", "You may\nnot."), "You may not."),
+        (refusal("forbidden", "Not you!"), "you may not do this"),
+        (refusal("a_newer_servers", "You may\nnot."), "You may not."),
+        (refusal("invalid", "“since” is not valid.", field="since"), NOT_TAKEN),
+        (refusal("invalid", "“since” is not valid."), NOT_TAKEN),
         (OutboxFull(7), "7 commands wait for the server already"),
+        (
+            InDoubt(refusal("forbidden", "Not you!")),
+            "nobody knows whether it arrived: you may not do this",
+        ),
     ],
 )
 def test_an_error_is_told_in_a_sentence(error: Exception, sentence: str) -> None:
@@ -80,7 +107,83 @@ def test_an_error_is_told_in_a_sentence(error: Exception, sentence: str) -> None
 
 
 def test_a_mistake_is_told_with_what_to_do() -> None:
-    assert explain_mistake(WORDS, Misused("msg")) == "It goes like this: /msg NAME text"
+    told = explain_mistake(WORDS, Misused("msg"))
+    assert told == "It goes like this: /msg NAME text (say something to one person alone)"
+    assert "(1 to 1000)" in explain_mistake(WORDS, Misused("history"))
     assert "/help lists them" in explain_mistake(WORDS, UnknownCommand("x\x1b", None))
     assert "\x1b" not in explain_mistake(WORDS, UnknownCommand("x\x1b", None))
     assert "Did you mean /quit?" in explain_mistake(WORDS, UnknownCommand("quti", "quit"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", ErrorCode)
+def test_every_code_has_words_in_every_language(language: str, code: ErrorCode) -> None:
+    given = {"room": "a/b", "to": "a/b"}
+    told = explain_error(Words(language), refusal(code, ENGLISH, field="room"), given)
+    assert told
+    assert ENGLISH not in told
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", sorted({*CloseCode} - {CloseCode.NO_STATUS, CloseCode.ABNORMAL}))
+def test_every_close_code_has_words_in_every_language(language: str, code: CloseCode) -> None:
+    assert explain_close(Words(language), code, "")
+
+
+def test_why_a_connection_was_closed_is_told_by_its_code_where_that_says_it() -> None:
+    assert explain_close(WORDS, CloseCode.GOING_AWAY, "bye") == "the server is stopping"
+    assert explain_close(WORDS, CloseCode.ABNORMAL, "no route") == "no route"
+    assert explain_close(WORDS, CloseCode.ABNORMAL, "") == ""
+    assert explain_close(WORDS, CloseCode.TRY_AGAIN_LATER, "not yet") == "not yet"
+    assert explain_close(WORDS, CloseCode.TRY_AGAIN_LATER, "") == "the server is full"
+    assert explain_close(WORDS, 4321, "new\x1b") == "new␛"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("rule", Refusal)
+def test_every_rule_for_names_has_words_in_every_language(
+    language: str, rule: Refusal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parse(_: str) -> None:
+        raise NameRefused(rule, ENGLISH, character="/" if rule is Refusal.CHARACTER else None)
+
+    monkeypatch.setattr(wording, "parse_room", parse)
+    error = refusal("invalid", ENGLISH, field="room")
+    told = explain_error(Words(language), error, {"room": "name"})
+    assert "name" in told
+    assert ENGLISH not in told
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "language", "told"),
+    [
+        ("room", "a/b", "en", "“a/b” cannot be the name of a room: it has “/” in it"),
+        ("room", "a/b", "fr", "« a/b » ne peut pas être le nom d’un salon : il contient « / »"),
+        ("to", "a b", "en", "“a b” cannot be anybody’s name: it has a space in it"),
+        ("to", "a b", "fr", "« a b » ne peut être le nom de personne : il contient un espace"),
+        ("username", "a\u200bb", "en", "“ab” cannot be anybody’s name: it has U+200B in it"),
+        ("username", "x" * 33, "en", "at most 32 characters are allowed"),
+        ("room", "x" * 65, "en", "at most 64 characters are allowed"),
+        ("username", "System", "en", "that is the server’s own, or looks like it"),
+        ("room", "~abc", "en", "this is a private conversation"),
+        ("content", "a\0b", "en", "it has the character U+0000 in it"),
+    ],
+)
+def test_what_is_wrong_with_what_was_given_is_told(
+    field: str, value: str, language: str, told: str
+) -> None:
+    error = refusal("invalid", ENGLISH, field=field)
+    assert told in explain_error(Words(language), error, {field: value}).replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize(("field", "value"), [("room", "fine"), ("to", "Bob"), ("content", "x")])
+def test_what_only_the_server_objects_to_is_told_in_its_words(field: str, value: str) -> None:
+    error = refusal("invalid", ENGLISH, field=field)
+    told = explain_error(WORDS, error, {field: value})
+    assert told == f"the server does not take it: {ENGLISH}"
+
+
+def test_whom_nobody_knows_is_named() -> None:
+    error = refusal("recipient_unknown", ENGLISH, field="to")
+    told = "nobody called “Nemo␛” is connected, and nobody keeps that name"
+    assert explain_error(WORDS, error, {"to": "Nemo\x1b"}) == told

@@ -1,6 +1,8 @@
 """The lines that answer a typed command."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from causerie.tui.commands import COMMANDS, MOST_HISTORY
 from causerie.tui.language import Words
@@ -29,14 +31,38 @@ def member_lines(words: Words, room: str, names: Sequence[str]) -> list[Line]:
     return [line(words("who", count=len(names), room=shown, names=listed), Style.NEWS)]
 
 
-def room_lines(words: Words, rooms: Sequence[RoomSummary], current: str | None) -> list[Line]:
-    """One's rooms and private conversations, a line for each."""
+def sharing_a_name(rooms: Sequence[RoomSummary]) -> list[RoomSummary]:
+    """The conversations whose other member has the name that another's has: one of them had it,
+    and then it went to the next.
+    """
+    peers = Counter(room.peer.casefold() for room in rooms if room.peer is not None)
+    return [room for room in rooms if room.peer is not None and peers[room.peer.casefold()] > 1]
+
+
+def room_lines(
+    words: Words,
+    rooms: Sequence[RoomSummary],
+    current: str | None,
+    talked_at: Mapping[str, int] = MappingProxyType({}),
+) -> list[Line]:
+    """One's rooms and private conversations, a line for each.
+
+    `talked_at` says when something was said last in the conversations that share a name. As a name
+    has one holder at a time, the latest is the conversation with the present one, or with the last
+    that one has talked to.
+    """
     if not rooms:
         return [line(words("no-rooms"), Style.NEWS)]
+    latest: dict[str, int] = {}
+    for room in sharing_a_name(rooms):
+        peer = (room.peer or "").casefold()
+        latest[peer] = max(latest.get(peer, 0), talked_at.get(room.room, 0))
     lines: list[Line] = []
     for room in rooms:
         if room.peer is not None:
-            text = words("conversation-summary", peer=sanitise_name(room.peer))
+            is_earlier = talked_at.get(room.room, 0) < latest.get(room.peer.casefold(), 0)
+            key = "conversation-summary-earlier" if is_earlier else "conversation-summary"
+            text = words(key, peer=sanitise_name(room.peer))
         else:
             text = words("room-summary", room=sanitise_name(room.room), count=room.members)
         if room.room == current:

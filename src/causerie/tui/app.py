@@ -169,7 +169,8 @@ class _Session:
             unsaid, unconfirmed = unsaid + unconfirmed, 0  # it was never sent
         if not self._is_person:
             unsaid += self.chat.refused  # a person has been told, and could do something about it
-        sentences = [] if error is None else [explain_error(self._words, error)]
+        given = {"username": self.chat.view.username, "room": self._options.room}
+        sentences = [] if error is None else [explain_error(self._words, error, given)]
         if unsaid:
             key = "undelivered" if is_all else "undelivered-at-least"
             sentences.append(self._words(key, count=unsaid))

@@ -5,7 +5,7 @@ Where the lines come from and where they are shown is somebody else's: a pipe, a
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Protocol, assert_never
@@ -16,7 +16,7 @@ from causerie.client.client import Client
 from causerie.client.errors import ClientError, Ended, RecipientUnknown
 from causerie.client.machine.events import History, Receipt, StateChanged, Unknown
 from causerie.client.machine.states import Connected
-from causerie.tui.answers import help_lines, member_lines, room_lines
+from causerie.tui.answers import help_lines, member_lines, room_lines, sharing_a_name
 from causerie.tui.commands import (
     Help,
     JoinRoom,
@@ -34,8 +34,9 @@ from causerie.tui.commands import (
 )
 from causerie.tui.language import Words
 from causerie.tui.lines import Line, Style, line
+from causerie.tui.sanitise import sanitise_name
 from causerie.tui.view import View
-from causerie.tui.wording import excerpt, explain_error, explain_mistake
+from causerie.tui.wording import NOTHING_GIVEN, excerpt, explain_error, explain_mistake
 from causerie.wire.replies import Message, Private
 
 UNDER_WAY: Final = 256
@@ -248,19 +249,18 @@ class Chat:
                 if self.view.current is None:
                     self._fail(typed, self.view.words("no-room-to-speak"), text)
                 else:
-                    await self._say(typed, text, partial(client.send, text, self.view.current))
+                    say = partial(client.send, text, self.view.current)
+                    given = {"room": self.view.current, "content": text}
+                    await self._say(typed, say, given)
             case Tell(to=to, text=text):
-                await self._say(typed, text, partial(client.private, to, text))
+                say = partial(client.private, to, text)
+                await self._say(typed, say, {"to": to, "content": text})
             case JoinRoom(room=room):
-                await self._attempt(typed, self._join(client, room))
-            case LeaveRoom(room=name):
-                await self._attempt(typed, self._leave(client, typed, name))
-            case Who():
-                self._start(self._attempt(typed, self._who(client, typed)))
+                await self._attempt(client, typed, self._join(client, room), {"room": room})
+            case LeaveRoom() | Who() | ShowHistory():
+                await self._do_in_room(client, typed, command)
             case ListRooms():
-                self._start(self._attempt(typed, self._list_rooms(client)))
-            case ShowHistory(count=count):
-                self._start(self._attempt(typed, self._history(client, typed, count)))
+                self._start(self._attempt(client, typed, self._list_rooms(client)))
             case Help():
                 self._surface.show(help_lines(self.view.words))
             case Quit():
@@ -270,25 +270,47 @@ class Chat:
             case _:
                 assert_never(command)
 
-    async def _say(self, typed: Typed, text: str, say: Saying) -> None:
+    async def _do_in_room(
+        self, client: Client, typed: Typed, command: LeaveRoom | Who | ShowHistory
+    ) -> None:
+        """Does what concerns a room that one is in: the one named, or the current one."""
+        words, room = self.view.words, self.view.current
+        complaint = words("no-room")
+        if isinstance(command, LeaveRoom) and command.room is not None:
+            folded = command.room.casefold()
+            room = next((one for one in self.view.rooms if one.casefold() == folded), None)
+            complaint = words("not-there", room=sanitise_name(command.room))
+        if room is None:
+            self._fail(typed, complaint)
+            return
+        match command:
+            case LeaveRoom():
+                await self._attempt(client, typed, self._leave(client, room))
+            case Who():
+                self._start(self._attempt(client, typed, self._who(client, room)))
+            case ShowHistory(count=count):
+                self._start(self._attempt(client, typed, self._history(client, room, count)))
+
+    async def _say(self, typed: Typed, say: Saying, given: Mapping[str, str]) -> None:
         """Begins to say something, as soon as less than so much is under way."""
-        if objection := self._objection_to(text):
-            self._fail(typed, objection, text)
+        if objection := self._objection_to(given["content"]):
+            self._fail(typed, objection, given["content"])
             return
         self._waiting[typed.number] = typed.text
         self._surface.changed()
         await self._under_way.acquire()
         # Tasks begin in the order in which they are made, and so do the messages.
-        self._start(self._deliver(typed, text, say))
+        self._start(self._deliver(typed, say, given))
 
-    async def _deliver(self, typed: Typed, text: str, say: Saying) -> None:
+    async def _deliver(self, typed: Typed, say: Saying, given: Mapping[str, str]) -> None:
         try:
             receipt = await self._say_patiently(say)
         except Ended:
             return  # it stays among those that wait; `run` tells
         except ClientError as error:
             del self._waiting[typed.number]
-            self._fail(typed, explain_error(self.view.words, error), text)
+            reason = explain_error(self.view.words, error, given)
+            self._fail(typed, reason, given["content"])
         else:
             del self._waiting[typed.number]
             self.delivered += 1
@@ -315,15 +337,25 @@ class Chat:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _attempt(self, typed: Typed, doing: Coroutine[Any, Any, None]) -> None:
-        """Carries out a command, and says so if it is refused."""
+    async def _attempt(
+        self,
+        client: Client,
+        typed: Typed,
+        doing: Coroutine[Any, Any, None],
+        given: Mapping[str, str] = NOTHING_GIVEN,
+    ) -> None:
+        """Carries out a command, and says so if it has to wait or is refused."""
+        words = self.view.words
+        if self.view.began_at is not None and not isinstance(client.state, Connected):
+            later = words("goes-out-later", command=excerpt(typed.text))
+            self._surface.show([line(later, Style.WAITING)])
         try:
             await doing
         except Ended:
             pass  # `run` tells
         except ClientError as error:
-            reason = explain_error(self.view.words, error)
-            self._fail(typed, self.view.words("refused", reason=reason))
+            reason = explain_error(words, error, given)
+            self._fail(typed, words("refused", reason=reason))
 
     def _fail(self, typed: Typed, reason: str, content: str = "") -> None:
         self.refused += 1
@@ -351,40 +383,26 @@ class Chat:
             self._surface.show([self.view.whereto()])
         self._surface.changed()
 
-    async def _leave(self, client: Client, typed: Typed, name: str | None) -> None:
-        room = self._room_called(name)
-        if room is None:
-            self._fail(typed, self.view.words("not-there"))
-            return
+    async def _leave(self, client: Client, room: str) -> None:
         while self._tasks:  # what was said there before is to arrive there
             await asyncio.wait(self._tasks)
         await client.leave(room)
         self._surface.show(self.view.left(room))
         self._surface.changed()
 
-    def _room_called(self, name: str | None) -> str | None:
-        if name is None:
-            return self.view.current
-        folded = name.casefold()
-        return next((room for room in self.view.rooms if room.casefold() == folded), None)
-
-    async def _who(self, client: Client, typed: Typed) -> None:
-        room = self.view.current
-        if room is None:
-            self._fail(typed, self.view.words("not-there"))
-            return
+    async def _who(self, client: Client, room: str) -> None:
         names = await client.members(room)
         self._surface.show(member_lines(self.view.words, room, names))
 
     async def _list_rooms(self, client: Client) -> None:
         rooms = await client.rooms()
-        self._surface.show(room_lines(self.view.words, rooms, self.view.current))
+        talked_at = {
+            room.room: await _talked_at(client, room.room) for room in sharing_a_name(rooms)
+        }
+        lines = room_lines(self.view.words, rooms, self.view.current, talked_at)
+        self._surface.show(lines)
 
-    async def _history(self, client: Client, typed: Typed, count: int) -> None:
-        room = self.view.current
-        if room is None:
-            self._fail(typed, self.view.words("not-there"))
-            return
+    async def _history(self, client: Client, room: str, count: int) -> None:
         pages = deque[History]()
         before: int | None = None
         while count > 0:
@@ -395,6 +413,12 @@ class Chat:
             before = page.entries[0].seq
             count -= len(page.entries)
         self._surface.show(self.view.history(pages))
+
+
+async def _talked_at(client: Client, room: str) -> int:
+    """When something was said last in a conversation."""
+    page = await client.history(room, limit=1)
+    return page.entries[-1].timestamp if page.entries else 0
 
 
 def refusal_line(words: Words, reason: str, content: str) -> Line:

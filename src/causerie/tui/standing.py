@@ -13,7 +13,7 @@ from causerie.client.machine.states import (
 )
 from causerie.tui.language import Words
 from causerie.tui.lines import Line, Span, Style, line, restyled
-from causerie.tui.wording import reason
+from causerie.tui.wording import explain_close
 
 
 class Standing:
@@ -43,7 +43,7 @@ class Standing:
                 self._rtt_ms = None
                 return []
             case Disconnected(code=code, reason=given):
-                why = reason(given)
+                why = explain_close(self._words, code, given)
                 next_attempt = restyled(self.words(now), Style.WAITING)
                 match before:
                     case Connected() if why:
