@@ -53,7 +53,9 @@ class MemorySocket:
         self.window: int | None = None
         self._unsent = bytearray()
         self._arrived = bytearray()
-        self._inbound: deque[bytes] = deque()
+        # What the client has sent and the server has not read: texts, and a close frame's code.
+        self._inbound: deque[bytes | int] = deque()
+        self._has_said_goodbye = False
         self._reads = True
         self.pings = 0
         """Pings of the server that have arrived and were not answered."""
@@ -115,13 +117,25 @@ class MemorySocket:
 
     def send(self, text: str | bytes) -> None:
         """The client sends a text message."""
-        if self.is_open:
+        if self.is_open and not self._has_said_goodbye:
             self._inbound.append(text.encode() if isinstance(text, str) else text)
             self._server.later(self._deliver)
 
     def hang_up(self, code: int | None) -> None:
-        """The client ends the connection: with a close frame, or (None) by vanishing."""
-        if self.is_open:
+        """The client ends the connection: by a close frame, or (None) by vanishing.
+
+        A close frame is read after all that was sent before it and is not read yet; where there is
+        nothing, at once, as if it had come in one piece with what was read last. Until it is read
+        the server sees an open connection. Who vanishes takes along what was not read.
+        """
+        if not self.is_open:
+            return
+        if code is None:
+            self._end(None)
+        elif self._inbound:
+            self._has_said_goodbye = True
+            self._inbound.append(code)
+        else:
             self._end(code)
 
     def read_more(self, window: int | None) -> None:
@@ -144,9 +158,12 @@ class MemorySocket:
 
     def _deliver(self) -> None:
         while self._inbound and self._reads and self.is_open:
-            text = self._inbound.popleft()
+            sent = self._inbound.popleft()
             self.receiver.heard()
-            self.receiver.receive(text)
+            if isinstance(sent, int):
+                self._end(sent)
+            else:
+                self.receiver.receive(sent)
 
     def _pong(self) -> None:
         if self.is_open:

@@ -1,0 +1,101 @@
+from causerie.server.settings import HubSettings
+from causerie.testing.memory_server import MemoryServer, MemorySocket
+
+HELLO = '{"type":"hello","id":"h","username":"%s","key":"%s"}'
+JOIN = '{"type":"join","id":"j","room":"lobby"}'
+
+
+def in_lobby(server: MemoryServer, name: str) -> MemorySocket:
+    socket = server.connect()
+    socket.send(HELLO % (name, name[0] * 22))
+    socket.send(JOIN)
+    server.run()
+    socket.take()
+    return socket
+
+
+def said(socket: MemorySocket) -> str:
+    return b" ".join(socket.take()).decode()
+
+
+def say(content: str) -> str:
+    return f'{{"type":"message","id":"{content}","room":"lobby","content":"{content}"}}'
+
+
+def test_what_was_sent_before_a_close_frame_is_read_before_it() -> None:
+    server = MemoryServer()
+    alice, bob = in_lobby(server, "Alice"), in_lobby(server, "Bob")
+    alice.send(say("first"))
+    alice.send(say("last"))
+    alice.hang_up(1000)
+    server.run()
+    assert not alice.is_open
+    told = said(bob)
+    assert told.index('"first"') < told.index('"last"')
+    server.advance(1.0)
+    assert '"left":["Alice"]' in said(bob)
+
+
+def test_after_a_close_frame_nothing_more_is_sent() -> None:
+    server = MemoryServer()
+    alice, bob = in_lobby(server, "Alice"), in_lobby(server, "Bob")
+    alice.send(say("in time"))
+    alice.hang_up(1000)
+    alice.hang_up(1001)
+    alice.send(say("late"))
+    server.run()
+    server.advance(1.0)
+    told = said(bob)
+    assert "in time" in told
+    assert "late" not in told
+    assert '"left":["Alice"]' in told, "1000 came first, and is a goodbye"
+
+
+def test_a_close_frame_waits_with_what_is_before_it_while_the_server_does_not_read() -> None:
+    server = MemoryServer()
+    alice, bob = in_lobby(server, "Alice"), in_lobby(server, "Bob")
+    alice.pause_reading()
+    alice.send(say("held up"))
+    alice.hang_up(1000)
+    server.run()
+    was_open = alice.is_open
+    assert "held up" not in said(bob)
+    alice.resume_reading()
+    server.run()
+    assert (was_open, alice.is_open) == (True, False)
+    assert "held up" in said(bob)
+
+
+def test_a_close_frame_with_nothing_before_it_is_read_at_once() -> None:
+    server = MemoryServer()
+    alice, bob = in_lobby(server, "Alice"), in_lobby(server, "Bob")
+    alice.hang_up(1000)
+    assert not alice.is_open
+    server.run()
+    server.advance(1.0)
+    assert '"left":["Alice"]' in said(bob)
+
+
+def test_who_vanishes_takes_along_what_was_not_read() -> None:
+    server = MemoryServer(settings=HubSettings(grace=2.0))
+    alice, bob = in_lobby(server, "Alice"), in_lobby(server, "Bob")
+    alice.send(say("lost"))
+    alice.hang_up(None)
+    assert not alice.is_open
+    server.run()
+    assert "lost" not in said(bob)
+    server.advance(1.0)
+    assert "Alice" not in said(bob), "the grace period is not over"
+    server.advance(2.0)
+    assert '"left":["Alice"]' in said(bob)
+
+
+def test_who_vanishes_after_a_close_frame_that_was_not_read_has_not_said_it() -> None:
+    server = MemoryServer()
+    alice, bob = in_lobby(server, "Alice"), in_lobby(server, "Bob")
+    alice.send('{"type":"ping"}')
+    alice.hang_up(1000)
+    alice.hang_up(None)
+    server.run()
+    server.advance(1.0)
+    assert "Alice" not in said(bob)
