@@ -256,7 +256,8 @@ class TooManyNames(msgspec.Struct, frozen=True):
     """This address has taken as many new names as it may."""
 
     retry_after: int
-    """Milliseconds."""
+    """Milliseconds after which one may be free again: when the first of them no longer counts; a
+    minute at most while some are borrowed, since those may be given up at any time."""
 
 
 ClaimAnswer = Claimed | Taken | TooManyNames | Failed
@@ -267,10 +268,16 @@ class Directory(Protocol):
 
     A name is *borrowed* by a session from `claim` to `release`, and gone with the process; or
     *kept* by an identity from `keep` on, durably, until it has been unused for 90 days or an
-    operator releases it; while somebody uses it, it is not unused. One name (by its folded form),
-    and all that look alike (by skeleton), have one holder at any time: `claim` is atomic, in a
-    cluster too. An identity may hold several names. Claims are not counted: one `release` ends
-    them all.
+    operator releases it; while somebody uses it, it is not unused, and a server that is lost
+    meanwhile leaves it as one that was used at the last `sweep`, or not more than a day before. One
+    name (by its folded form), and all that look alike (by skeleton), have one holder at any time:
+    `claim` is atomic, in a cluster too. An identity may hold several names. Claims are not counted:
+    one `release` ends them all.
+
+    **The limit.** From one address so many new names may be kept in a day, and no more. Those that
+    are borrowed from there count as well, since they may be kept at any moment; one that is given
+    up before it was kept counts no longer. The addresses of kept names are held until the first
+    `sweep` after that day, and not at all where there is no limit.
     """
 
     def claim(
@@ -285,17 +292,23 @@ class Directory(Protocol):
     ) -> None:
         """Takes a name for an identity: if it is free, or the identity's already, or borrowed by
         the identity `replacing` (a session known to be dead or in its grace). Of a kept name, notes
-        that it is used, and how its holder writes it now. A new name counts against `address` once
-        it is kept; the address is empty if there is no limit, as for who cannot keep a name.
+        that it is used, and how its holder writes it now. A new name counts against the `address`
+        from which it was first claimed; that is empty if there is no limit, as for who cannot keep
+        a name.
         """
 
-    def keep(self, name: Name, identity: str, *, address: str, now: int) -> None:
+    def keep(self, name: Name, identity: str, *, now: int) -> None:
         """Makes a borrowed name kept: durable no later than any entry appended after this call.
         Does nothing if the identity does not hold the name, or keeps it already.
         """
 
     def release(self, folded: str, identity: str, *, now: int) -> None:
         """Gives up a borrowed name; of a kept one, only notes when it was last used."""
+
+    def sweep(self, *, now: int) -> None:
+        """Notes of the kept names in use that they are used, and forgets the addresses that no
+        longer count. The server calls it when it begins, and every hour.
+        """
 
     def find(
         self, folded: str, *, now: int, done: Callable[[Holder | Failed | None], None]

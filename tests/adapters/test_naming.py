@@ -24,6 +24,11 @@ class Table(dict[str, Kept]):
         times = [kept.created for kept in self.values() if kept.address == address]
         return sorted(times, reverse=True)[:limit]
 
+    def forget_addresses(self, created: int) -> None:
+        for kept in list(self.values()):
+            if kept.address and kept.created <= created:
+                self.put(msgspec.structs.replace(kept, address=""))
+
     def put(self, kept: Kept) -> None:
         self.writes += 1
         self[kept.folded] = kept
@@ -54,14 +59,14 @@ def test_what_is_only_borrowed_writes_nothing() -> None:
     names.find("alice", now=0)
     names.release("alice", "a", now=0)
     names.release("nobody", "a", now=0)
-    names.keep(ALICE, "a", address="", now=0)
+    names.keep(ALICE, "a", now=0)
     assert (table.writes, table) == (0, {})
 
 
 def test_a_kept_name_is_written_when_it_is_kept_claimed_and_released() -> None:
-    table, names = begin()
-    claim(names)
-    names.keep(ALICE, "a", address="x", now=5)
+    table, names = begin(names_per_address=1)
+    claim(names, address="x")
+    names.keep(ALICE, "a", now=5)
     kept = Kept(
         folded="alice",
         skeleton="alice",
@@ -72,7 +77,7 @@ def test_a_kept_name_is_written_when_it_is_kept_claimed_and_released() -> None:
         used=5,
     )
     assert table == {"alice": kept}
-    names.keep(ALICE, "a", address="y", now=6)
+    names.keep(ALICE, "a", now=6)
     assert table.writes == 1
     claim(names, SHOUTED, now=7)
     assert table == {"alice": msgspec.structs.replace(kept, display="ALICE", used=7)}
@@ -89,7 +94,7 @@ def test_a_kept_name_is_written_when_it_is_kept_claimed_and_released() -> None:
 def test_an_unused_name_is_removed_once_another_takes_it() -> None:
     table, names = begin()
     claim(names)
-    names.keep(ALICE, "a", address="", now=0)
+    names.keep(ALICE, "a", now=0)
     names.release("alice", "a", now=0)
     assert isinstance(claim(names, ALIKE, "b", now=UNUSED - 1), Taken)
     assert names.find("alice", now=UNUSED) is None
@@ -110,7 +115,7 @@ def test_of_two_in_the_way_the_name_itself_is_told() -> None:
 def test_a_name_whose_looks_were_worked_out_otherwise_is_still_the_same_name() -> None:
     table, names = begin()
     claim(names)
-    names.keep(ALICE, "a", address="", now=0)
+    names.keep(ALICE, "a", now=0)
     names.release("alice", "a", now=0)
     newer = msgspec.structs.replace(ALICE, skeleton="a1ice")
     assert isinstance(claim(names, newer, "b"), Taken)
@@ -121,7 +126,7 @@ def test_a_name_whose_looks_were_worked_out_otherwise_is_still_the_same_name() -
 def test_a_name_that_an_operator_frees_is_its_users_until_they_leave() -> None:
     table, names = begin()
     claim(names)
-    names.keep(ALICE, "a", address="", now=0)
+    names.keep(ALICE, "a", now=0)
     del table["alice"]
     assert names.find("alice", now=0) == Holder(identity="a", display="Alice", kept=False)
     assert isinstance(claim(names, ALICE, "b"), Taken)
@@ -132,7 +137,68 @@ def test_a_name_that_an_operator_frees_is_its_users_until_they_leave() -> None:
 def test_how_long_to_wait_is_rounded_up_to_milliseconds() -> None:
     _, names = begin(names_per_address=1)
     claim(names, address="x")
-    names.keep(ALICE, "a", address="x", now=1)
+    names.keep(ALICE, "a", now=1)
     assert claim(names, BOB, "b", address="x", now=DAY) == TooManyNames(retry_after=1)
     assert claim(names, BOB, "b", address="x", now=DAY - 1_000) == TooManyNames(retry_after=2)
     assert isinstance(claim(names, BOB, "b", address="x", now=DAY + 1), Claimed)
+
+
+def test_what_is_given_up_leaves_nothing_behind() -> None:
+    _, names = begin(names_per_address=3)
+    claim(names, address="x")
+    claim(names, ALIKE, address="y")
+    claim(names, BOB, address="x")
+    names.keep(BOB, "a", now=0)
+    assert names._borrowed == {"x": 1, "y": 1}
+    for name in (ALICE, ALIKE, BOB):
+        names.release(name.folded, "a", now=0)
+    assert (names._in_use, names._in_use_alike, names._borrowed) == ({}, {}, {})
+
+
+def test_a_sweep_writes_what_is_used_once_a_day_however_often_it_is_made() -> None:
+    table, names = begin()
+    claim(names)
+    names.keep(ALICE, "a", now=0)
+    claim(names, BOB, "b")
+    assert table.writes == 1
+    for hour in range(1, 49):
+        names.sweep(now=hour * DAY // 24)
+    assert table.writes == 3
+    assert table["alice"].used == 2 * DAY
+    # The clock may go back; what was used later was.
+    table["alice"] = msgspec.structs.replace(table["alice"], used=9 * DAY)
+    names.sweep(now=3 * DAY)
+    assert table["alice"].used == 9 * DAY
+
+
+def test_a_sweep_gives_a_name_that_an_operator_freed_back_to_nobody() -> None:
+    table, names = begin()
+    claim(names)
+    names.keep(ALICE, "a", now=0)
+    table.clear()
+    names.sweep(now=DAY)
+    assert table == {}
+
+
+def test_where_there_is_no_limit_no_address_is_held() -> None:
+    table, names = begin()
+    claim(names, address="x")
+    names.keep(ALICE, "a", now=0)
+    assert table["alice"].address == ""
+    assert names._borrowed == {}
+
+
+def test_an_address_is_forgotten_once_it_no_longer_counts() -> None:
+    table, names = begin(names_per_address=2)
+    claim(names, address="x")
+    names.keep(ALICE, "a", now=0)
+    claim(names, BOB, address="x", now=1)
+    names.keep(BOB, "a", now=1)
+    names.sweep(now=DAY - 1)
+    assert [kept.address for kept in table.values()] == ["x", "x"]
+    names.sweep(now=DAY)
+    assert [kept.address for kept in table.values()] == ["", "x"]
+    claim(names, now=DAY)
+    names.release("alice", "a", now=DAY)
+    names.sweep(now=DAY + 1)
+    assert [kept.address for kept in table.values()] == ["", ""]

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ from tests.adapters.sqlite_storage import SqliteStorage
 
 from causerie.adapters import sqlite_file
 from causerie.adapters.sqlite import StorageError, release_name
+from causerie.adapters.sqlite_directory import _FORGET
 from causerie.ports import Claimed, Failed, Holder, Taken
-from causerie.testing.contracts import Answer, Rig, draft
-from causerie.testing.contracts_directory import ALICE, ALIKE
+from causerie.testing.contracts import Answer, Rig, draft, rig_on
+from causerie.testing.contracts_directory import ALICE, ALIKE, BOB, DAY
 
 
 @pytest.fixture
@@ -85,3 +87,31 @@ def test_a_name_that_is_no_text_fails_alone(rig: Rig) -> None:
     rig.until(lambda: bool(answer.values), "an answer")
     assert isinstance(answer.values[0], Failed)
     rig.close()
+
+
+def test_an_address_is_in_the_file_no_longer_than_it_counts(tmp_path: Path) -> None:
+    with rig_on(SqliteStorage(base=tmp_path), names_per_address=3) as rig:
+        for name, identity in ((ALICE, "a"), (BOB, "b")):
+            rig.claim(name, identity, address="192.0.2.7")
+            rig.keep(name, identity)
+            rig.now += DAY // 2
+        rig.sweep()
+        assert addresses(rig) == [("alice", ""), ("bob", "192.0.2.7")]
+        rig.now += DAY // 2
+        rig.reopen()
+        rig.sweep()
+        assert addresses(rig) == [("alice", ""), ("bob", "")]
+
+
+def test_a_sweep_looks_at_few_rows(rig: Rig) -> None:
+    assert isinstance(rig.storage, SqliteStorage)
+    plan = rig.storage.log.connection.execute(f"EXPLAIN QUERY PLAN {_FORGET}", (0,)).fetchall()
+    assert "USING INDEX names_by_address (address>?)" in str(plan)
+    rig.close()
+
+
+def addresses(rig: Rig) -> list[tuple[str, str]]:
+    """What the file says of who came from where, once all is done that was asked for."""
+    rig.find(ALICE)
+    with closing(sqlite_file.connect(folder_of(rig))) as connection:
+        return list(connection.execute("SELECT folded, address FROM names ORDER BY folded"))

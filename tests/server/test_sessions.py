@@ -23,7 +23,7 @@ from causerie.chat.names import parse_username
 from causerie.ports import Failed, Holder
 from causerie.server.sessions import Session
 from causerie.server.settings import HubSettings
-from causerie.testing.memory_server import MemoryServer, MemorySocket
+from causerie.testing.memory_server import MemoryServer, MemorySocket, VirtualClock
 
 
 def session_of(client: V1) -> Session:
@@ -587,6 +587,87 @@ def test_an_address_takes_so_many_new_names_a_day() -> None:
     assert V1(server, address="192.0.2.8").hello("Bob")["type"] == "welcome"
     # Who has no key keeps no name, and need not be counted.
     assert V1(server, address="192.0.2.7").hello("Carol")["type"] == "welcome"
+
+
+def test_who_says_hello_under_many_keys_and_then_speaks_keeps_no_more_names_than_the_limit() -> (
+    None
+):
+    server, _ = server_with_directory(names_per_address=3)
+    clients = [V1(server, address="192.0.2.7") for _ in range(10)]
+    for number, client in enumerate(clients):
+        client.send("hello", username=f"Eve-{number}", key=key_of(f"Eve-{number}"), id="h")
+        client.send("join", room="lobby")
+        client.send("message", room="lobby", content="mine", id="m")
+    answers = [client.answer("h") for client in clients]
+    assert [one.get("code", "welcome") for one in answers] == ["welcome"] * 3 + ["name_limit"] * 7
+    assert answers[3]["retryAfter"] <= 60_000
+    for client in clients:
+        client.quit()
+    assert len(server.store.names) == 3
+    assert len(server.die().names) == 3
+
+
+def test_who_comes_and_goes_without_a_word_takes_up_nothing_of_the_limit() -> None:
+    server, _ = server_with_directory(names_per_address=2)
+    for number in range(10):
+        client = V1(server, address="192.0.2.7")
+        assert client.hello(f"Pupil-{number}", key=key_of(f"{number}"))["type"] == "welcome"
+        if number % 2:
+            client.quit()
+        else:
+            client.cut()
+            server.advance(15.1)
+    waits = [V1(server, address="192.0.2.7") for _ in range(3)]
+    answers = [client.hello(f"Late-{at}", key=key_of(f"{at}")) for at, client in enumerate(waits)]
+    assert [one.get("code", "welcome") for one in answers] == ["welcome", "welcome", "name_limit"]
+    waits[0].quit()
+    assert waits[2].hello("Late-2", key=key_of("2"))["type"] == "welcome"
+
+
+def days_pass(server: MemoryServer, days: int) -> None:
+    """Lets days pass, of each of which the hub sees a moment."""
+    for _ in range(days):
+        server.clock.set(server.clock.monotonic() + 24 * 60 * 60)
+        server.hub.tick()
+        server.run()
+
+
+def test_a_name_in_use_for_a_hundred_days_is_its_holders_after_a_crash() -> None:
+    server = MemoryServer()
+    alice = v1(server, "Alice", "lobby", key=key_of("Alice"))
+    alice.say("mine")
+    days_pass(server, 100)
+    assert alice.ask("ping")["type"] == "pong"
+    again = MemoryServer(server.die(), clock=server.clock)
+    assert V1(again).hello("Alice", key=key_of("Eve"))["code"] == "name_taken"
+    days_pass(again, 88)
+    assert V1(again).hello("Alice", key=key_of("Eve"))["code"] == "name_taken"
+    days_pass(again, 2)
+    assert V1(again).hello("Alice", key=key_of("Eve"))["type"] == "welcome"
+
+
+def test_where_somebody_came_from_is_forgotten_within_a_day_and_an_hour() -> None:
+    server, _ = server_with_directory(names_per_address=1)
+    alice = V1(server, address="192.0.2.7")
+    alice.hello("Alice", key=key_of("Alice"))
+    alice.join("lobby")
+    alice.say("mine")
+    assert server.store.names["alice"].address == "192.0.2.7"
+    alice.quit()
+    server.advance(25 * 60 * 60)
+    assert server.store.names["alice"].address == ""
+
+
+def test_a_server_that_begins_forgets_where_somebody_came_from_at_once() -> None:
+    server, _ = server_with_directory(names_per_address=1)
+    alice = V1(server, address="192.0.2.7")
+    alice.hello("Alice", key=key_of("Alice"))
+    alice.join("lobby")
+    alice.say("mine")
+    store = server.die()
+    again = MemoryServer(store, clock=VirtualClock(server.clock.wall() + 86_400_000_000))
+    again.advance(1.0)
+    assert store.names["alice"].address == ""
 
 
 def test_a_name_that_its_claimant_may_not_have_is_free_for_others() -> None:

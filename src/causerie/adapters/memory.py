@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from causerie.adapters.memory_store import MemoryStore
 from causerie.adapters.naming import Kept, Names
 from causerie.adapters.numbering import Tail, number, one
@@ -311,13 +313,17 @@ class MemoryDirectory:
         answer = self._names.claim(name, identity, address=address, now=now, replacing=replacing)
         self._schedule(lambda: done(answer))
 
-    def keep(self, name: Name, identity: str, *, address: str, now: int) -> None:
+    def keep(self, name: Name, identity: str, *, now: int) -> None:
         """Makes a borrowed name kept."""
-        self._names.keep(name, identity, address=address, now=now)
+        self._names.keep(name, identity, now=now)
 
     def release(self, folded: str, identity: str, *, now: int) -> None:
         """Gives up a borrowed name."""
         self._names.release(folded, identity, now=now)
+
+    def sweep(self, *, now: int) -> None:
+        """Notes use, and forgets addresses."""
+        self._names.sweep(now=now)
 
     def find(
         self, folded: str, *, now: int, done: Callable[[Holder | Failed | None], None]
@@ -342,6 +348,11 @@ class _KeptInMemory:
     def newest(self, address: str, limit: int) -> Sequence[int]:
         created = [kept.created for kept in self._names.values() if kept.address == address]
         return sorted(created, reverse=True)[:limit]
+
+    def forget_addresses(self, created: int) -> None:
+        for folded, kept in self._names.items():
+            if kept.created <= created:
+                self._names[folded] = replace(kept, address="")
 
     def put(self, kept: Kept) -> None:
         self._names[kept.folded] = kept

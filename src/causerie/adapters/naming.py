@@ -15,6 +15,9 @@ DAY = 24 * 60 * 60 * 1_000_000
 """In microseconds."""
 UNUSED = 90 * DAY
 """A kept name that was not used for so long is free."""
+BORROWED_RETRY = 60 * 1_000_000
+"""Where borrowed names take up an address's limit, ask again after so long at most: any of them may
+be given up at any time."""
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +28,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     display: str
     identity: str
     address: str
-    """From which it was first kept, or empty."""
+    """From which it was claimed, for as long as that counts; then empty."""
     created: int
     used: int
 
@@ -42,11 +45,25 @@ class KeptNames(Protocol):
     def newest(self, address: str, limit: int) -> Sequence[int]:
         """Tells when the newest `limit` names of an address were created, newest first."""
 
+    def forget_addresses(self, created: int) -> None:
+        """Empties the address of each name that was created at that time or before."""
+
     def put(self, kept: Kept) -> None:
         """Keeps a name, in place of one of the same folded form."""
 
     def remove(self, folded: str) -> None:
         """Keeps a name no longer."""
+
+
+class _Use(msgspec.Struct):
+    """A name that was claimed and is not yet released, kept or not."""
+
+    name: Name
+    identity: str
+    address: str
+    """Whose limit it counts against while it is not kept, or empty."""
+    noted: int
+    """When it was last seen to that its use is noted, if it is kept."""
 
 
 class Names:
@@ -60,10 +77,12 @@ class Names:
         """Starts with no name borrowed; `names_per_address` a day may be kept (0: no limit)."""
         self._kept = kept
         self._names_per_address = names_per_address
-        self._in_use: dict[str, tuple[Name, str]] = {}
-        """By folded name: claimed and not yet released, kept or not; with the identity."""
+        self._in_use: dict[str, _Use] = {}
+        """By folded name."""
         self._in_use_alike: dict[str, set[str]] = {}
         """By skeleton, the folded names in use."""
+        self._borrowed: dict[str, int] = {}
+        """By address, how many names in use count against it."""
 
     def claim(
         self, name: Name, identity: str, *, address: str, now: int, replacing: str | None
@@ -83,10 +102,15 @@ class Names:
         mine = self._kept.kept(name.folded)
         if mine is not None and mine.identity != identity:
             mine = None
-        if mine is None and not self._uses(name.folded, identity):
-            too_many = self._too_many(address, now)
-            if too_many is not None:
-                return too_many
+        counts_for = ""
+        if mine is None:
+            if self._uses(name.folded, identity):
+                counts_for = self._in_use[name.folded].address
+            elif self._names_per_address:
+                counts_for = address
+                too_many = self._too_many(address, now)
+                if too_many is not None:
+                    return too_many
         for folded, kept in evicted:
             if kept:
                 self._kept.remove(folded)
@@ -101,16 +125,17 @@ class Names:
                     used=max(mine.used, now),
                 )
             )
-        self._use(name, identity)
+        self._use(name, identity, address=counts_for, now=now)
         return Claimed(
             holder=Holder(identity=identity, display=name.display, kept=mine is not None)
         )
 
-    def keep(self, name: Name, identity: str, *, address: str, now: int) -> None:
+    def keep(self, name: Name, identity: str, *, now: int) -> None:
         """Makes a borrowed name kept; does nothing if it is kept already or another's."""
         if not self._uses(name.folded, identity) or self._kept.kept(name.folded) is not None:
             return
-        self._use(name, identity)
+        address = self._in_use[name.folded].address
+        self._use(name, identity, address="", now=now)
         self._kept.put(
             Kept(
                 folded=name.folded,
@@ -131,14 +156,25 @@ class Names:
         if kept is not None and kept.identity == identity:
             self._kept.put(msgspec.structs.replace(kept, used=max(kept.used, now)))
 
+    def sweep(self, *, now: int) -> None:
+        """Notes that the names in use are used, each once a day, and forgets the addresses that no
+        longer count.
+        """
+        for folded, use in self._in_use.items():
+            if use.noted <= now - DAY:
+                use.noted = now
+                kept = self._kept.kept(folded)
+                if kept is not None and kept.identity == use.identity:
+                    self._kept.put(msgspec.structs.replace(kept, used=max(kept.used, now)))
+        self._kept.forget_addresses(now - DAY)
+
     def find(self, folded: str, *, now: int) -> Holder | None:
         """Tells who holds a name."""
-        in_use = self._in_use.get(folded)
+        use = self._in_use.get(folded)
         kept = self._kept.kept(folded)
-        if in_use is not None:
-            name, identity = in_use
-            mine = kept is not None and kept.identity == identity
-            return Holder(identity=identity, display=name.display, kept=mine)
+        if use is not None:
+            mine = kept is not None and kept.identity == use.identity
+            return Holder(identity=use.identity, display=use.name.display, kept=mine)
         if kept is None or now - kept.used >= UNUSED:
             return None
         return Holder(identity=kept.identity, display=kept.display, kept=True)
@@ -156,31 +192,46 @@ class Names:
             rivals[kept.folded] = (kept.folded, holder, kept.used)
         for folded in self._in_use_alike.get(name.skeleton, ()):
             if folded not in rivals:
-                borrowed, identity = self._in_use[folded]
-                holder = Holder(identity=identity, display=borrowed.display, kept=False)
+                use = self._in_use[folded]
+                holder = Holder(identity=use.identity, display=use.name.display, kept=False)
                 rivals[folded] = (folded, holder, 0)
         return sorted(rivals.values(), key=lambda rival: rival[0] != name.folded)
 
     def _too_many(self, address: str, now: int) -> TooManyNames | None:
-        if not address or not self._names_per_address:
+        """Counts the names kept within a day and those that may be kept any moment: otherwise many
+        could be borrowed first, and all be kept then.
+        """
+        if not address:
             return None
+        borrowed = self._borrowed.get(address, 0)
         newest = self._kept.newest(address, self._names_per_address)
-        if len(newest) < self._names_per_address or newest[-1] <= now - DAY:
+        kept = [created for created in newest if created > now - DAY]
+        if borrowed + len(kept) < self._names_per_address:
             return None
-        return TooManyNames(retry_after=-(-(newest[-1] + DAY - now) // 1000))
+        waits = [BORROWED_RETRY] if borrowed else []
+        waits += [created + DAY - now for created in kept[-1:]]
+        return TooManyNames(retry_after=-(-min(waits) // 1000))
 
     def _uses(self, folded: str, identity: str) -> bool:
-        in_use = self._in_use.get(folded)
-        return in_use is not None and in_use[1] == identity
+        use = self._in_use.get(folded)
+        return use is not None and use.identity == identity
 
-    def _use(self, name: Name, identity: str) -> None:
-        self._in_use[name.folded] = (name, identity)
+    def _use(self, name: Name, identity: str, *, address: str, now: int) -> None:
+        self._free(name.folded)
+        self._in_use[name.folded] = _Use(name, identity, address, now)
         self._in_use_alike.setdefault(name.skeleton, set()).add(name.folded)
+        if address:
+            self._borrowed[address] = self._borrowed.get(address, 0) + 1
 
     def _free(self, folded: str) -> None:
-        in_use = self._in_use.pop(folded, None)
-        if in_use is not None:
-            alike = self._in_use_alike[in_use[0].skeleton]
-            alike.discard(folded)
-            if not alike:
-                del self._in_use_alike[in_use[0].skeleton]
+        use = self._in_use.pop(folded, None)
+        if use is None:
+            return
+        alike = self._in_use_alike[use.name.skeleton]
+        alike.discard(folded)
+        if not alike:
+            del self._in_use_alike[use.name.skeleton]
+        if use.address:
+            self._borrowed[use.address] -= 1
+            if not self._borrowed[use.address]:
+                del self._borrowed[use.address]

@@ -19,6 +19,8 @@ _KEPT: Final = """
 _BY_NAME: Final = _KEPT + "WHERE folded = ?"
 _BY_SKELETON: Final = _KEPT + "WHERE skeleton = ? ORDER BY folded"
 _NEWEST: Final = "SELECT created FROM names WHERE address = ? ORDER BY created DESC LIMIT ?"
+# No name has an address that no longer counts for long: few rows are looked at.
+_FORGET: Final = "UPDATE names SET address = '' WHERE address > '' AND created <= ?"
 _PUT: Final = """
     INSERT OR REPLACE INTO names (folded, skeleton, display, identity, address, created, used)
     VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -54,17 +56,17 @@ class SqliteDirectory:
 
         self._log.do(run, done, writes=True)
 
-    def keep(self, name: Name, identity: str, *, address: str, now: int) -> None:
+    def keep(self, name: Name, identity: str, *, now: int) -> None:
         """Makes a borrowed name kept."""
-        self._log.do(
-            lambda: self._names.keep(name, identity, address=address, now=now),
-            _nobody,
-            writes=True,
-        )
+        self._log.do(lambda: self._names.keep(name, identity, now=now), _nobody, writes=True)
 
     def release(self, folded: str, identity: str, *, now: int) -> None:
         """Gives up a borrowed name."""
         self._log.do(lambda: self._names.release(folded, identity, now=now), _nobody, writes=True)
+
+    def sweep(self, *, now: int) -> None:
+        """Notes use, and forgets addresses, in one transaction."""
+        self._log.do(lambda: self._names.sweep(now=now), _nobody, writes=True)
 
     def find(
         self, folded: str, *, now: int, done: Callable[[Holder | Failed | None], None]
@@ -106,6 +108,9 @@ class _KeptNames:
 
     def newest(self, address: str, limit: int) -> Sequence[int]:
         return [created for (created,) in self._connection.execute(_NEWEST, (address, limit))]
+
+    def forget_addresses(self, created: int) -> None:
+        self._connection.execute(_FORGET, (created,))
 
     def put(self, kept: Kept) -> None:
         self._connection.execute(_PUT, msgspec.structs.astuple(kept))

@@ -87,7 +87,7 @@ CREATE TABLE names (
     skeleton TEXT NOT NULL,
     display TEXT NOT NULL,
     identity TEXT NOT NULL,
-    address TEXT NOT NULL,               -- from which it was first kept, or empty
+    address TEXT NOT NULL,               -- from which it was claimed, for a day; then empty
     created INTEGER NOT NULL,            -- microseconds since 1970
     used INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -211,7 +211,7 @@ class Hub:
             return
         session = connection.session
         if session is not None and not session.kept and session.has_key:
-            self.sessions.keep(session, connection.address)
+            self.sessions.keep(session)
         room.pins += 1
         self._in_flight[id(draft)] = (connection, command_id)
         connection.appended()

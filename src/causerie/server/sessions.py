@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from causerie.server.connection import Connection
     from causerie.server.live_room import LiveRoom
 
+FIRST_SWEEP = 1.0
+"""Seconds from the start to the first sweep of the directory, since no server need live long."""
+SWEEP_EVERY = 60.0 * 60.0
+"""Seconds between two."""
+
 Answer = Callable[["Session | Refused"], None]
 """Gets the session that now has the name, or why there is none."""
 
@@ -105,6 +110,7 @@ class Sessions:
         # or given to others, behind the claim's back: its answer would let a session begin under
         # a name that is no longer its own.
         self._claiming: dict[str, list[Name]] = {}
+        timers.at(clock.monotonic() + FIRST_SWEEP, self._sweep)
 
     def __len__(self) -> int:
         return len(self._by_identity)
@@ -127,12 +133,10 @@ class Sessions:
         """
         self._claim(Claim(name, identity, address, answer), replacing=None)
 
-    def keep(self, session: Session, address: str) -> None:
+    def keep(self, session: Session) -> None:
         """Makes a session's name its identity's for good: it has spoken, and has a key."""
         session.kept = True
-        self._directory.keep(
-            session.name, session.identity, address=address, now=self._clock.wall()
-        )
+        self._directory.keep(session.name, session.identity, now=self._clock.wall())
 
     def attach(self, session: Session, connection: "Connection") -> None:
         """A connection belongs to a session."""
@@ -260,8 +264,7 @@ class Sessions:
 
     def _supplant(self, session: Session, claimants: list[Claim]) -> None:
         """Ends a session for others who want its name, unless it is coming back under it. The name
-        is released too, since they may be refused for reasons of their own.
-        """
+        is released too, since they may be refused for reasons of their own.        """
         if self._is_coming_back(session.identity, session.name):
             for claim in claimants:
                 claim.answer(self._taken())
@@ -291,6 +294,10 @@ class Sessions:
             self._release(old, session.identity)
         for room in session.rooms:
             room.presence.rename(old.folded, name.folded, name.display)
+
+    def _sweep(self) -> None:
+        self._timers.at(self._clock.monotonic() + SWEEP_EVERY, self._sweep)
+        self._directory.sweep(now=self._clock.wall())
 
     def _end(self, session: Session) -> None:
         if session.connections:

@@ -334,9 +334,13 @@ class Rig:
         )
         return self.wait(answer)
 
-    def keep(self, name: Name, identity: str, *, address: str = "") -> None:
+    def keep(self, name: Name, identity: str) -> None:
         """Keeps a name; the next answer of the directory tells with what effect."""
-        self.directory.keep(name, identity, address=address, now=self.now)
+        self.directory.keep(name, identity, now=self.now)
+
+    def sweep(self) -> None:
+        """Sweeps; the next answer of the directory tells with what effect."""
+        self.directory.sweep(now=self.now)
 
     def release(self, name: Name, identity: str) -> None:
         """Releases a name; the next answer of the directory tells with what effect."""

@@ -37,7 +37,7 @@ class DirectoryContract(Contract):
         """Claims a name that must be free, and keeps it."""
         answer = rig.claim(name, identity, address=address)
         assert isinstance(answer, Claimed), answer
-        rig.keep(name, identity, address=address)
+        rig.keep(name, identity)
         self.check_kept(rig, name, identity)
 
     def check_kept(self, rig: Rig, name: Name, identity: str) -> None:
@@ -246,6 +246,49 @@ class DirectoryContract(Contract):
             self.check_kept(rig, ALICE, "a")
             assert isinstance(rig.claim(ALIKE, "b"), Taken)
 
+    def test_a_name_in_use_is_not_free_after_a_crash_however_long_it_was_used(self) -> None:
+        with self.rig() as rig:
+            self.obtain(rig, ALICE, "a")
+            self.obtain(rig, BOB, "b")
+            rig.release(BOB, "b")
+            for _ in range(100):
+                rig.now += DAY
+                rig.sweep()
+            self.check_kept(rig, ALICE, "a")
+            rig.crash()
+            self.check_kept(rig, ALICE, "a")
+            # What nobody used is free all the same.
+            assert rig.find(BOB) is None
+            rig.now += 90 * DAY - 1
+            assert isinstance(rig.claim(ALIKE, "b"), Taken)
+            rig.now += 1
+            assert isinstance(rig.claim(ALIKE, "b"), Claimed)
+
+    def test_hourly_sweeps_note_use_within_a_day(self) -> None:
+        with self.rig() as rig:
+            self.obtain(rig, ALICE, "a")
+            for _ in range(100 * 24):
+                rig.now += HOUR
+                rig.sweep()
+            self.check_kept(rig, ALICE, "a")
+            rig.crash()
+            rig.now += 89 * DAY - HOUR
+            self.check_kept(rig, ALICE, "a")
+
+    def test_a_sweep_makes_nothing_kept_and_takes_nothing_away(self) -> None:
+        with self.rig() as rig:
+            self.borrow(rig, ALICE, "a")
+            rig.now += DAY
+            rig.sweep()
+            assert rig.find(ALICE) == Holder(identity="a", display="Alice", kept=False)
+            rig.release(ALICE, "a")
+            self.obtain(rig, BOB, "b")
+            rig.release(BOB, "b")
+            rig.now += 91 * DAY
+            rig.sweep()
+            answer = rig.claim(BOB, "b")
+            assert answer == Claimed(Holder(identity="b", display="Bob", kept=True))
+
     # The limit.
 
     def test_an_address_keeps_so_many_new_names_a_day(self) -> None:
@@ -279,15 +322,71 @@ class DirectoryContract(Contract):
             assert isinstance(rig.claim(first, "1", address="x"), Claimed)
             assert isinstance(rig.claim(second, "2", address="x"), Claimed)
 
-    def test_a_name_counts_once_it_is_kept(self) -> None:
+    def test_who_claims_many_names_before_any_is_kept_keeps_no_more_than_the_limit(self) -> None:
+        with self.rig(names_per_address=3) as rig:
+            many = names(10)
+            for name in many:
+                rig.claim(name, name.folded, address="x")
+            for name in many:
+                rig.keep(name, name.folded)
+            kept = [name for name in many if rig.find(name) is not None]
+            assert kept == many[:3]
+            for name in kept:
+                self.check_kept(rig, name, name.folded)
+
+    def test_a_borrowed_name_counts_until_it_is_given_up(self) -> None:
+        with self.rig(names_per_address=1) as rig:
+            first, second = names(2)
+            for _ in range(5):
+                assert isinstance(rig.claim(first, "1", address="x"), Claimed)
+                # Who has borrowed a name may claim it again.
+                assert isinstance(rig.claim(first, "1", address="x"), Claimed)
+                answer = rig.claim(second, "2", address="x")
+                assert answer == TooManyNames(retry_after=60_000)
+                rig.release(first, "1")
+            assert isinstance(rig.claim(second, "2", address="x"), Claimed)
+            rig.crash()
+            assert isinstance(rig.claim(first, "1", address="x"), Claimed)
+
+    def test_a_borrowed_name_counts_no_longer_when_it_passes_to_another(self) -> None:
+        with self.rig(names_per_address=1) as rig:
+            first, second = names(2)
+            assert isinstance(rig.claim(first, "dead", address="x"), Claimed)
+            self.borrow(rig, first, "b", replacing="dead")
+            assert isinstance(rig.claim(second, "2", address="x"), Claimed)
+
+    def test_a_kept_name_counts_once(self) -> None:
+        with self.rig(names_per_address=2) as rig:
+            first, second, third = names(3)
+            self.obtain(rig, first, "1", address="x")
+            assert isinstance(rig.claim(first, "1", address="x"), Claimed)
+            assert isinstance(rig.claim(second, "2", address="x"), Claimed)
+            rig.now += DAY - 1_000
+            # One of the two may be given up within the minute; but the other counts no longer.
+            assert rig.claim(third, "3", address="x") == TooManyNames(retry_after=1)
+            rig.now += 1_000
+            assert isinstance(rig.claim(third, "3", address="x"), Claimed)
+
+    def test_a_name_counts_against_the_address_that_claimed_it_first(self) -> None:
         with self.rig(names_per_address=1) as rig:
             first, second, third = names(3)
             assert isinstance(rig.claim(first, "1", address="x"), Claimed)
+            assert isinstance(rig.claim(first, "1", address="y"), Claimed)
+            rig.keep(first, "1")
+            assert isinstance(rig.claim(second, "2", address="x"), TooManyNames)
+            assert isinstance(rig.claim(third, "3", address="y"), Claimed)
+
+    def test_what_is_swept_of_addresses_counted_no_longer(self) -> None:
+        with self.rig(names_per_address=1) as rig:
+            first, second = names(2)
+            self.obtain(rig, first, "1", address="x")
+            rig.now += DAY - 1
+            rig.sweep()
+            assert rig.claim(second, "2", address="x") == TooManyNames(retry_after=1)
+            rig.now += 1
+            rig.sweep()
             assert isinstance(rig.claim(second, "2", address="x"), Claimed)
-            rig.keep(first, "1", address="x")
-            assert isinstance(rig.claim(third, "3", address="x"), TooManyNames)
-            # Who has borrowed a name already may claim it again.
-            assert isinstance(rig.claim(second, "2", address="x"), Claimed)
+            self.check_kept(rig, first, "1")
 
     def test_who_is_refused_by_the_limit_replaces_nobody(self) -> None:
         with self.rig(names_per_address=1) as rig:

@@ -258,15 +258,22 @@ class AdapterMachine(RuleBasedStateMachine):
             answer=answer,
         )
 
-    @rule(name=NAMES, identity=IDENTITIES, address=ADDRESSES)
-    def keep(self, name: Name, identity: str, address: str) -> None:
-        self.rig.keep(name, identity, address=address)
-        self.directory.keep(name, identity, address=address, now=self.rig.now)
+    @rule(name=NAMES, identity=IDENTITIES)
+    def keep(self, name: Name, identity: str) -> None:
+        self.rig.keep(name, identity)
+        self.directory.keep(name, identity, now=self.rig.now)
 
     @rule(name=NAMES, identity=IDENTITIES)
     def release(self, name: Name, identity: str) -> None:
         self.rig.release(name, identity)
         self.directory.release(name.folded, identity, now=self.rig.now)
+
+    @rule()
+    def sweep(self) -> None:
+        # Use is noted once a day.
+        self.rig.now += DAY
+        self.rig.sweep()
+        self.directory.sweep(now=self.rig.now)
 
     @rule(name=NAMES)
     def find(self, name: Name) -> None:

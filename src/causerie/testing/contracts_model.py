@@ -125,6 +125,8 @@ class DirectoryModel:
     def __init__(self, names_per_address: int) -> None:
         self._names_per_address = names_per_address
         self.in_use: dict[str, tuple[Name, str]] = {}
+        self.borrowed: dict[str, str] = {}
+        """Of names in use that were not kept since they were claimed, the address."""
         self.kept: dict[str, _Kept] = {}
 
     def copy(self) -> "DirectoryModel":
@@ -174,9 +176,11 @@ class DirectoryModel:
         if address and not mine and not borrowed:
             times = [each.created for each in self.kept.values() if each.address == address]
             recent = sorted(time for time in times if now - time < DAY)
-            if len(recent) >= self._names_per_address:
-                free_at = recent[-self._names_per_address] + DAY
-                assert answer == TooManyNames(retry_after=-((now - free_at) // 1000))
+            pending = sum(self.borrowed.get(folded) == address for folded in self.in_use)
+            if len(recent) + pending >= self._names_per_address:
+                waits = [created + DAY - now for created in recent[-self._names_per_address :]]
+                waits += [60_000_000] * pending
+                assert answer == TooManyNames(retry_after=-(-min(waits) // 1000))
                 return
         assert answer == Claimed(Holder(identity=identity, display=name.display, kept=mine))
         for folded, other in self._names().items():
@@ -187,15 +191,25 @@ class DirectoryModel:
                 elif owner is not None and owner.identity != identity:
                     del self.kept[folded]
         self.in_use[name.folded] = (name, identity)
+        if not borrowed:
+            self.borrowed[name.folded] = "" if mine else address
         if mine and kept is not None:
             self.kept[name.folded] = msgspec.structs.replace(kept, name=name, used=now)
 
-    def keep(self, name: Name, identity: str, *, address: str, now: int) -> None:
+    def keep(self, name: Name, identity: str, *, now: int) -> None:
         """Keeps a name that the identity uses."""
         used_by = self.in_use.get(name.folded, (name, None))[1]
         if used_by == identity and name.folded not in self.kept:
             self.in_use[name.folded] = (name, identity)
+            address, self.borrowed[name.folded] = self.borrowed[name.folded], ""
             self.kept[name.folded] = _Kept(name, identity, address, now, now)
+
+    def sweep(self, *, now: int) -> None:
+        """Notes that names are used. What counts does not change."""
+        for folded, (_, identity) in self.in_use.items():
+            kept = self.kept.get(folded)
+            if kept is not None and kept.identity == identity:
+                self.kept[folded] = msgspec.structs.replace(kept, used=now)
 
     def release(self, folded: str, identity: str, *, now: int) -> None:
         """Gives up a name, or notes that it was used."""
