@@ -212,6 +212,30 @@ def test_who_comes_back_to_a_name_that_was_taken_over_and_left_counts_its_own_co
 # How often.
 
 
+@pytest.mark.parametrize("goodbye", [None, False])
+def test_who_loses_a_name_has_left_and_its_heir_has_come(goodbye: bool | None) -> None:
+    presence = room("Ann", "Bob", "Cid", now=-10.0)
+    if goodbye is not None:
+        presence.depart("bob", 0.0, goodbye=goodbye)
+    presence.displace("bob")
+    assert "bob" not in presence
+    presence.arrive("bob", "Bob")
+    assert presence.tell_newcomer("bob") == (3, ["Ann", "Cid", "Bob"])
+    assert presence.tick(0.0) == Change(3, joined=("Bob",), left=("Bob",))
+    assert presence.deadline() is None
+    presence.depart("bob", 1.0, goodbye=True)
+    assert presence.tick(1.0) == Change(2, left=("Bob",))
+
+
+def test_who_loses_a_name_before_the_arrival_was_told_leaves_no_trace() -> None:
+    presence = room("Ann")
+    presence.arrive("bob", "Bob")
+    presence.displace("bob")
+    presence.displace("nobody")
+    assert presence.tick(1.0) is None
+    assert presence.deadline() is None
+
+
 def test_announcements_keep_their_distance() -> None:
     presence = room("Alice", now=10.0)
     presence.arrive("bob", "Bob")
@@ -392,6 +416,11 @@ class PresenceMachine(RuleBasedStateMachine):
             person.leaves_at = self.now + GRACE
             if goodbye:
                 del self.here[who]
+
+    @rule(who=people)
+    def is_displaced(self, who: str) -> None:
+        self.presence.displace(who)
+        self.here.pop(who, None)
 
     @rule(old=people, new=people, spelled=spellings)
     def is_renamed(self, old: str, new: str, spelled: Callable[[str], str]) -> None:

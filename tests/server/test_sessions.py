@@ -167,6 +167,98 @@ def test_in_its_grace_a_name_without_a_message_is_free_to_whoever_asks_and_nobod
     assert_nothing_is_left(server)
 
 
+@pytest.mark.parametrize(
+    ("holders_key", "heirs_key"),
+    [(key_of("Bob"), None), (None, key_of("Eve")), (key_of("Bob"), key_of("Eve"))],
+)
+def test_an_heir_that_must_be_somebody_else_is_announced_after_the_last_holder_has_left(
+    holders_key: str | None, heirs_key: str | None
+) -> None:
+    server = MemoryServer()
+    alice = v1(server, "Alice", "lobby")
+    eyewitness = plain(server, "Paul")
+    bob = v1(server, "Bob", "lobby", key=holders_key)
+    server.advance(1.0)
+    bob.cut()
+    drain([alice, eyewitness])
+    heir = v1(server, "Bob", key=heirs_key)
+    joined = heir.join("lobby")
+    assert (joined["members"], joined["names"].count("Bob")) == (3, 1)
+    server.advance(60.0)
+    changes = alice.take("presence")
+    told = [change["left"] for change in changes], [change["joined"] for change in changes]
+    assert told == ([["Bob"], []], [[], ["Bob"]])
+    assert changes[-1]["members"] == 3
+    assert eyewitness.words() == ["Bob has left the chat", "Bob has joined the chat"]
+    assert sorted(live_room(server).presence.tell_newcomer()[1]) == ["Alice", "Bob", "Paul"]
+    for client in (alice, eyewitness, heir):
+        client.quit()
+    assert_nothing_is_left(server)
+
+
+def test_an_heir_that_comes_between_two_announcements_is_told_of_in_one() -> None:
+    server = MemoryServer()
+    alice, bob = v1(server, "Alice", "lobby"), v1(server, "Bob", "lobby", key=key_of("Bob"))
+    server.advance(1.0)
+    v1(server, "Carol", "lobby")
+    bob.cut()
+    drain([alice])
+    heir = V1(server)
+    heir.hello("Bob")
+    assert heir.join("lobby")["names"].count("Bob") == 1
+    server.advance(1.0)
+    told = alice.only("presence")
+    assert (told["left"], told["joined"], told["members"]) == (["Bob"], ["Bob"], 3)
+
+
+def test_who_loses_the_name_to_one_that_looks_like_it_has_left() -> None:
+    server = MemoryServer()
+    alice, bob = v1(server, "Alice", "lobby", "kitchen"), v1(server, "Bob1", "lobby", "kitchen")
+    server.advance(1.0)
+    bob.cut()
+    drain([alice])
+    heir = v1(server, "Bobl")
+    told = alice.take("presence")
+    assert [(change["room"], change["left"], change["members"]) for change in told] == [
+        ("lobby", ["Bob1"], 1),
+        ("kitchen", ["Bob1"], 1),
+    ]
+    heir.quit()
+    alice.quit()
+    assert_nothing_is_left(server)
+
+
+def test_a_room_whose_only_member_lost_its_name_is_closed() -> None:
+    server = MemoryServer()
+    v1(server, "Bob", "lobby", key=key_of("Bob")).cut()
+    assert len(server.hub.rooms) == 1
+    v1(server, "Bob")
+    assert len(server.hub.rooms) == 0
+
+
+def test_who_is_lost_again_before_it_is_welcomed_back_has_the_rest_of_its_grace() -> None:
+    server = MemoryServer()
+    alice = v1(server, "Alice", "lobby")
+    bob = v1(server, "Bob", "lobby", key=key_of("Bob"))
+    session = session_of(bob)
+    server.advance(1.0)
+    bob.cut()
+    drain([alice])
+    server.advance(10.0)
+    again = V1(server)
+    again.send("hello", username="Bob", key=key_of("Bob"))
+    while not server.hub.sessions._claiming:
+        assert server.step()
+    again.socket.is_open = False
+    again.connection.closed(None)
+    server.advance(4.9)
+    assert server.hub.sessions.of(session.identity) is session
+    assert alice.take("presence") == []
+    server.advance(0.2)
+    assert server.hub.sessions.of(session.identity) is None
+    assert alice.only("presence")["left"] == ["Bob"]
+
+
 def test_who_is_renamed_to_a_name_in_its_grace_stays_when_that_ends() -> None:
     server = MemoryServer()
     alice, bob = v1(server, "Alice", "lobby"), v1(server, "Bob", "lobby")

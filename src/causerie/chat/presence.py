@@ -112,6 +112,13 @@ class Presence:
         else:
             self._lingering[folded] = now + self._grace
 
+    def displace(self, folded: str) -> None:
+        """Somebody has lost the name to another, and has left: whoever arrives under it is new."""
+        self._lingering.pop(folded, None)
+        if folded in self._members:
+            self._remove(folded)
+            self._gone.pop(folded, None)
+
     def rename(self, old: str, new: str, display: str) -> None:
         """A member goes on under another name. Who lingered under that one has left."""
         member = self._members.pop(old, None)
@@ -194,6 +201,9 @@ class Presence:
         names = list(islice(known, most))
         oneself = self._members.get(folded) if folded is not None else None
         if oneself is not None and oneself.told is None and len(names) < most:
+            if oneself.display in names:
+                # That its last holder has left is yet to be announced, before one's own coming.
+                return len(self._members), names
             names.append(oneself.display)
         return len(self._members), names
 

@@ -99,12 +99,17 @@ class Sessions:
         settings: HubSettings,
         *,
         stopped_typing: "Callable[[LiveRoom, str], None]",
+        displaced: "Callable[[LiveRoom], None]",
     ) -> None:
+        """Starts without any. `stopped_typing` is told who types no longer in a room, `displaced`
+        in which room somebody has just ceased to be a member.
+        """
         self._directory = directory
         self._timers = timers
         self._clock = clock
         self._settings = settings
         self._stopped_typing = stopped_typing
+        self._displaced = displaced
         self._by_identity: dict[str, Session] = {}
         # The names that an identity has claimed without an answer yet. None of them is released,
         # or given to others, behind the claim's back: its answer would let a session begin under
@@ -147,10 +152,13 @@ class Sessions:
 
     def detach(self, session: Session, connection: "Connection", *, goodbye: bool) -> None:
         """A connection of a session has ended; with the last one the session ends, at once or
-        after the grace period.
+        after the grace period. One that has ended before it was attached leaves a session that was
+        in its grace already the rest of that.
         """
         session.connections.pop(connection, None)
         if session.connections or self._by_identity.get(session.identity) is not session:
+            return
+        if session.ending is not None:
             return
         if session.claimants:
             self._give_way(session)
@@ -264,12 +272,21 @@ class Sessions:
 
     def _supplant(self, session: Session, claimants: list[Claim]) -> None:
         """Ends a session for others who want its name, unless it is coming back under it. The name
-        is released too, since they may be refused for reasons of their own.        """
+        is released too, since they may be refused for reasons of their own.
+
+        The rooms are told that it has left, if its heir must be somebody else: of two that look the
+        same and have no key, one that comes is taken for one that comes back.
+        """
         if self._is_coming_back(session.identity, session.name):
             for claim in claimants:
                 claim.answer(self._taken())
             return
         self._forget(session)
+        heir = claimants[0]
+        if session.has_key or is_lasting(heir.identity) or heir.name.folded != session.name.folded:
+            for room in list(session.rooms):
+                room.presence.displace(session.name.folded)
+                self._displaced(room)
         for claim in claimants:
             self._claim(claim, replacing=session.identity)
         self._release(session.name, session.identity)
