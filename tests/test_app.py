@@ -207,9 +207,28 @@ async def test_a_second_server_on_a_folder_is_refused_and_lets_its_port_go(tmp_p
 
 async def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("no folder")
-    with pytest.raises(StorageError, match="cannot be used"):
+    with pytest.raises(StorageError, match=r"cannot be used .* choose another with --data"):
+        async with running(tmp_path / "data" / "in"):
+            pass
+
+
+async def test_a_file_where_a_folder_is_wanted_is_told_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("no folder")
+    with pytest.raises(AppError, match="data is a file: name a folder with --data"):
         async with running(tmp_path / "data"):
             pass
+    assert (tmp_path / "data").read_text() == "no folder"
+
+
+def test_a_data_folder_that_may_not_be_looked_into_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(_: Path) -> bool:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "exists", forbidden)
+    with pytest.raises(AppError, match=r"no chat in .*: name the server's data folder with --data"):
+        release_name(tmp_path, "Alice")
 
 
 async def test_a_log_that_failed_ends_the_server_with_a_reason(tmp_path: Path) -> None:
@@ -283,7 +302,7 @@ async def test_a_name_that_was_released_can_be_taken_by_another(tmp_path: Path) 
 
 
 def test_a_folder_without_a_chat_and_what_is_no_name_are_told(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="no chat"):
+    with pytest.raises(AppError, match=r"no chat in .*: name the server's data folder with --data"):
         release_name(tmp_path, "Alice")
     with pytest.raises(AppError, match="is no name"):
         release_name(tmp_path, "no name!")
@@ -291,5 +310,5 @@ def test_a_folder_without_a_chat_and_what_is_no_name_are_told(tmp_path: Path) ->
 
 async def test_a_name_that_nobody_keeps_cannot_be_released(tmp_path: Path) -> None:
     async with running(tmp_path):
-        with pytest.raises(AppError, match="Nobody keeps the name Alice"):
+        with pytest.raises(AppError, match=r"Nobody keeps the name Alice .* with --data\."):
             release_name(tmp_path, "Alice")

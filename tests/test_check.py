@@ -109,10 +109,30 @@ def test_conversations_are_chosen_by_tag_name_and_profile(choice: Choice, names:
 
 
 def test_a_choice_of_nothing_is_refused() -> None:
-    with pytest.raises(CannotCheck, match="no conversation"):
-        Choice(names=["nonsense"]).of(EVERY)
+    for names in (["god"], ["god*"], ["good", "god"]):
+        with pytest.raises(
+            CannotCheck, match=r"there is no conversation 'god\*?'; the nearest are "
+        ):
+            Choice(names=names).of(EVERY)
+    with pytest.raises(CannotCheck, match=r"are good, .*, and --only '\*' plays all"):
+        Choice(names=["god"]).of(EVERY)
     with pytest.raises(CannotCheck, match="no tag 'fun'; there are basic, plain"):
         Choice(tags=["fun"]).of(EVERY)
+
+
+@pytest.mark.parametrize(
+    ("choice", "flags"),
+    [
+        (Choice(names=["good"], profile="plain"), "--only and --plain"),
+        (Choice(names=["good"], tags=["basic"]), "--only and --tag"),
+        (Choice(tags=["basic"], profile="v1"), "--tag and --v1"),
+        (Choice(names=["bad"], tags=["basic"], profile="v1"), "--only and --tag and --v1"),
+    ],
+)
+def test_flags_that_choose_nothing_together_are_named(choice: Choice, flags: str) -> None:
+    with pytest.raises(CannotCheck) as error:
+        choice.of(EVERY)
+    assert str(error.value) == f"no conversation is chosen by {flags} together: leave one out"
 
 
 async def test_the_lobby_is_left_alone_unless_it_is_asked_for() -> None:
@@ -270,8 +290,8 @@ def test_what_does_not_hold_is_an_exit_code_of_1(
     [
         (["--plain", "--v1"], "--plain and --v1 leave nothing to play"),
         (["--tag", "fun"], "there is no tag 'fun'"),
-        (["--only", "nonsense"], "there is no conversation like that"),
-        ([], "cannot be reached"),
+        (["--only", "presense"], "there is no conversation 'presense'; the nearest are presence"),
+        ([], "(`causerie serve` starts a server)"),
     ],
 )
 def test_what_cannot_be_played_is_a_sentence_and_an_exit_code_of_2(

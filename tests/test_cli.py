@@ -1,4 +1,5 @@
 import asyncio
+import io
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from tests.support.server_process import STOP_WITHIN, ServerProcess
 
 from causerie import app
 from causerie.cli import main
+from causerie.client.keys import KeyStore
 from causerie.server.config import Config
 from causerie.version import __version__
 
@@ -58,6 +60,9 @@ def test_the_help_of_serve_describes_every_setting(capsys: pytest.CaptureFixture
     assert "--config" in out
     assert "--no-" not in out
     assert "--empty-" not in out
+    assert "[default: 8080]" in out
+    assert "[default: 0]" in out
+    assert "default: ()" not in out
 
 
 def test_help_does_not_wait_for_the_server_s_libraries() -> None:
@@ -95,31 +100,72 @@ def test_flags_go_over_the_environment_and_the_file(
     ]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["sevre"], "serve"),
-        (["serve", "--prot", "1"], "--port"),
-        (["serve", "--port", "http"], "--port"),
-        (["serve", "--port", "99999"], "between 0 and 65535"),
-        (["serve", "--log-format", "xml"], "--log-format"),
-        (["serve", "--auth", "token"], "start with open"),
-        (["serve", "--allow-origin", "example.org"], "https://example.org"),
-        (["serve", "--config", "/no/such/file.toml"], "cannot be read"),
-        (["serve", "extra"], "extra"),
-        (["name", "release"], "NAME"),
-    ],
-)
-def test_a_wrong_command_line_is_told_in_a_sentence_with_exit_code_2(
-    arguments: list[str], said: str, served: list[Config], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(arguments) == 2
+def sentence(capsys: pytest.CaptureFixture[str]) -> str:
+    """The one sentence that was said, and nothing else was."""
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("causerie: ")
+    assert captured.err.endswith((".\n", "?\n"))
     assert captured.err.count("\n") == 1
-    assert said in captured.err
+    for raw in ("Errno", "Error", "Traceback", "_ssl", "Unused Tokens", "unable to convert"):
+        assert raw not in captured.err
+    return captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "what_to_do"),
+    [
+        (["sevre"], 'Unknown command "sevre"', "`causerie --help`"),
+        (["name", "exprt"], 'Did you mean "export"?', "`causerie name --help`"),
+        (["serve", "--prot", "1"], "Did you mean --port?", "`causerie serve --help`"),
+        (["serve", "--port", "http"], "--port must be a whole number, not 'http'", "serve --help"),
+        (["serve", "--rate-limit", "x"], "--rate-limit must be a number, not 'x'", "serve --help"),
+        (["chat", "--plain=no thanks"], "--plain takes no value such as", "`causerie chat --help`"),
+        (["serve", "--port", "1", "--port", "2"], "--port can be given only once", "serve --help"),
+        (["serve", "--port"], "--port needs a value after it", "`causerie serve --help`"),
+        (["serve", "extra"], "`causerie serve` has no use for 'extra'", "`causerie serve --help`"),
+        (["chat", "A", "B", "C"], "`causerie chat` has no use for 'B' 'C'", "causerie chat --help"),
+        (["name", "release", "a", "b"], "no use for 'b'", "`causerie name release --help`"),
+        (["name", "release"], "`causerie name release` needs a NAME", "name release --help"),
+        (["check"], "`causerie check` needs a URL", "`causerie check --help`"),
+        (["chat", "--max-attempts", "0"], "--max-attempts", "Must be >= 1"),
+        (["chat", "--lang", "de"], "--lang", 'Choose from: "en", "fr"'),
+        (["serve", "--log-format", "xml"], "--log-format", '"auto", "console", "json"'),
+        (["serve", "--port", "99999"], "--port must be", "between 0 and 65535"),
+        (["serve", "--rate-limit", "-1"], "--rate-limit must be", "between 0 and"),
+        (["serve", "--auth", "token"], "--auth cannot be token yet", "start with open"),
+        (
+            ["serve", "--allow-origin", "x.org"],
+            "--allow-origin cannot be so",
+            "https://example.org",
+        ),
+        (["serve", "--config", "/no/such/file.toml"], "cannot be read", "--config"),
+        (["chat", "--url", "ftp://x"], "--url cannot be so: 'ftp://x'", "ws://localhost:8080"),
+        (["chat", "--url", "not a url"], "there is a blank in it", "ws://localhost:8080"),
+        (["check", "ws://localhost:99999"], "from 1 to 65535", "ws://localhost:8080"),
+        (["check", "--plain", "--v1", "x"], "leave nothing to play", "leave one out"),
+        (["name", "export", "Al", "--url", "no url"], "a blank in it", "ws://localhost:8080"),
+    ],
+)
+def test_a_wrong_command_line_is_told_in_a_sentence_that_says_what_to_do_with_exit_code_2(
+    arguments: list[str],
+    said: str,
+    what_to_do: str,
+    served: list[Config],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(arguments) == 2
+    told = sentence(capsys)
+    assert said in told
+    assert what_to_do in told
     assert not served
+
+
+def test_what_was_typed_cannot_steer_the_terminal_that_complains(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["\x1b[31m\n"]) == 2
+    assert "\\x1b[31m\\n" in sentence(capsys)
 
 
 def test_an_unknown_variable_is_one_too(
@@ -131,15 +177,122 @@ def test_an_unknown_variable_is_one_too(
     assert not served
 
 
-def test_what_goes_wrong_later_is_told_in_a_sentence_with_exit_code_1(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_value_in_the_environment_that_cannot_be_is_named_as_it_is_written_there(
+    served: list[Config], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "data").write_text("no folder")
-    assert main(["name", "release", "Alice", "--data", str(tmp_path / "data")]) == 1
-    assert main(["name", "release", "no name!", "--data", str(tmp_path)]) == 1
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 2
-    assert all(line.startswith("causerie: ") for line in lines)
+    monkeypatch.setenv("CAUSERIE_RATE_LIMIT", "-1")
+    assert main(["serve"]) == 2
+    assert "CAUSERIE_RATE_LIMIT must be between 0 and" in sentence(capsys)
+    assert not served
+
+
+@pytest.mark.usefixtures("at_home")
+@pytest.mark.parametrize(
+    ("arguments", "said", "what_to_do"),
+    [
+        (
+            ["name", "release", "Alice", "--data", "there"],
+            "There is no chat in there",
+            "with --data",
+        ),
+        (["name", "release", "Alice", "--data", "none"], "There is no chat in none", "with --data"),
+        (["name", "release", "no name!", "--data", "."], "'no name!' is no name", "letters"),
+    ],
+)
+def test_what_goes_wrong_later_is_told_in_a_sentence_with_exit_code_1(
+    arguments: list[str],
+    said: str,
+    what_to_do: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(arguments) == 1
+    told = sentence(capsys)
+    assert said in told
+    assert what_to_do in told
+
+
+@pytest.fixture
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyStore:
+    """The keys of somebody who has the name Al on localhost, in a working folder of their own."""
+    for variable in ("XDG_DATA_HOME", "HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    Path("there").write_text("something else")
+    Path("bytes").write_bytes(b"\xff\xfe")
+    keys = KeyStore()
+    keys.find_or_make("localhost", "Al")
+    return keys
+
+
+@pytest.mark.usefixtures("at_home")
+@pytest.mark.parametrize(
+    ("arguments", "code", "said", "what_to_do"),
+    [
+        (["export", "Al", "--file", "there"], 1, "there is there already", "another with --file"),
+        (["export", "Al", "--file", "no/x"], 1, "the folder no is not there", "make it, or name"),
+        (["export", "Al", "--file", "there/x"], 1, "there/x cannot be used", "name another with"),
+        (["export", "Bo"], 1, "there is no key for Bo on ws://localhost:8080", "with --url"),
+        (["import", "--file", "none"], 1, "there is no file none", "`causerie name export NAME "),
+        (["import", "--file", "."], 1, ". cannot be used", "name another with --file"),
+        (["import", "--file", "there"], 2, "not a link with a key", "`causerie name export NAME`"),
+        (["import", "--file", "bytes"], 2, "not a link with a key", "`causerie name export NAME`"),
+        (["import", "--url", "ftp://x", "--file", "there"], 2, "begins with ftp", "a right one is"),
+    ],
+)
+def test_a_name_that_cannot_be_exported_or_imported_is_told_with_what_to_do(
+    arguments: list[str],
+    code: int,
+    said: str,
+    what_to_do: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["name", *arguments]) == code
+    told = sentence(capsys)
+    assert said in told
+    assert what_to_do in told
+    assert Path("there").read_text() == "something else"
+
+
+def test_a_name_goes_to_another_device_by_a_file(
+    at_home: KeyStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["name", "export", "Al", "--file", "link"]) == 0
+    key = at_home.find("localhost", "Al")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "other"))
+    monkeypatch.setenv("HOME", str(tmp_path / "other"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "other"))
+    assert main(["name", "import", "--file", "link"]) == 0
+    assert capsys.readouterr().out == "You are Al on ws://localhost:8080 from here, too.\n"
+    assert KeyStore().find("localhost", "Al") == key
+
+
+@pytest.mark.usefixtures("at_home")
+def test_another_key_for_the_name_stays_and_the_way_to_use_the_new_one_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    link = "http://localhost:8080/#username=Al&key=abcdefghijklmnopqrstuv"
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{link}\n"))
+    assert main(["name", "import"]) == 1
+    told = sentence(capsys)
+    assert "another key for Al" in told
+    assert "move" in told
+
+
+@pytest.mark.usefixtures("at_home")
+def test_who_imports_at_a_terminal_is_asked_for_the_link(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal("\n"))
+    assert main(["name", "import"]) == 2
+    assert capsys.readouterr().err.startswith("Paste the link of `causerie name export`, then")
 
 
 def test_a_released_name_is_told(

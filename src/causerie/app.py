@@ -20,6 +20,7 @@ import structlog
 import uvicorn
 
 from causerie.adapters import sqlite
+from causerie.adapters.sqlite_file import DATABASE
 from causerie.chat.names import NameRefused, parse_username
 from causerie.server.config import Config
 from causerie.server.http import Health, http_app, http_protocol
@@ -94,9 +95,14 @@ class App:
         Raises:
             ListenError: it cannot listen where it should.
             StorageError: the data folder cannot be used.
-            AppError: the log has failed, and the server had to stop.
+            AppError: the data folder is a file; or the log has failed, and the server had to stop.
         """
         config = self._config
+        if _is(config.data.is_file):
+            raise AppError(
+                f"{config.data} is a file: name a folder with --data, which is made if it does "
+                "not exist."
+            )
         loop = asyncio.get_running_loop()
         sockets = listen(config.host, config.port)
         try:
@@ -273,15 +279,28 @@ def release_name(folder: Path, text: str) -> str:
 
     Raises:
         StorageError: the data folder cannot be used.
-        AppError: it is no name, or nobody keeps it.
+        AppError: it is no name, there is no chat in the folder, or nobody keeps the name.
     """
     try:
         name = parse_username(text)
     except NameRefused as error:
-        raise AppError(f"{text!r} is no name: {error}") from None
+        raise AppError(f"{text!r} is no name: {error}.") from None
+    if not _is((folder / DATABASE).exists):
+        raise AppError(f"There is no chat in {folder}: name the server's data folder with --data.")
     if not sqlite.release_name(folder, name.folded):
-        raise AppError(f"Nobody keeps the name {name.display} in {folder}: see to --data.")
+        raise AppError(
+            f"Nobody keeps the name {name.display} in {folder}, so it is free already; if another "
+            "server is meant, name its data folder with --data."
+        )
     return f"{name.display} is free."
+
+
+def _is(what: Callable[[], bool]) -> bool:
+    """Asks what a path is; it is nothing in a folder that may not be looked into."""
+    try:
+        return what()
+    except OSError:
+        return False
 
 
 def serve(config: Config) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from random import Random, SystemRandom
 from time import monotonic
@@ -42,8 +43,19 @@ _NO_NAMES: Final = "the server gives this address no more new names for now"
 _LOBBY: Final = "would be read by everybody in the lobby (--tag lobby plays it)"
 
 
+NEAREST: Final = 3
+"""Conversations that are named where there is none of a name."""
+
+
 class CannotCheck(Exception):
     """Nothing could be played: it says why, in a sentence."""
+
+
+def _none_called(name: str, known: Sequence[str]) -> str:
+    """Says that there is no conversation of a name, and which there are."""
+    nearest = get_close_matches(name, known, n=NEAREST, cutoff=0.0)
+    some = f"the nearest are {', '.join(nearest)}" if len(known) > 1 else f"there is {known[0]}"
+    return f"there is no conversation {name!r}; {some}, and --only '*' plays all"
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,16 +77,24 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
         for tag in self.tags:
             if tag not in get_args(Tag):
                 raise CannotCheck(f"there is no tag {tag!r}; there are {', '.join(get_args(Tag))}")
+        known = list(conversations)
+        for name in self.names:
+            if not any(fnmatchcase(conversation.name, name) for conversation in known):
+                raise CannotCheck(_none_called(name, [one.name for one in known]))
         other = {"plain": "v1", "v1": "plain", None: None}[self.profile]
         chosen = [
             conversation
-            for conversation in conversations
+            for conversation in known
             if other not in conversation.tags
             and (not self.tags or not conversation.tags.isdisjoint(self.tags))
             and (not self.names or any(fnmatchcase(conversation.name, name) for name in self.names))
         ]
         if not chosen:
-            raise CannotCheck("there is no conversation like that")
+            given = {"--only": self.names, "--tag": self.tags, f"--{self.profile}": self.profile}
+            flags = [flag for flag, value in given.items() if value]
+            raise CannotCheck(
+                f"no conversation is chosen by {' and '.join(flags)} together: leave one out"
+            )
         return chosen
 
     def unwanted(self, conversation: Conversation) -> str | None:

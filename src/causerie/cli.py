@@ -1,7 +1,7 @@
 """The command line: arguments in, an exit code out.
 
 0 is success, 1 a failure while running, 2 a wrong command line or configuration. Whatever goes
-wrong is told in one sentence on stderr, and never by a traceback.
+wrong is told in one sentence on stderr that says what to do, and never by a traceback.
 """
 
 import os
@@ -11,12 +11,29 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import (
+    App,
+    CoercionError,
+    CycloptsError,
+    MissingArgumentError,
+    Parameter,
+    RepeatArgumentError,
+    UnknownCommandError,
+    UnknownOptionError,
+    UnusedCliTokensError,
+)
 from cyclopts.argument import ArgumentCollection
 from cyclopts.validators import Number
 
 from causerie.client.address import DEFAULT_URL
-from causerie.server.config import Config, ConfigError, default_data, load_config
+from causerie.server.config import (
+    Config,
+    ConfigError,
+    SettingRefused,
+    default_data,
+    flag_of,
+    load_config,
+)
 from causerie.version import __version__
 from causerie.wire.errors import CauserieError
 
@@ -29,7 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = command_line()(arguments, print_error=False, exit_on_error=False)
     except CycloptsError as error:
-        return _complain(f"{error} See `causerie --help`.", USAGE)
+        return _complain(_explain(error), USAGE)
+    except SettingRefused as error:
+        # The flags alone are looked at first, and by their field's names.
+        return _complain(f"{error.where or flag_of(error.setting)} {error.why}", USAGE)
     except ConfigError as error:
         return _complain(str(error), USAGE)
     except CauserieError as error:
@@ -52,7 +72,7 @@ def command_line() -> App:
         version=f"causerie {__version__}",
         help="A self-hosted real-time chat: `causerie serve` starts it on one port.",
         config=note_given,
-        default_parameter=Parameter(negative=()),
+        default_parameter=Parameter(negative=(), show_default=_shown),
         result_action="return_value",
         suppress_keyboard_interrupt=False,
     )
@@ -120,7 +140,7 @@ def command_line() -> App:
         try:
             address = websocket_url(url)
         except ValueError as error:
-            return _complain(f"{error}.", USAGE)
+            return _complain(f"--url cannot be so: {error}", USAGE)
         options = Options(
             username=username,
             url=address,
@@ -164,13 +184,13 @@ def command_line() -> App:
         from causerie.client.address import websocket_url
 
         if plain and v1:
-            return _complain("--plain and --v1 leave nothing to play.", USAGE)
+            return _complain("--plain and --v1 leave nothing to play: leave one out", USAGE)
         profile: Literal["plain", "v1"] | None = "plain" if plain else "v1" if v1 else None
         choice = Choice(tags=tag or (), names=only or (), profile=profile)
         try:
             return run(websocket_url(url), choice, sys.stdout)
         except (CannotCheck, ValueError) as error:
-            return _complain(f"{error}.", USAGE)
+            return _complain(str(error), USAGE)
 
     names = App(name="name", help="Manage the names that people hold.")
     app.command(names)
@@ -234,11 +254,23 @@ def _export_name(name: str, url: str, file: Path | None) -> int:
 
     link = KeyStore().export_link(url, name)
     if link is None:
-        return _complain(f"there is no key for {name} on {url} here.", FAILURE)
+        return _complain(
+            f"there is no key for {name} on {url} here: name the server on which the name is "
+            "yours with --url",
+            FAILURE,
+        )
     if file is None:
         sys.stdout.write(f"{link}\n")
         return 0
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        why = "is there already, and stays as it is: name another with --file"
+        return _complain(f"{file} {why}", FAILURE)
+    except FileNotFoundError:
+        why = "is not there: make it, or name another file with --file"
+        return _complain(f"the folder {file.parent} {why}", FAILURE)
+    with os.fdopen(descriptor, "w") as output:
         output.write(f"{link}\n")
     return 0
 
@@ -248,7 +280,11 @@ def _import_name(url: str | None, file: Path | None) -> int:
     from causerie.client.keys import KeyStore
     from causerie.tui.sanitise import sanitise_name
 
-    link = file.read_text() if file is not None else sys.stdin.readline()
+    try:
+        link = _read_link() if file is None else file.read_text("utf-8", "replace")
+    except FileNotFoundError:
+        made = "on the other device, `causerie name export NAME --file FILE` makes one"
+        return _complain(f"there is no file {file}: {made}", FAILURE)
     if url is not None:
         link = f"{origin(url)}#{link.partition('#')[2]}"
     server, name = KeyStore().import_link(link)
@@ -256,18 +292,66 @@ def _import_name(url: str | None, file: Path | None) -> int:
     return 0
 
 
+def _read_link() -> str:
+    if sys.stdin.isatty():
+        sys.stderr.write("Paste the link of `causerie name export`, then press Enter: ")
+        sys.stderr.flush()
+    return sys.stdin.readline()
+
+
 def _telling(do: Callable[[], int]) -> int:
     """Does something with values and files of the user's; what is wrong with them is told."""
     try:
         return do()
     except ValueError as error:
-        return _complain(f"{error}.", USAGE)
+        return _complain(str(error), USAGE)
     except OSError as error:
-        return _complain(f"{error}.", FAILURE)
+        return _complain(
+            f"{error.filename} cannot be used ({error.strerror}): see to who may read and write "
+            "it, or name another with --file",
+            FAILURE,
+        )
+
+
+def _explain(error: CycloptsError) -> str:
+    """What is wrong with a command line, and which help says how it goes."""
+    command = " ".join(["causerie", *(error.command_chain or ())])
+    name = error.argument.name if error.argument is not None else ""
+    value = error.token.value if isinstance(error, CoercionError) and error.token else ""
+    match error:
+        case UnusedCliTokensError(unused_tokens=[*rest]):
+            what = f"`{command}` has no use for {' '.join(map(repr, rest))}."
+        case UnknownOptionError() | UnknownCommandError():
+            what = str(error)
+        case MissingArgumentError() if name.startswith("-"):
+            what = f"{name} needs a value after it."
+        case MissingArgumentError():
+            what = f"`{command}` needs a {name}."
+        case RepeatArgumentError():
+            what = f"{error.token.keyword} can be given only once."
+        case CoercionError(target_type=kind) if kind in _KINDS:
+            what = f"{name} {_KINDS[kind]} {value!r}."
+        case _:
+            what = str(error)
+    return f"{what} See `{command} --help`."
+
+
+_KINDS: Final[dict[object, str]] = {
+    int: "must be a whole number, not",
+    float: "must be a number, not",
+    bool: "takes no value such as",
+}
+
+
+def _shown(default: object) -> str | None:
+    """How help shows a default; not at all where it says no more than the description."""
+    return None if default is None or default is False or default == () else str(default)
 
 
 def _complain(sentence: str, code: int) -> int:
-    sys.stderr.write(f"causerie: {sentence}\n")
+    # What somebody typed may be in it, and is to stay in the line.
+    line = "".join(char if char.isprintable() else repr(char)[1:-1] for char in sentence)
+    sys.stderr.write(f"causerie: {line if line.endswith(('.', '?')) else f'{line}.'}\n")
     return code
 
 

@@ -26,14 +26,15 @@ class ConfigError(CauserieError):
 class SettingRefused(ConfigError):
     """A setting cannot have the value that it was given.
 
-    `setting` is the field of `Config`, `where` what the user wrote it as, `why` how the sentence
-    goes on after that.
+    `setting` is the field of `Config`, `where` what the user wrote it as, where that is
+    known, `why` how the sentence goes on after that.
     """
 
     def __init__(self, setting: str, why: str, *, where: str | None = None) -> None:
         super().__init__(f"{where or setting} {why}")
         self.setting = setting
         self.why = why
+        self.where = where
 
 
 def flag_of(setting: str) -> str:
