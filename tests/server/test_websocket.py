@@ -26,6 +26,8 @@ from tests.server.wire_peer import (
 )
 from uvicorn.server import ServerState
 
+from causerie.server.handshake import Handshake
+from causerie.server.reader import Reader
 from causerie.server.socket import Socket
 from causerie.server.websocket import WebSocketSettings, websocket_protocol
 from causerie.wire.framing import frame_text
@@ -69,47 +71,6 @@ async def test_there_is_no_websocket_elsewhere() -> None:
         assert not server.ears
 
 
-@pytest.mark.parametrize(
-    ("offered", "chosen"),
-    [
-        (None, None),
-        ("causerie.v1", "causerie.v1"),
-        ("soap, causerie.v1", "causerie.v1"),
-        ("causerie.v0, soap", None),
-    ],
-)
-async def test_the_subprotocol_is_ours_if_it_is_offered_and_none_otherwise(
-    offered: str | None, chosen: str | None
-) -> None:
-    async with serving() as server:
-        peer = await server.connect()
-        peer.send(request(Sec_WebSocket_Protocol=offered))
-        answer = await peer.answer()
-        assert answer.status == 101
-        assert answer.headers.get("sec-websocket-protocol") == chosen
-        await until(lambda: server.ears)
-        assert server.ears[0].subprotocol == chosen
-
-
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ({"Sec_WebSocket_Version": "12"}, 400),
-        ({"Sec_WebSocket_Key": None}, 400),
-        ({"Sec_WebSocket_Key": "short"}, 400),
-        ({"Content_Length": "3"}, 0),
-    ],
-)
-async def test_a_wrong_handshake_is_refused(headers: dict[str, Any], status: int) -> None:
-    async with serving() as server:
-        peer = await server.connect()
-        peer.send(request(**headers))
-        if status:
-            assert (await peer.answer()).status == status
-        await peer.eof()
-        assert not server.ears
-
-
 async def test_a_page_from_elsewhere_may_not_open_a_socket_and_is_told_who_could_allow_it() -> None:
     async with serving() as server:
         peer = await server.connect()
@@ -118,19 +79,6 @@ async def test_a_page_from_elsewhere_may_not_open_a_socket_and_is_told_who_could
         assert answer.status == 403
         assert b"--allow-origin https://evil.example" in answer.body
         await peer.eof()
-
-
-async def test_a_page_from_here_and_a_page_that_is_allowed_may_open_a_socket() -> None:
-    async with serving(allow_origin=frozenset({"https://friend.example"})) as server:
-        await server.open(Origin="http://localhost:8080")
-        await server.open(Origin="https://friend.example")
-
-
-async def test_the_address_is_the_one_that_a_proxy_on_this_machine_tells() -> None:
-    async with serving() as server:
-        assert (await server.open())[1].address == ""
-        _, ear = await server.open(X_Forwarded_For="203.0.113.9, 198.51.100.7")
-        assert ear.address == "198.51.100.7"
 
 
 async def test_a_handshake_may_come_byte_by_byte() -> None:
@@ -186,23 +134,23 @@ async def test_an_upgrade_may_follow_a_request_in_one_segment() -> None:
 
 
 async def test_what_the_handshake_left_behind_is_dropped_at_once() -> None:
-    def kept(name: str) -> int:
-        return sum(type(thing).__name__ == name for thing in gc.get_objects())
+    def kept(kind: type) -> int:
+        return sum(type(thing) is kind for thing in gc.get_objects())
 
     gc.collect()
     gc.disable()
     try:
         async with serving() as server:
             peers = [(await server.open())[0] for _ in range(3)]
-            assert kept("_Handshake") == 0
+            assert kept(Handshake) == 0
             for peer in peers:
                 peer.send(masked(TEXT, b"hello")[:3])
             await until(lambda: all(ear.heard_times for ear in server.ears))
-            assert kept("_Reader") == 3
+            assert kept(Reader) == 3
             for peer in peers:
                 peer.reset()
             await until(lambda: not server.connections)
-            assert kept("_Reader") == 0
+            assert kept(Reader) == 0
     finally:
         gc.enable()
 
@@ -1003,6 +951,9 @@ async def test_two_hundred_connections_have_no_task_and_no_timer() -> None:
         assert len(timers) <= len(timers_before) + 1
 
 
+OURS = ("handshake", "reader", "websocket")
+
+
 @pytest.mark.slow
 async def test_an_idle_connection_keeps_less_than_a_kilobyte_here() -> None:
     async with serving(quiet) as server:
@@ -1017,7 +968,7 @@ async def test_an_idle_connection_keeps_less_than_a_kilobyte_here() -> None:
             # Without the tests' own: what was allocated in this file or by the library that reads.
             snapshot = tracemalloc.take_snapshot().filter_traces(
                 [
-                    tracemalloc.Filter(True, "*/server/websocket.py"),
+                    *(tracemalloc.Filter(True, f"*/server/{name}.py") for name in OURS),
                     tracemalloc.Filter(True, "*/websockets/*.py"),
                 ]
             )

@@ -1,60 +1,52 @@
 """The server's end of a WebSocket, as an asyncio protocol that uvicorn upgrades to.
 
-The library `websockets` reads: the handshake, and frames into events. What is written goes past
-it, framed already, straight to the transport. This is the one file that imports it.
+It joins two parts that do no I/O, `causerie.server.handshake` and `causerie.server.reader`, to a
+TCP connection, and has to do with order: what is told when, what is not read yet, and how it ends.
+What is written goes past the parts, framed already, straight to the transport.
 
     HANDSHAKE ──101──▶ OPEN ──our close frame──▶ CLOSING ──▶ OVER ──▶ gone
         │                └──the peer's, or a fault────────────▲
         └──any other answer───────────────────────────────────┘
 
 `OPEN` and `CLOSING` have a receiver. In `CLOSING` nothing is told to it any more, and the peer's
-close frame is awaited. In `OVER` the WebSocket has ended, the receiver knows, and only TCP is left:
-what was written is flushed, what still comes is thrown away. Whoever is in one of the last two for
-longer than `close_timeout` is cut by a sweep that all share: a connection has no task and no timer
-of its own, and at rest not even a parser, since one that stands between two messages is as good as
-any other and is handed on.
+close frame is awaited (RFC 6455, section 7.1). In `OVER` the WebSocket has ended, the receiver
+knows, and only TCP is left: what was written is flushed, what still comes is thrown away. Whoever
+is in one of the last two for longer than `close_timeout` is cut by a sweep that all share: a
+connection has no task and no timer of its own, and at rest not even a reader, since one that stands
+between two messages is as good as any other and is handed on.
 """
 
 import asyncio
-import codecs
 import contextlib
 import itertools
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from http import HTTPStatus
-from typing import Any, ClassVar, Final, TypeVarTuple, cast
+from typing import Any, ClassVar, Final, TypeVarTuple, assert_never, cast
 
 import structlog
 from uvicorn.config import Config
 from uvicorn.server import ServerState
-from websockets.frames import Close, Frame, Opcode
-from websockets.http11 import Request
-from websockets.protocol import Protocol, Side
-from websockets.server import ServerProtocol
-from websockets.typing import Subprotocol
 
-from causerie.server.origin import client_address, refuse_origin
+from causerie.server.handshake import Handshake, Opened, Refusal
+from causerie.server.reader import Closed, Fault, Message, Ping, Reader
 from causerie.server.socket import Acceptor, Receiver, Socket
 from causerie.server.sweep import Sweep
 from causerie.wire.codes import CloseCode
-from causerie.wire.profiles import SUBPROTOCOL, close_reason
+from causerie.wire.profiles import close_reason
 
 _Arguments = TypeVarTuple("_Arguments")
-
-PATHS: Final = frozenset({"/", "/ws", "/chat"})
-"""Where a WebSocket can be opened."""
-
-_V1: Final = Subprotocol(SUBPROTOCOL)
 
 FULL_RETRY: Final = 5_000
 """Milliseconds after which to try a full server again."""
 
 _PING: Final = b"\x89\x00"
+_CLOSE: Final = 0x88
 _CLOSE_REASON_BYTES: Final = 123
+"""What is left of the 125 bytes of a control frame (RFC 6455, section 5.5) after the code."""
 
 # So that a client that sends many tiny frames at once holds up the others for a millisecond only:
 # its bytes are parsed in slices, and after so many frames the rest waits for the next turn.
@@ -110,61 +102,6 @@ _TURN: Final = 4
 """The peer has had its share of this turn of the loop."""
 
 
-class _Handshake(ServerProtocol):
-    """The library's handshake, with our choice of a subprotocol."""
-
-    def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
-        """Chooses ours if it is offered, otherwise none: the plain profile takes everybody."""
-        return _V1 if _V1 in subprotocols else None
-
-
-class _Reader(Protocol):
-    """The library's parser of frames, which knows whether it stands between two messages."""
-
-    at_rest = True
-
-    def recv_frame(self, frame: Frame) -> None:
-        """Takes a frame that was parsed."""
-        if frame.opcode is Opcode.CLOSE:
-            # A peer may change its mind in the middle of a message (RFC 6455, section 5.5.1), which
-            # the library takes for a fault.
-            self.current_size = None
-        super().recv_frame(frame)
-        self.at_rest = not self.reader.buffer and self.current_size is None
-
-    def feed(self, data: bytes) -> list[Frame]:
-        """Parses bytes, into the frames that they complete."""
-        self.at_rest = False
-        self.receive_data(data)
-        return cast("list[Frame]", self.events_received())
-
-
-class _Partial:
-    """A message of which only some fragments have come."""
-
-    __slots__ = ("binary", "content", "decoder")
-
-    def __init__(self, *, binary: bool) -> None:
-        self.binary = binary
-        self.content = bytearray()
-        # Tells at the very fragment in which text stops being UTF-8.
-        self.decoder = codecs.getincrementaldecoder("utf-8")()
-
-    def add(self, fragment: bytes, *, final: bool) -> None:
-        """Appends a fragment.
-
-        Raises:
-            UnicodeDecodeError: the text is not UTF-8.
-        """
-        if not self.binary:
-            self.decoder.decode(fragment, final)
-            unfinished, _ = self.decoder.getstate()
-            if unfinished[:1] == b"\xed" and unfinished[1:] >= b"\xa0":
-                # Python waits for the last byte of a surrogate, which no last byte makes UTF-8.
-                raise UnicodeDecodeError("utf-8", unfinished, 0, 2, "a surrogate")
-        self.content += fragment
-
-
 class _Nobody:
     """The receiver of a connection that has none yet, or none any more."""
 
@@ -204,13 +141,27 @@ class _Shared:
         self.sweep = Sweep(settings.close_timeout)
         self.numbers = itertools.count(1)
         self.open = 0
-        self.reader: _Reader | None = None
+        self.reader: Reader | None = None
 
-    def take_reader(self) -> _Reader:
-        """A parser that stands between two messages, from now on its taker's."""
+    def new_handshake(self, transport: asyncio.Transport) -> Handshake:
+        """A handshake with whoever is at the other end."""
+        peer = transport.get_extra_info("peername")
+        return Handshake(
+            str(peer[0]) if isinstance(peer, tuple) and peer else "localhost",
+            allow_origin=self.settings.allow_origin,
+            loopback_only=self.settings.loopback_only,
+            logger=_library_log,
+        )
+
+    def take_reader(self) -> Reader:
+        """A reader that stands between two messages, from now on its taker's."""
         reader, self.reader = self.reader, None
         if reader is None:
-            reader = _Reader(Side.SERVER, max_size=self.settings.max_message, logger=_library_log)
+            reader = Reader(
+                max_message=self.settings.max_message,
+                binary=self.binary is not None,
+                logger=_library_log,
+            )
         return reader
 
 
@@ -232,7 +183,6 @@ class WebSocketProtocol(asyncio.Protocol):
         "_messages_in",
         "_number",
         "_opened",
-        "_partial",
         "_phase",
         "_pong",
         "_reader",
@@ -254,9 +204,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self._server = server_state
         self._phase = _HANDSHAKE
         self._receiver: Receiver = _NOBODY
-        self._handshake: _Handshake | None = _Handshake(logger=_library_log)
-        self._reader: _Reader | None = None
-        self._partial: _Partial | None = None
+        self._handshake: Handshake | None = None
+        self._reader: Reader | None = None
         self._backlog = b""
         self._pong = b""
         self._held = 0
@@ -273,6 +222,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._transport = transport = cast(asyncio.Transport, transport)
         # uvicorn does this too, but only after the handshake, whose bytes may be the first to wait.
         transport.set_protocol(self)
+        self._handshake = self._shared.new_handshake(transport)
         self._server.connections.add(cast("Any", self))
         self._shared.sweep.watch(self)
         _tune(transport, self._shared.settings)
@@ -352,7 +302,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self._send_close(code, reason)
         self._phase = _CLOSING
         self._shared.sweep.watch(self)
-        self._partial = None
+        if self._reader is not None:
+            self._reader.ignore_messages()
         self._pong = b""
         # The peer's close frame must get in, even if the peer reads nothing.
         self._held = 0
@@ -372,59 +323,33 @@ class WebSocketProtocol(asyncio.Protocol):
 
     # The handshake.
 
-    def _shake_hands(self, handshake: _Handshake, data: bytes) -> None:
-        # Line by line, so that frames in the same segment are left for the other parser.
-        at = 0
-        requests: list[Any] = []
-        while at < len(data) and not requests:
-            end = data.find(b"\n", at) + 1 or len(data)
-            handshake.receive_data(data[at:end])
-            requests = handshake.events_received()
-            at = end
-        for request in requests:
-            self._address = _address(self._transport, request)
-            refusal = self._refuse(request)
-            response = handshake.reject(*refusal) if refusal else handshake.accept(request)
-            handshake.send_response(response)
-            if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
-                self._open(handshake, early=data[at:])
+    def _shake_hands(self, handshake: Handshake, data: bytes) -> None:
+        match handshake.feed(data):
+            case None:
                 return
-            _logger.info(
-                "refused",
-                address=self._address or "local",
-                status=response.status_code,
-                why=bytes(response.body).decode().strip(),
-            )
-        # An answer that is there by now refuses: this request, or what is none.
-        answer = handshake.data_to_send()
-        if answer:
-            self._transport.write(b"".join(answer))
-            self._drop_handshake()
-            self._phase = _OVER
-            self._end_transport(linger=True)
+            case Opened() as opened:
+                self._drop_handshake()
+                self._open(opened)
+            case Refusal() as refusal:
+                self._drop_handshake()
+                self._transport.write(refusal.answer)
+                self._phase = _OVER
+                self._end_transport(linger=True)
+                if refusal.status is not None:
+                    _logger.info(
+                        "refused",
+                        address=refusal.address or "local",
+                        status=refusal.status,
+                        why=refusal.why,
+                    )
+            case unknown:
+                assert_never(unknown)
 
-    def _refuse(self, request: Request) -> tuple[HTTPStatus, str] | None:
-        path = request.path.partition("?")[0]
-        if path not in PATHS:
-            return HTTPStatus.NOT_FOUND, "Nothing listens here: open the WebSocket on /ws.\n"
-        settings = self._shared.settings
-        for origin in request.headers.get_all("Origin"):
-            refusal = refuse_origin(
-                origin,
-                request.headers.get("Host", ""),
-                allowed=settings.allow_origin,
-                loopback_only=settings.loopback_only,
-            )
-            if refusal is not None:
-                return HTTPStatus.FORBIDDEN, refusal
-        return None
-
-    def _open(self, handshake: _Handshake, *, early: bytes) -> None:
+    def _open(self, opened: Opened) -> None:
         shared = self._shared
+        self._address = opened.address
         self._transport.set_write_buffer_limits(high=0)
-        self._transport.write(b"".join(handshake.data_to_send()))
-        subprotocol = handshake.subprotocol
-        self._drop_handshake()
+        self._transport.write(opened.answer)
         shared.sweep.forget(self)
         self._number = next(shared.numbers)
         self._opened = time.monotonic()
@@ -442,11 +367,11 @@ class WebSocketProtocol(asyncio.Protocol):
             "connected",
             connection=self._number,
             address=self._address or "local",
-            profile=subprotocol or "plain",
+            profile=opened.subprotocol or "plain",
         )
-        self._tell(self._accept, subprotocol)
-        if early:
-            self.data_received(early)
+        self._tell(self._accept, opened.subprotocol)
+        if opened.early:
+            self.data_received(opened.early)
 
     def _accept(self, subprotocol: str | None) -> None:
         self._receiver = self._shared.accept(self, subprotocol=subprotocol, address=self._address)
@@ -455,9 +380,8 @@ class WebSocketProtocol(asyncio.Protocol):
             self._receiver.paused()
 
     def _drop_handshake(self) -> None:
-        """Lets go of the request, the headers, and the generators that hold them in a cycle."""
         assert self._handshake is not None
-        self._handshake.parser.close()
+        self._handshake.drop()
         self._handshake = None
 
     # Reading.
@@ -470,16 +394,17 @@ class WebSocketProtocol(asyncio.Protocol):
         reader = self._reader
         if reader is None:
             self._reader = reader = shared.take_reader()
-        size = len(data)
-        if size <= _SLICE:
-            self._handle(reader.feed(data), reader)
+            if self._phase is _CLOSING:
+                reader.ignore_messages()
+        if len(data) <= _SLICE:
+            self._take(reader, data)
         else:
             self._read_in_turns(reader, data)
         if self._reader is reader and reader.at_rest and self._phase is _OPEN:
             self._reader = None
             shared.reader = reader
 
-    def _read_in_turns(self, reader: _Reader, data: bytes) -> None:
+    def _read_in_turns(self, reader: Reader, data: bytes) -> None:
         at, frames_left = 0, _FRAMES_A_TURN
         while at < len(data) and self._phase in {_OPEN, _CLOSING}:
             if self._held or frames_left <= 0:
@@ -488,43 +413,44 @@ class WebSocketProtocol(asyncio.Protocol):
                     self._hold(_TURN)
                     asyncio.get_running_loop().call_soon(self._read_on)
                 return
-            frames = reader.feed(data[at : at + _SLICE])
+            self._take(reader, data[at : at + _SLICE])
             at += _SLICE
-            frames_left -= len(frames)
-            self._handle(frames, reader)
+            frames_left -= reader.frames
 
     def _read_on(self) -> None:
         """Reads what an earlier turn left, unless there is a reason not to read."""
         self._release(_TURN)
 
-    def _handle(self, frames: Iterable[Frame], reader: _Reader) -> None:
-        """Tells what came, and answers.
-
-        The library's answers are a pong to each ping and, at the end, its half of a close: what the
-        receiver writes must keep its place among them.
+    def _take(self, reader: Reader, data: bytes) -> None:
+        """Deals with what some bytes complete. Pongs are written together, but what the receiver
+        writes keeps its place among them.
         """
-        answers = iter(reader.data_to_send())
         pongs: list[bytes] = []
-        for frame in frames:
-            opcode = frame.opcode
-            if opcode is Opcode.PING:
-                pongs.append(next(answers))
-            elif opcode is Opcode.CLOSE:
-                self._write_pongs(pongs)
-                self._peer_closed(reader, b"".join(answers))
-                return
-            elif opcode is not Opcode.PONG and self._phase is _OPEN:
-                self._write_pongs(pongs)
-                self._take(frame)
+        for told in reader.feed(data):
+            match told:
+                case Message():
+                    self._write_pongs(pongs)
+                    self._tell_message(told)
+                case Ping(pong):
+                    pongs.append(pong)
+                case Closed():
+                    self._write_pongs(pongs)
+                    self._peer_closed(told)
+                case Fault(code, reason):
+                    self._write_pongs(pongs)
+                    self._fail(code, reason)
+                case unknown:
+                    assert_never(unknown)
         self._write_pongs(pongs)
-        if reader.parser_exc is not None and self._phase in {_OPEN, _CLOSING}:
-            # The library's answer is a close frame with the code that fits.
-            close = reader.close_sent
-            assert close is not None
-            if self._phase is _OPEN:
-                self._fail(close.code, close.reason)
-            else:
-                self._finish(None, why=close.reason)
+
+    def _tell_message(self, message: Message) -> None:
+        self._messages_in += 1
+        if message.is_binary:
+            binary = self._shared.binary
+            assert binary is not None, "the reader takes it for a fault otherwise"
+            self._tell(binary, self, message.content)
+        else:
+            self._tell(self._receiver.receive, message.content)
 
     def _write_pongs(self, pongs: list[bytes]) -> None:
         if pongs and self._phase is _OPEN:
@@ -534,39 +460,6 @@ class WebSocketProtocol(asyncio.Protocol):
             else:
                 self._transport.write(b"".join(pongs))
         pongs.clear()
-
-    def _take(self, frame: Frame) -> None:
-        """Takes a part of a message, or a whole one."""
-        binary = self._shared.binary
-        partial = self._partial
-        if partial is None:
-            is_binary = frame.opcode is Opcode.BINARY
-            if is_binary and binary is None:
-                self._fail(CloseCode.UNSUPPORTED_DATA, "this protocol is JSON text")
-                return
-            if not frame.fin:
-                partial = self._partial = _Partial(binary=is_binary)
-        else:
-            is_binary = partial.binary
-        content = bytes(frame.data)
-        try:
-            if partial is not None:
-                partial.add(content, final=frame.fin)
-                if not frame.fin:
-                    return
-                content = bytes(partial.content)
-                self._partial = None
-            elif not is_binary and not content.isascii():
-                content.decode()
-        except UnicodeDecodeError:
-            self._fail(CloseCode.INVALID_TEXT, "the text is not UTF-8")
-            return
-        self._messages_in += 1
-        if is_binary:
-            assert binary is not None
-            self._tell(binary, self, content)
-        else:
-            self._tell(self._receiver.receive, content)
 
     # Holding up the reading: any reason will do.
 
@@ -591,9 +484,9 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _send_close(self, code: int, reason: str) -> None:
         self._close_sent = code
-        reason = reason.encode()[:_CLOSE_REASON_BYTES].decode(errors="ignore")
-        frame = Frame(Opcode.CLOSE, Close(code, reason).serialize())
-        self._transport.write(frame.serialize(mask=False))
+        # Cut between two characters.
+        text = reason.encode()[:_CLOSE_REASON_BYTES].decode(errors="ignore").encode()
+        self._transport.write(bytes((_CLOSE, 2 + len(text))) + code.to_bytes(2) + text)
 
     def _fail(self, code: int, reason: str) -> None:
         """Ends after a fault: says why, and hears no more (RFC 6455, section 7.1.7)."""
@@ -609,14 +502,12 @@ class WebSocketProtocol(asyncio.Protocol):
             _logger.exception("a connection failed", connection=self._number)
             self._fail(CloseCode.INTERNAL_ERROR, "")
 
-    def _peer_closed(self, reader: _Reader, answer: bytes) -> None:
+    def _peer_closed(self, closed: Closed) -> None:
         """Completes the closing handshake (RFC 6455, section 5.5.1)."""
-        close = reader.close_rcvd
-        assert close is not None
         if self._phase is _OPEN:
-            self._transport.write(answer)
+            self._transport.write(closed.answer)
         # The reason is the peer's own words, and stays out of the log.
-        self._finish(close.code, why="the peer closed")
+        self._finish(closed.code, why="the peer closed")
 
     def _finish(self, code: int | None, *, why: str) -> None:
         """Ends the WebSocket, if it has not ended: tells the receiver, and has TCP end too."""
@@ -625,11 +516,9 @@ class WebSocketProtocol(asyncio.Protocol):
             return
         self._phase = _OVER
         self._shared.open -= 1
-        self._partial = None
         self._backlog = self._pong = b""
         if self._reader is not None:
-            # The parser and its generator hold one another.
-            self._reader.parser.close()
+            self._reader.drop()
             self._reader = None
         self._end_transport(linger=code is None)
         receiver, self._receiver = self._receiver, _NOBODY
@@ -709,10 +598,3 @@ def _tune(transport: asyncio.Transport, settings: WebSocketSettings) -> None:
     with contextlib.suppress(OSError):
         for option in options:
             sock.setsockopt(*option)
-
-
-def _address(transport: asyncio.Transport, request: Request) -> str:
-    peer = transport.get_extra_info("peername")
-    forwarded = request.headers.get_all("X-Forwarded-For")
-    host = str(peer[0]) if isinstance(peer, tuple) and peer else "localhost"
-    return client_address(host, forwarded[-1] if forwarded else None)

@@ -1,0 +1,116 @@
+"""The opening handshake of a WebSocket, as the server sees it (RFC 6455, section 4.2).
+
+A client asks over HTTP that the connection become a WebSocket, and may offer subprotocols. It is
+answered 101, and from the next byte on both sides send frames; or it is refused with the reason in
+the answer's body. `Handshake` is fed bytes and says what to write; it does no I/O. What the library
+`websockets` does of it is the parsing, and the headers that prove that a WebSocket was meant.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
+from websockets.typing import LoggerLike, Subprotocol
+
+from causerie.server.origin import client_address, refuse_origin
+from causerie.wire.profiles import SUBPROTOCOL
+
+PATHS: Final = frozenset({"/", "/ws", "/chat"})
+"""Where a WebSocket can be opened."""
+
+_V1: Final = Subprotocol(SUBPROTOCOL)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The handshake is done: what comes from here on is frames."""
+
+    answer: bytes
+    subprotocol: str | None
+    """The one agreed on; None for the plain profile."""
+    address: str
+    """The client's; empty where it is this very machine."""
+    early: bytes
+    """What had come already behind the handshake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The answer is the last that is said."""
+
+    answer: bytes
+    address: str = ""
+    status: HTTPStatus | None = None
+    """None if there was no whole request."""
+    why: str = ""
+
+
+class Handshake(ServerProtocol):
+    """One opening handshake. To be fed until it answers, and dropped then."""
+
+    def __init__(
+        self, peer: str, *, allow_origin: Collection[str], loopback_only: bool, logger: LoggerLike
+    ) -> None:
+        """Makes a handshake with a client that TCP knows under the address `peer`.
+
+        `allow_origin` and `loopback_only` decide which pages may open a socket: see
+        `causerie.server.origin.refuse_origin`.
+        """
+        super().__init__(logger=logger)
+        self._peer = peer
+        self._allow_origin = allow_origin
+        self._loopback_only = loopback_only
+
+    def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
+        """Chooses ours if it is offered, otherwise none: the plain profile takes everybody."""
+        return _V1 if _V1 in subprotocols else None
+
+    def feed(self, data: bytes) -> Opened | Refusal | None:
+        """Takes bytes, and answers once they are enough to."""
+        # Line by line, so that frames in the same segment are left for who reads them.
+        at = 0
+        requests: list[Request] = []
+        while at < len(data) and not requests:
+            end = data.find(b"\n", at) + 1 or len(data)
+            self.receive_data(data[at:end])
+            requests = [event for event in self.events_received() if isinstance(event, Request)]
+            at = end
+        if requests:
+            return self._answer(requests[0], early=data[at:])
+        # The library has its say on what is too long, or no request at all.
+        answer = self.data_to_send()
+        return Refusal(b"".join(answer)) if answer else None
+
+    def drop(self) -> None:
+        """Lets go of the request, the headers, and the generators that hold them in a cycle."""
+        self.parser.close()
+
+    def _answer(self, request: Request, *, early: bytes) -> Opened | Refusal:
+        forwarded = request.headers.get_all("X-Forwarded-For")
+        address = client_address(self._peer, forwarded[-1] if forwarded else None)
+        refusal = self._refuse(request)
+        response = self.reject(*refusal) if refusal else self.accept(request)
+        self.send_response(response)
+        answer = b"".join(self.data_to_send())
+        if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            return Opened(answer, self.subprotocol, address, early)
+        why = bytes(response.body).decode().strip()
+        return Refusal(answer, address, HTTPStatus(response.status_code), why)
+
+    def _refuse(self, request: Request) -> tuple[HTTPStatus, str] | None:
+        path = request.path.partition("?")[0]
+        if path not in PATHS:
+            return HTTPStatus.NOT_FOUND, "Nothing listens here: open the WebSocket on /ws.\n"
+        for origin in request.headers.get_all("Origin"):
+            refusal = refuse_origin(
+                origin,
+                request.headers.get("Host", ""),
+                allowed=self._allow_origin,
+                loopback_only=self._loopback_only,
+            )
+            if refusal is not None:
+                return HTTPStatus.FORBIDDEN, refusal
+        return None

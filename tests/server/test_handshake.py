@@ -1,0 +1,149 @@
+"""The opening handshake: who is let in, who is refused and told why, and what is left behind it."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from tests.server.wire_peer import TEXT, masked, request
+
+from causerie.server.handshake import Handshake, Opened, Refusal
+
+LOGGER = logging.getLogger(__name__)
+
+
+def handshake(peer: str = "127.0.0.1", **allowed: Any) -> Handshake:
+    pages = {"allow_origin": frozenset(), "loopback_only": True, **allowed}
+    return Handshake(peer, logger=LOGGER, **pages)
+
+
+def opened(answer: Opened | Refusal | None) -> Opened:
+    assert isinstance(answer, Opened), answer
+    return answer
+
+
+def refused(answer: Opened | Refusal | None) -> Refusal:
+    assert isinstance(answer, Refusal), answer
+    return answer
+
+
+def header(answer: bytes, name: str) -> str | None:
+    for line in answer.decode().split("\r\n"):
+        if line.lower().startswith(f"{name.lower()}: "):
+            return line.partition(": ")[2]
+    return None
+
+
+@pytest.mark.parametrize("path", ["/", "/ws", "/chat", "/ws?from=here"])
+def test_a_websocket_opens_on_its_paths(path: str) -> None:
+    answer = opened(handshake().feed(request(path))).answer
+    assert answer.startswith(b"HTTP/1.1 101 ")
+    # RFC 6455, section 1.3, has this pair as its example.
+    assert header(answer, "Sec-WebSocket-Accept") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+
+def test_no_extension_is_agreed_on() -> None:
+    answer = opened(handshake().feed(request(Sec_WebSocket_Extensions="permessage-deflate"))).answer
+    assert header(answer, "Sec-WebSocket-Extensions") is None
+
+
+def test_there_is_no_websocket_elsewhere() -> None:
+    refusal = refused(handshake().feed(request("/elsewhere")))
+    assert refusal.status == HTTPStatus.NOT_FOUND
+    assert "/ws" in refusal.why
+    assert refusal.answer.endswith(refusal.why.encode() + b"\n")
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        (None, None),
+        ("causerie.v1", "causerie.v1"),
+        ("soap, causerie.v1", "causerie.v1"),
+        ("causerie.v0, soap", None),
+    ],
+)
+def test_the_subprotocol_is_ours_if_it_is_offered_and_none_otherwise(
+    offered: str | None, chosen: str | None
+) -> None:
+    answer = opened(handshake().feed(request(Sec_WebSocket_Protocol=offered)))
+    assert answer.subprotocol == chosen
+    assert header(answer.answer, "Sec-WebSocket-Protocol") == chosen
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Sec_WebSocket_Version": "12"}, 400),
+        ({"Sec_WebSocket_Key": None}, 400),
+        ({"Sec_WebSocket_Key": "short"}, 400),
+        ({"Upgrade": None}, 426),
+    ],
+)
+def test_a_wrong_handshake_is_refused(headers: dict[str, Any], status: int) -> None:
+    refusal = refused(handshake().feed(request(**headers)))
+    assert refusal.status == status
+    assert refusal.answer.startswith(b"HTTP/1.1 %d " % status)
+    assert refusal.why
+
+
+@pytest.mark.parametrize(
+    "headers", [{"X_Long": "x" * 100_000}, {f"X_{i}": "x" * 700 for i in range(140)}]
+)
+def test_too_many_headers_are_refused(headers: dict[str, str]) -> None:
+    assert b" 431 " in refused(handshake().feed(request(**headers))).answer[:20]
+
+
+def test_a_page_from_elsewhere_may_not_open_a_socket_and_is_told_who_could_allow_it() -> None:
+    refusal = refused(handshake().feed(request(Origin="https://evil.example")))
+    assert refusal.status == HTTPStatus.FORBIDDEN
+    assert "--allow-origin https://evil.example" in refusal.why
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:8080", "https://friend.example"])
+def test_a_page_from_here_and_a_page_that_is_allowed_may_open_a_socket(origin: str) -> None:
+    allowed = frozenset({"https://friend.example"})
+    opened(handshake(allow_origin=allowed).feed(request(Origin=origin)))
+
+
+def test_a_page_of_a_name_for_the_loopback_may_open_one_if_the_server_is_for_others_too() -> None:
+    page = request(Origin="http://chat.example:8080", Host="chat.example:8080")
+    refused(handshake().feed(page))
+    opened(handshake(loopback_only=False).feed(page))
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("127.0.0.1", None, ""),
+        ("localhost", None, ""),
+        ("127.0.0.1", "203.0.113.9, 198.51.100.7", "198.51.100.7"),
+        ("203.0.113.1", "198.51.100.7", "203.0.113.1"),
+    ],
+)
+def test_the_address_is_the_one_that_a_proxy_on_this_machine_tells(
+    peer: str, forwarded: str | None, address: str
+) -> None:
+    asked = request(X_Forwarded_For=forwarded)
+    assert opened(handshake(peer).feed(asked)).address == address
+    elsewhere = request("/elsewhere", X_Forwarded_For=forwarded)
+    assert refused(handshake(peer).feed(elsewhere)).address == address
+
+
+def test_a_handshake_may_come_byte_by_byte() -> None:
+    one = handshake()
+    *all_but_one, last = (bytes((byte,)) for byte in request())
+    assert [one.feed(byte) for byte in all_but_one] == [None] * len(all_but_one)
+    assert opened(one.feed(last)).early == b""
+
+
+def test_what_came_behind_the_handshake_is_not_lost() -> None:
+    one = handshake()
+    frames = masked(TEXT, b"one\n") + masked(TEXT, b"two")[:3]
+    assert one.feed(request()[:20]) is None
+    assert opened(one.feed(request()[20:] + frames)).early == frames
+
+
+def test_what_is_no_http_gets_no_answer() -> None:
+    refusal = refused(handshake().feed(b"\x16\x03\x01 hello\r\n\r\n"))
+    assert refusal == Refusal(b"")

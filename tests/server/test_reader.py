@@ -1,0 +1,183 @@
+"""Reading: messages, pings and the end, told in order, of bytes cut anywhere."""
+
+import gc
+import logging
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.server.wire_peer import BINARY, CLOSE, CONT, PING, PONG, TEXT, masked
+
+from causerie.server.reader import Closed, Fault, Message, Ping, Reader
+
+LOGGER = logging.getLogger(__name__)
+
+Told = Message | Ping | Closed | Fault
+
+
+def reader(*, max_message: int = 1000, binary: bool = False) -> Reader:
+    return Reader(max_message=max_message, binary=binary, logger=LOGGER)
+
+
+def text(content: str | bytes) -> Message:
+    return Message(content.encode() if isinstance(content, str) else content, is_binary=False)
+
+
+def pong(content: bytes) -> Ping:
+    return Ping(bytes((0x8A, len(content))) + content)
+
+
+def fault(told: list[Told]) -> int:
+    """The code of a fault, which is the last that is told."""
+    assert isinstance(told[-1], Fault), told
+    assert told[-1].reason
+    return told[-1].code
+
+
+def test_messages_and_pings_are_told_in_their_order_and_pongs_are_not() -> None:
+    frames = (
+        masked(PING, b"1") + masked(TEXT, b"2") + masked(PONG, b"unasked") + masked(PING, b"3")
+        + masked(TEXT) + masked(CLOSE, b"\x03\xe8bye")
+    )  # fmt: skip
+    assert list(reader().feed(frames)) == [
+        pong(b"1"), text("2"), pong(b"3"), text(""), Closed(1000, b"\x88\x05\x03\xe8bye")
+    ]  # fmt: skip
+
+
+def test_a_close_frame_without_a_code_counts_as_1005() -> None:
+    assert list(reader().feed(masked(CLOSE))) == [Closed(1005, b"\x88\x00")]
+
+
+def test_fragments_make_one_message_with_pings_between_them() -> None:
+    euro = "€".encode()
+    one = reader()
+    assert list(one.feed(masked(TEXT, b"1 " + euro[:1], fin=False))) == []
+    assert list(one.feed(masked(PING, b"?"))) == [pong(b"?")]
+    assert list(one.feed(masked(CONT, euro[1:2], fin=False))) == []
+    assert list(one.feed(masked(CONT, euro[2:]) + masked(TEXT, b"2"))) == [text("1 €"), text("2")]
+
+
+def test_binary_messages_are_told_where_they_are_wanted_and_are_any_bytes() -> None:
+    frames = masked(BINARY, b"\xff", fin=False) + masked(CONT, b"\xfe") + masked(BINARY, b"\xff")
+    told = list(reader(binary=True).feed(frames))
+    assert told == [Message(b"\xff\xfe", is_binary=True), Message(b"\xff", is_binary=True)]
+
+
+@pytest.mark.parametrize("fin", [True, False])
+def test_a_binary_message_is_a_fault_where_they_are_not_wanted(fin: bool) -> None:
+    told = list(reader().feed(masked(BINARY, b"x", fin=fin) + masked(TEXT, b"after")))
+    assert [fault(told), len(told)] == [1003, 1]
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        masked(TEXT, b"\xff"),
+        # At once: the message is not over.
+        masked(TEXT, b"caf\xc3", fin=False) + masked(CONT, b"\x28", fin=False),
+        # The first two bytes of a surrogate, which no third makes a character.
+        masked(TEXT, b"\xed\xa0", fin=False),
+        # A character that never ends.
+        masked(TEXT, b"\xe2\x82", fin=False) + masked(CONT),
+        masked(CLOSE, b"\x03\xe8\xff"),
+    ],
+)
+def test_what_is_not_utf8_is_a_fault(frames: bytes) -> None:
+    told = list(reader().feed(masked(TEXT, b"before") + frames + masked(TEXT, b"after")))
+    assert [fault(told), told[:-1]] == [1007, [text("before")]]
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        masked(TEXT, b"x", rsv=4),
+        b"\x81\x01x",
+        masked(0x3),
+        masked(PING, fin=False),
+        masked(PING, b"x" * 126),
+        masked(CONT, b"x"),
+        masked(TEXT, b"x", fin=False) + masked(TEXT, b"y"),
+        masked(CLOSE, b"\x03"),
+        masked(CLOSE, b"\x03\xed"),
+    ],
+)
+def test_what_breaks_the_protocol_is_a_fault_after_what_came_before(frames: bytes) -> None:
+    told = list(reader().feed(masked(TEXT, b"before") + frames + masked(TEXT, b"after")))
+    assert [fault(told), told[:-1]] == [1002, [text("before")]]
+
+
+def test_a_message_over_the_limit_is_a_fault_whole_or_in_fragments() -> None:
+    assert list(reader().feed(masked(TEXT, b"x" * 1000))) == [text("x" * 1000)]
+    assert fault(list(reader().feed(masked(TEXT, b"x" * 1001)))) == 1009
+    fragments = masked(TEXT, b"x" * 600, fin=False) + masked(CONT, b"x" * 401, fin=False)
+    assert fault(list(reader().feed(fragments))) == 1009
+
+
+def test_a_close_frame_in_the_middle_of_a_message_is_a_close_frame() -> None:
+    told = list(reader().feed(masked(TEXT, b"unfinis", fin=False) + masked(CLOSE, b"\x03\xe8")))
+    assert told == [Closed(1000, b"\x88\x02\x03\xe8")]
+
+
+def test_who_ignores_messages_is_told_of_the_rest_from_the_very_next_frame_on() -> None:
+    one = reader()
+    told: list[Told] = []
+    frames = masked(TEXT, b"1") + masked(TEXT, b"2") + masked(PING) + masked(BINARY, b"3")
+    for each in one.feed(frames + masked(TEXT, b"\xff")):
+        told.append(each)
+        one.ignore_messages()
+    assert told == [text("1"), pong(b"")]
+    assert list(one.feed(masked(CLOSE, b"\x03\xe8"))) == [Closed(1000, b"\x88\x02\x03\xe8")]
+
+
+def test_it_is_at_rest_between_two_messages_only() -> None:
+    one = reader()
+    assert one.at_rest
+    for data, rests in (
+        (masked(TEXT, b"hello")[:1], False),
+        (masked(TEXT, b"hello")[1:], True),
+        (masked(TEXT, b"frag", fin=False), False),
+        (masked(PING), False),
+        (masked(CONT, b"ment"), True),
+        (masked(PING), True),
+        (masked(TEXT, b"hello") + b"\x81", False),
+    ):
+        list(one.feed(data))
+        assert one.at_rest is rests
+
+
+def test_frames_are_counted_whether_they_tell_anything_or_not() -> None:
+    one = reader()
+    list(one.feed(masked(PONG) * 3 + masked(TEXT, fin=False) + masked(CONT, fin=False) * 4))
+    assert one.frames == 8
+
+
+@given(
+    texts=st.lists(st.text(max_size=40), max_size=5),
+    cuts=st.lists(st.integers(0, 300), max_size=8),
+)
+def test_it_does_not_matter_where_the_bytes_are_cut(texts: list[str], cuts: list[int]) -> None:
+    stream = b""
+    for content in texts:
+        encoded = content.encode()
+        half = len(encoded) // 2
+        stream += masked(TEXT, encoded[:half], fin=False) + masked(CONT, encoded[half:])
+    one = reader()
+    places = sorted({0, *(cut for cut in cuts if cut < len(stream)), len(stream)})
+    told = [each for start, end in pairwise(places) for each in one.feed(stream[start:end])]
+    assert told == [text(content) for content in texts]
+    assert one.at_rest
+
+
+def test_one_that_was_dropped_leaves_no_cycle() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        before = sum(type(thing) is Reader for thing in gc.get_objects())
+        one = reader()
+        list(one.feed(masked(TEXT, b"hello")[:3]))
+        one.drop()
+        del one
+        assert sum(type(thing) is Reader for thing in gc.get_objects()) == before
+    finally:
+        gc.enable()
