@@ -45,7 +45,7 @@ def test_a_newer_code_is_a_plain_refusal() -> None:
         (HelloRefused(refusal("name_invalid", "No name.")), "No name."),
         (
             HelloRefused(refusal("name_taken", "Taken.")),
-            f"Taken. {HOW_TO_BRING_A_NAME}",
+            f"Taken; {HOW_TO_BRING_A_NAME}",
         ),
         (InDoubt(Ended("it is over")), "it may have been sent before this went wrong: it is over"),
     ],
@@ -55,6 +55,6 @@ def test_errors_say_what_happened(error: ClientError, text: str) -> None:
 
 
 def test_who_finds_a_name_taken_is_told_of_another_and_of_the_key() -> None:
-    assert "Choose another" in HOW_TO_BRING_A_NAME
+    assert "choose another" in HOW_TO_BRING_A_NAME
     assert "`causerie name export`" in HOW_TO_BRING_A_NAME
     assert "`causerie name import`" in HOW_TO_BRING_A_NAME

@@ -29,8 +29,8 @@ from causerie.wire.codes import ErrorCode
 from causerie.wire.errors import CauserieError
 
 HOW_TO_BRING_A_NAME: Final = (
-    "Choose another; or, if it is yours, bring its key: `causerie name export` there, "
-    "`causerie name import` here."
+    "choose another, or, if it is yours, bring its key from where you have used it: "
+    "`causerie name export` there, `causerie name import` here"
 )
 """What to do where a name is taken."""
 
@@ -161,7 +161,7 @@ class HelloRefused(Ended):
 
     def __str__(self) -> str:
         if self.refusal.code == ErrorCode.NAME_TAKEN:
-            return f"{self.refusal} {HOW_TO_BRING_A_NAME}"
+            return f"{self.refusal.message.rstrip('.')}; {HOW_TO_BRING_A_NAME}"
         return str(self.refusal)
 
 
