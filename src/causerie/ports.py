@@ -223,9 +223,10 @@ class Log(Protocol):
         first that is greater than `after`.
         """
 
-    def close(self) -> None:
-        """Commits what was appended, tells its outcome, and lets go. Blocks until done (at most a
-        few seconds); the listener is called from within.
+    def close(self, within: float = 4.0) -> None:
+        """Commits what was appended, tells its outcome, and lets go. Blocks until done, and for so
+        many seconds at most, whatever the disk does: what is not durable by then is not
+        acknowledged any more, and `log_failed` says so. The listener is called from within.
         """
 
 

@@ -177,8 +177,9 @@ class MemoryLog:
         """Lists private conversations."""
         self._read(lambda: self._store.conversations(identity, after=after, limit=limit), done)
 
-    def close(self) -> None:
-        """Commits, tells the outcome, and lets go."""
+    def close(self, within: float = 4.0) -> None:
+        """Commits, tells the outcome, and lets go; nothing here takes time."""
+        del within
         self._commit()
         while self._answers and self._lives():
             self._tell()

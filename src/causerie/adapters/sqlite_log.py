@@ -1,12 +1,14 @@
 """A log in SQLite."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, Final, TypeVar
 
 import apsw
+import structlog
 
 from causerie.adapters.sqlite_entries import READ_BACK, ROW, ROW_JOINS, Entries, entry_of
 from causerie.adapters.sqlite_file import DataFolder, close
@@ -25,8 +27,6 @@ from causerie.ports import (
 
 RECENT: Final = 100
 """How many entries a head tells."""
-CLOSE_TIMEOUT: Final = 4.0
-"""Seconds that the last commit may take when the log is closed."""
 
 WRITER_CACHE_KIB: Final = 8_192
 READER_CACHE_KIB: Final = 4_096
@@ -36,6 +36,8 @@ _GREATEST: Final = 2**63 - 1
 """The greatest number that SQLite knows; no seq comes near it."""
 
 _Answer = TypeVar("_Answer")
+
+_logger = structlog.get_logger("causerie.log")
 
 _READ: Final = f"""
     SELECT {ROW} FROM entries AS e {ROW_JOINS}
@@ -344,19 +346,29 @@ class SqliteLog:
 
         self._ask(look, done)
 
-    def close(self) -> None:
-        """Commits, tells the outcome, and lets go of the folder."""
-        stopped = self._writer.stop(CLOSE_TIMEOUT)
+    def close(self, within: float = 4.0) -> None:
+        """Commits, tells the outcome, and lets go of the folder.
+
+        A thread that a disk holds up is left to itself. It ends with the process at the latest, and
+        until it does the folder stays locked; to close the log again waits for it again.
+        """
+        deadline = time.monotonic() + within
+        held_up = []
+        if not self._writer.stop(within):
+            held_up.append("writer")
         try:
-            if stopped:
-                self._answers.give()
-            else:
-                self._fail(f"the last commit took longer than {CLOSE_TIMEOUT:g} seconds")
+            self._answers.give()
+            if held_up:
+                self._fail(f"the last commit took longer than {within:.3g} seconds")
         finally:
             self._ended = True
-            for thread in (self._reader, self._checkpointer):
-                stopped = thread.stop(CLOSE_TIMEOUT) and stopped
-            if stopped:
+            if not self._reader.stop(max(0.0, deadline - time.monotonic())):
+                held_up.append("reader")
+            if not self._checkpointer.stop(max(0.0, deadline - time.monotonic())):
+                held_up.append("checkpointer")
+            if held_up:
+                _logger.error("the disk holds up the end; not waiting for it", threads=held_up)
+            else:
                 self._folder.unlock()
 
     def _ask(self, look: Callable[[], _Answer], done: Callable[[_Answer | Failed], None]) -> None:
