@@ -262,6 +262,26 @@ async def test_a_disk_that_hangs_does_not_hold_up_the_end(
         close()
 
 
+@pytest.mark.parametrize(("limit", "least", "most"), [(4.8, 0.1, 4.75), (0.0, 0.0, 0.0)])
+async def test_the_disk_has_what_is_left_of_the_time_to_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: float, least: float, most: float
+) -> None:
+    monkeypatch.setattr(module, "END_TIMEOUT", limit)
+    given: list[float] = []
+    async with running(tmp_path) as server:
+        log = server.app._hub.log
+        close = log.close
+
+        def noted(within: float) -> None:
+            given.append(within)
+            close()
+
+        monkeypatch.setattr(log, "close", noted)
+        server.app.stop()
+        await server.ended()
+    assert least <= given[0] <= most
+
+
 async def test_the_limit_of_connections_is_that_of_the_configuration(tmp_path: Path) -> None:
     async with running(tmp_path, max_connections=1) as server:
         await server.open()

@@ -38,7 +38,9 @@ REQUEST_TIMEOUT: Final = 10.0
 COMMIT_TIMEOUT: Final = 3.0
 """Of a graceful stop, the seconds for what was taken to become durable and be answered."""
 STOP_TIMEOUT: Final = 4.0
-"""The seconds after which a graceful stop cuts whoever is left, so that it takes 5 at most."""
+"""The seconds after which a graceful stop cuts whoever is left."""
+END_TIMEOUT: Final = 4.8
+"""The seconds after which it no longer waits for the disk to let go, so that it takes 5 at most."""
 SWITCH_INTERVAL: Final = 0.0005
 """Seconds after which the thread that commits has the event loop give way (usually 0.005)."""
 
@@ -88,6 +90,8 @@ class App:
         self._timer_at = 0.0
         self._failure = ""
         self._is_stuck = False
+        self._ends_by: float | None = None
+        """When, by the loop's clock, a stop that has begun has to end."""
 
     async def run(self) -> None:
         """Serves until `stop`.
@@ -164,8 +168,10 @@ class App:
         finally:
             if self._timer is not None:
                 self._timer.cancel()
-            if not self._is_stuck:
+            if self._ends_by is None:
                 log.close()
+            elif not self._is_stuck:
+                log.close(max(0.0, self._ends_by - loop.time()))
         _logger.info("stopped")
         if self._failure:
             raise AppError(
@@ -190,6 +196,7 @@ class App:
         """Ends every connection, once the server accepts nothing new."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + STOP_TIMEOUT
+        self._ends_by = loop.time() + END_TIMEOUT
         if self._health == "ok":
             self._health = "stopping"
             _logger.info("stopping", connections=len(connections))
