@@ -213,10 +213,24 @@ async def test_a_handshake_that_came_in_time_is_not_cut() -> None:
         assert not ear.is_closed
 
 
-async def test_what_is_no_http_gets_no_answer() -> None:
+async def test_a_handshake_with_a_body_is_answered_with_the_reason() -> None:
+    async with serving() as server:
+        peer = await server.connect()
+        with capture_logs() as logs:
+            peer.send(request(Content_Length="3") + b"abc")
+            answer = await peer.answer()
+        assert answer.status == 400
+        assert b"with a body" in answer.body
+        assert [(log["event"], log["status"]) for log in logs] == [("refused", 400)]
+        await peer.eof()
+        assert not server.ears
+
+
+async def test_what_is_no_http_is_told_so() -> None:
     async with bare() as (server, _):
         peer = await server.connect()
         peer.send(b"\x16\x03\x01 hello\r\n\r\n")
+        assert (await peer.answer()).status == 400
         await peer.eof()
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
+from websockets.exceptions import InvalidMessage
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 from websockets.typing import LoggerLike, Subprotocol
@@ -20,6 +21,10 @@ from causerie.wire.profiles import SUBPROTOCOL
 
 PATHS: Final = frozenset({"/", "/ws", "/chat"})
 """Where a WebSocket can be opened."""
+
+NO_REQUEST: Final = (
+    "This opens no WebSocket: it is no HTTP request, or one with a body (RFC 6455, section 4.1).\n"
+)
 
 _V1: Final = Subprotocol(SUBPROTOCOL)
 
@@ -42,10 +47,14 @@ class Refusal:
     """The answer is the last that is said."""
 
     answer: bytes
-    address: str = ""
-    status: HTTPStatus | None = None
-    """None if there was no whole request."""
-    why: str = ""
+    why: str
+    address: str
+    """The client's; empty where it is this very machine."""
+
+    @property
+    def status(self) -> int:
+        """The answer's status code."""
+        return int(self.answer.split(b" ", 2)[1])
 
 
 class Handshake(ServerProtocol):
@@ -80,9 +89,15 @@ class Handshake(ServerProtocol):
             at = end
         if requests:
             return self._answer(requests[0], early=data[at:])
-        # The library has its say on what is too long, or no request at all.
+        # The library answers what is too long, and hangs up on what is no request.
         answer = self.data_to_send()
-        return Refusal(b"".join(answer)) if answer else None
+        if not answer:
+            return None
+        address = client_address(self._peer, None)
+        if isinstance(self.handshake_exc, InvalidMessage):
+            response = self.reject(HTTPStatus.BAD_REQUEST, NO_REQUEST)
+            return Refusal(response.serialize(), NO_REQUEST.strip(), address)
+        return Refusal(b"".join(answer), str(self.handshake_exc), address)
 
     def drop(self) -> None:
         """Lets go of the request, the headers, and the generators that hold them in a cycle."""
@@ -98,7 +113,7 @@ class Handshake(ServerProtocol):
         if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
             return Opened(answer, self.subprotocol, address, early)
         why = bytes(response.body).decode().strip()
-        return Refusal(answer, address, HTTPStatus(response.status_code), why)
+        return Refusal(answer, why, address)
 
     def _refuse(self, request: Request) -> tuple[HTTPStatus, str] | None:
         path = request.path.partition("?")[0]

@@ -335,13 +335,12 @@ class WebSocketProtocol(asyncio.Protocol):
                 self._transport.write(refusal.answer)
                 self._phase = _OVER
                 self._end_transport(linger=True)
-                if refusal.status is not None:
-                    _logger.info(
-                        "refused",
-                        address=refusal.address or "local",
-                        status=refusal.status,
-                        why=refusal.why,
-                    )
+                _logger.info(
+                    "refused",
+                    address=refusal.address or "local",
+                    status=refusal.status,
+                    why=refusal.why,
+                )
             case unknown:
                 assert_never(unknown)
 
