@@ -25,13 +25,10 @@ def test_who_gives_up_says_why_and_how_much_was_not_delivered(tmp_path: Path) ->
         assert done.returncode == 1
         assert "Reconnecting in" in done.stdout
         assert "(attempt 2 of 2)" in done.stdout
-        assert done.stderr.splitlines() == [
-            (
-                "causerie: Gave up after 2 attempts: Connection refused. Is a server running there "
-                "(causerie serve)? --url names another."
-            ),
-            "causerie: 10 lines were not delivered.",
-        ]
+        why, how_much = done.stderr.splitlines()
+        assert why.startswith("causerie: Gave up after 2 attempts: nobody listens on localhost:")
+        assert why.endswith("; --url names another server.")
+        assert how_much == "causerie: 10 lines were not delivered."
         bot = people.pipe("Bot", "--max-attempts", "1")
         bot.say("one")
         assert bot.wait() == 1

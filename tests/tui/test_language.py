@@ -83,12 +83,6 @@ def test_apostrophes_and_quotation_marks_are_those_of_print(language: str) -> No
             assert not set("'`\"") & set(variant), key
 
 
-def test_in_french_no_line_can_break_before_a_sign_that_ends_something() -> None:
-    for key, sentence in Words("fr").sentences.items():
-        for variant in variants(sentence):
-            assert not re.search(r"[^\u00a0\s] [:;?!»]|« ", variant), key
-
-
 def test_every_sentence_that_is_asked_for_is_there_and_gets_its_values() -> None:
     sentences = Words("en").sentences
     found = list(calls())

@@ -1,0 +1,51 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prompt_toolkit.utils import get_cwidth
+
+from causerie.tui.lines import Span, Style, line, plain
+from causerie.tui.wrapping import INDENT, wrapped
+
+
+def rows(text: str, columns: int) -> list[str]:
+    return [plain(row) for row in wrapped(line(text), columns)]
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "expected"),
+    [
+        ("", 10, [""]),
+        ("just fits.", 10, ["just fits."]),
+        ("one two three four", 10, ["one two", "three four"]),
+        ("one two three four five", 16, ["one two three", "    four five"]),
+        ("  indented by two spaces", 20, ["  indented by two", "    spaces"]),
+        ("x" * 25, 20, ["x" * 20, "    " + "x" * 5]),
+        ("see " + "x" * 25, 20, ["see", "    " + "x" * 16, "    " + "x" * 9]),
+        ("ab" + " " * 30 + "c", 20, ["ab", "    c"]),
+        ("ab" + " " * 30, 20, ["ab"]),
+        ("日本語日本語", 5, ["日本", "語日", "本語"]),
+        ("e\u0301" * 6, 4, ["e\u0301" * 4, "e\u0301" * 2]),
+        ("👩\u200d🔬👩\u200d🔬", 5, ["👩\u200d🔬", "👩\u200d🔬"]),
+        ("日", 1, ["日"]),
+        ("un mot : deux", 7, ["un", "mot :", "deux"]),
+        ("il dit « oui »", 9, ["il dit", "« oui »"]),
+        ("it is :-)", 7, ["it is", ":-)"]),
+    ],
+)
+def test_a_line_is_broken_at_words(text: str, columns: int, expected: list[str]) -> None:
+    assert rows(text, columns) == expected
+
+
+def test_styles_stay_with_their_text() -> None:
+    spans = (Span("[12:00] ", Style.TIME), Span("one two three four", Style.EARLIER))
+    assert wrapped(spans, 16) == [
+        (Span("[12:00] ", Style.TIME), Span("one two", Style.EARLIER)),
+        (Span(INDENT), Span("three four", Style.EARLIER)),
+    ]
+
+
+@given(st.text(st.sampled_from("ab 日é\u0301«»:"), max_size=60), st.integers(2, 24))
+def test_nothing_but_spaces_is_lost_and_no_row_is_too_wide(text: str, columns: int) -> None:
+    shown = rows(text, columns)
+    assert "".join(shown).replace(" ", "") == text.replace(" ", "")
+    assert all(get_cwidth(row) <= columns for row in shown)
