@@ -282,6 +282,88 @@ def test_another_key_for_the_name_stays_and_the_way_to_use_the_new_one_is_told(
     assert "move" in told
 
 
+def test_keys_that_may_not_be_read_are_named(
+    at_home: KeyStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def forbidden(self: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    assert main(["name", "export", "Al"]) == 1
+    told = sentence(capsys)
+    assert ".json cannot be used (Permission denied): see to who may read and write it." in told
+
+
+class Full(io.StringIO):
+    """Where what is written goes: to a full disk, or to nobody."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self._error = error
+
+    def write(self, text: str) -> int:
+        del text
+        raise self._error
+
+    def fileno(self) -> int:
+        raise io.UnsupportedOperation
+
+
+@pytest.mark.usefixtures("at_home")
+def test_who_reads_no_further_ends_a_command_without_a_word(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout", Full(BrokenPipeError(32, "Broken pipe")))
+    assert main(["name", "export", "Al"]) == 1
+    assert capsys.readouterr().err == ""
+
+
+FULL = OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FULL, "the output cannot be written (No space left on device): see to where"),
+        (ExceptionGroup("", [ExceptionGroup("", [FULL])]), "the output cannot be written (No "),
+        (PermissionError(13, "Permission denied", "a/b"), "a/b cannot be used (Permission denied)"),
+    ],
+)
+def test_an_error_of_the_system_is_told_in_a_sentence_wherever_it_is_met(
+    error: Exception,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def release(*_: object) -> str:
+        raise error
+
+    monkeypatch.setattr(app, "release_name", release)
+    assert main(["name", "release", "Al"]) == 1
+    told = sentence(capsys)
+    assert said in told
+    assert "see to" in told
+
+
+def test_a_fault_of_ours_is_not_taken_for_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def release(*_: object) -> str:
+        raise ExceptionGroup("", [OSError(28, "No space left on device"), KeyError("a fault")])
+
+    monkeypatch.setattr(app, "release_name", release)
+    with pytest.raises(ExceptionGroup):
+        main(["name", "release", "Al"])
+
+
+@pytest.mark.slow
+def test_a_pipe_that_is_closed_leaves_no_traceback_at_the_exit() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "causerie.cli", "name", "--help"]
+    run = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (run.returncode, run.stderr) == (1, "")
+
+
 @pytest.mark.usefixtures("at_home")
 def test_who_imports_at_a_terminal_is_asked_for_the_link(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

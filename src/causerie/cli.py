@@ -7,6 +7,7 @@ wrong is told in one sentence on stderr that says what to do, and never by a tra
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -44,6 +45,22 @@ USAGE: Final = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns the exit code. `arguments` are the program's own without one."""
     try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        return _stopped(error)
+    except ExceptionGroup as group:
+        lost, others = group.split(OSError)
+        if lost is None or others is not None:
+            raise
+        return _stopped(_first(lost))
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
         code = command_line()(arguments, print_error=False, exit_on_error=False)
     except CycloptsError as error:
         return _complain(_explain(error), USAGE)
@@ -54,8 +71,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(str(error), USAGE)
     except CauserieError as error:
         return _complain(str(error), FAILURE)
-    except KeyboardInterrupt:
-        return 130
     return code if isinstance(code, int) else 0
 
 
@@ -211,7 +226,7 @@ def command_line() -> App:
         file
             Where to write the link instead; only you may read the file.
         """
-        return _telling(partial(_export_name, name, url, file))
+        return _telling(partial(_export_name, name, url, file), file)
 
     @names.command(name="import")
     def import_name(*, url: str | None = None, file: Path | None = None) -> int:
@@ -226,7 +241,7 @@ def command_line() -> App:
         file
             The file to read instead of the standard input.
         """
-        return _telling(partial(_import_name, url, file))
+        return _telling(partial(_import_name, url, file), file)
 
     @names.command
     def release(name: str, /, *, data: Path | None = None) -> None:
@@ -299,18 +314,45 @@ def _read_link() -> str:
     return sys.stdin.readline()
 
 
-def _telling(do: Callable[[], int]) -> int:
+def _telling(do: Callable[[], int], file: Path | None) -> int:
     """Does something with values and files of the user's; what is wrong with them is told."""
     try:
         return do()
     except ValueError as error:
         return _complain(str(error), USAGE)
     except OSError as error:
-        return _complain(
-            f"{error.filename} cannot be used ({error.strerror}): see to who may read and write "
-            "it, or name another with --file",
-            FAILURE,
+        if error.filename is None:
+            raise
+        ours = file is not None and str(error.filename) == str(file)
+        otherwise = ", or name another with --file" if ours else ""
+        what = f"{error.filename} cannot be used ({error.strerror})"
+        return _complain(f"{what}: see to who may read and write it{otherwise}", FAILURE)
+
+
+def _stopped(error: OSError) -> int:
+    """Ends a command that cannot write what it has to say, or needs what cannot be used."""
+    if error.filename is None:
+        # What is still in the buffer cannot be written either, as would be told at the exit.
+        with suppress(OSError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
+    if isinstance(error, BrokenPipeError):
+        return FAILURE  # nobody reads on, and that is all right
+    if error.filename is None:
+        why = f"the output cannot be written ({error.strerror}): see to where it goes"
+    else:
+        why = (
+            f"{error.filename} cannot be used ({error.strerror}): see to who may read and write it"
         )
+    return _complain(why, FAILURE)
+
+
+def _first(group: ExceptionGroup[OSError]) -> OSError:
+    error: OSError | ExceptionGroup[OSError] = group
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _explain(error: CycloptsError) -> str:
