@@ -366,6 +366,25 @@ def test_a_dead_holder_is_cut_off_and_its_name_given() -> None:
     assert_nothing_is_left(server)
 
 
+def test_that_a_dead_holder_with_a_key_has_left_is_told_and_its_heir_is_no_less_a_member() -> None:
+    server = MemoryServer()
+    alice, bob = v1(server, "Alice", "lobby"), v1(server, "Bob", "lobby", key=key_of("Bob"))
+    bob.socket.answers_pings = False
+    server.advance(6.0)
+    claimant = ask_for(server, "Bob")
+    drain([alice])
+    server.advance(5.1)
+    assert bob.socket.close_code == 4000
+    assert alice.only("presence")["left"] == ["Bob"]
+    assert claimant.join("lobby")["members"] == 2
+    server.advance(60.0)
+    assert alice.only("presence")["joined"] == ["Bob"]
+    assert claimant.ask("ping")["type"] == "pong"
+    alice.quit()
+    claimant.quit()
+    assert_nothing_is_left(server)
+
+
 def test_of_many_who_ask_for_the_name_of_a_dead_holder_the_first_gets_it() -> None:
     server = MemoryServer()
     alice = silent(server, "Alice")
