@@ -305,7 +305,7 @@ def _examples() -> dict[Frame, Iterable[tuple[str, msgspec.Struct]]]:
     )
     limits = r.Limits(
         frame=65_536,
-        reply=262_144,
+        reply=32_768,
         content=4_000,
         rooms=100,
         rate=20,

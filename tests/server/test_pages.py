@@ -139,6 +139,33 @@ def test_an_entry_larger_than_a_page_is_told_alone() -> None:
     assert ([entry["seq"] for entry in page["entries"]], page["more"]) == ([3], True)
 
 
+@pytest.mark.parametrize("content", ["x" * 4_000, "\x01" * 4_000], ids=["plain", "escaped"])
+def test_who_asks_for_history_and_reads_nothing_costs_no_more_than_64_kib(content: str) -> None:
+    server = MemoryServer(settings=UNLIMITED)
+    rooms = [f"room{number}" for number in range(5)]
+    for room in rooms:
+        fill(server, room, 100, content="{}" + content[:-3])
+    stalled, talker = v1(server, "Stalled", "lobby"), v1(server, "Talker", "lobby")
+    stalled.take()
+    stalled.socket.window = 0
+    asked = [f"h{number}" for number in range(20)]
+    for number, id in enumerate(asked):
+        stalled.send("history", room=rooms[number % 5], limit=100, id=id)
+    held = 0
+    while server.step():
+        held = max(held, stalled.socket.unsent() + len(stalled.connection.out))
+    for number in range(50):
+        talker.say(content, id=f"t{number}")
+        held = max(held, stalled.socket.unsent() + len(stalled.connection.out))
+    assert 0 < held <= 64 * 1024
+    stalled.socket.read_more(None)
+    frames = stalled.take("history", "message")
+    assert [frame["id"] for frame in frames if frame["type"] == "history"] == asked
+    assert [frame["id"] for frame in frames if frame["type"] == "message"] == [
+        f"t{number}" for number in range(50)
+    ]
+
+
 def test_history_in_two_directions_at_once_is_refused() -> None:
     alice = v1(MemoryServer(), "Alice")
     assert refusal(alice.ask("history", room="lobby", before=1, after=1)) == ("invalid", "after")

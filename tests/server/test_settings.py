@@ -25,7 +25,7 @@ def test_a_rate_below_one_lets_commands_through_at_that_rate() -> None:
 
 HELD_TO = {
     "frame": 65_536,
-    "reply": 262_144,
+    "reply": 32_768,
     "content": 4_000,
     "rooms": 100,
     "rate": 0.1,

@@ -71,7 +71,7 @@ def test_hello_tells_who_one_is_and_what_is_allowed() -> None:
         "grace": 15_000,
         "limits": {
             "frame": 65_536,
-            "reply": 262_144,
+            "reply": 32_768,
             "content": 4_000,
             "rooms": 100,
             "rate": 20.0,

@@ -27,8 +27,9 @@ class HubSettings:
     """Code points of a message."""
     frame: int = 64 * 1024
     """A client's message."""
-    reply: int = 256 * 1024
-    """Where a page of history stops."""
+    reply: int = 32 * 1024
+    """Where a page of history stops. It waits in memory for a client that asks and does not read,
+    and so is no longer than what a listener is given at a time (`live_room.RUN_BYTES`)."""
     rooms: int = 100
     """Rooms that one connection may join."""
     page: int = 100
