@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from tests.server.support import (
     UNLIMITED,
+    V1,
     fill,
     key_of,
     v1,
@@ -164,6 +165,21 @@ def test_who_asks_for_history_and_reads_nothing_costs_no_more_than_64_kib(conten
     assert [frame["id"] for frame in frames if frame["type"] == "message"] == [
         f"t{number}" for number in range(50)
     ]
+
+
+def test_the_page_that_is_told_of_is_the_page_that_may_be_asked_for() -> None:
+    server = MemoryServer(settings=UNLIMITED)
+    page = V1(server).ask("hello", username="Bob")["limits"]["page"]
+    fill(server, "lobby", page + 1)
+    alice = v1(server, "Alice", "attic")
+    for kind, fields in (
+        ("history", {"room": "lobby"}),
+        ("members", {"room": "attic"}),
+        ("rooms", {}),
+    ):
+        assert alice.ask(kind, limit=page, **fields)["type"] == kind
+        assert refusal(alice.ask(kind, limit=page + 1, **fields)) == ("invalid", "limit")
+    assert len(texts(alice.ask("history", room="lobby", limit=page))) == page
 
 
 def test_history_in_two_directions_at_once_is_refused() -> None:

@@ -17,7 +17,7 @@ from causerie.server.settings import Clock, HubSettings
 from causerie.server.timers import Timers
 from causerie.wire.codec import encode
 from causerie.wire.codes import ErrorCode
-from causerie.wire.commands import Cursor
+from causerie.wire.commands import PAGE, Cursor
 from causerie.wire.errors import Refused
 
 FRAMING_COST = 1_400
@@ -188,7 +188,7 @@ class Rooms:
             else:
                 done(Start(Located(after=found.after, recovered="none"), found.after))
 
-        self._locate(room, Cursor(0, ""), room.epoch, self._settings.page, newest)
+        self._locate(room, Cursor(0, ""), room.epoch, PAGE, newest)
 
     def _locate(
         self,

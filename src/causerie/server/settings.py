@@ -32,8 +32,6 @@ class HubSettings:
     and so is no longer than what a listener is given at a time (`live_room.RUN_BYTES`)."""
     rooms: int = 100
     """Rooms that one connection may join."""
-    page: int = 100
-    """Entries or names in a page."""
     in_flight: int = 256
     """Messages of one connection that wait for the disk; what comes beyond waits to be read."""
     strikes: int = 200

@@ -149,7 +149,7 @@ class V1Connection(Connection):
                     rate=settings.rate,
                     burst=round(settings.burst),
                     dedupe=None,
-                    page=settings.page,
+                    page=commands.PAGE,
                 ),
             )
         )

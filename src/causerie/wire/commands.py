@@ -4,7 +4,7 @@ Every command may carry an `id`; one that does gets exactly one reply with that 
 Unknown fields are ignored, so that a newer client can talk to an older server.
 """
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -28,7 +28,10 @@ Seq = Annotated[
 Milliseconds = Annotated[
     int, msgspec.Meta(ge=0, le=MAX_SAFE_INTEGER, description="Milliseconds since 1970 (UTC).")
 ]
-PageLimit = Annotated[int, msgspec.Meta(ge=1, le=100)]
+PAGE: Final = 100
+"""Entries or names in a page, at most."""
+
+PageLimit = Annotated[int, msgspec.Meta(ge=1, le=PAGE)]
 ReplayLimit = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
 
 
@@ -80,14 +83,14 @@ class Members(Command, frozen=True, tag="members"):
 
     room: str
     after: str | None = None
-    limit: PageLimit = 100
+    limit: PageLimit = PAGE
 
 
 class Rooms(Command, frozen=True, tag="rooms"):
     """Asks for the rooms one is in and one's private conversations, with their heads."""
 
     after: str | None = None
-    limit: PageLimit = 100
+    limit: PageLimit = PAGE
 
 
 class SendMessage(Command, frozen=True, tag="message"):
