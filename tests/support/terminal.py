@@ -120,6 +120,29 @@ class Terminal:
         while data:
             data = data[os.write(self._master, data) :]
 
+    def resize(self, columns: int, rows: int) -> None:
+        """Makes it another size. As most terminals do, it moves what does not fit into further
+        rows, and the cursor with its place. Only for rows of narrow characters; their styles go.
+        """
+        with self._changed:
+            cursor, place = self.screen.cursor, (0, 0)
+            reflowed: list[str] = []
+            for y, row in enumerate(self.screen.display):
+                text = row.rstrip()
+                if y == cursor.y:
+                    text = text.ljust(cursor.x)
+                    place = (len(reflowed) + cursor.x // columns, cursor.x % columns)
+                reflowed += [text[x : x + columns] for x in range(0, len(text) or 1, columns)]
+            while not reflowed[-1] and len(reflowed) > place[0] + 1:
+                reflowed.pop()
+            self.screen.resize(rows, columns)
+            self.screen.erase_in_display(2)
+            self.screen.cursor_position()
+            self._stream.feed("\r\n".join(reflowed).encode())
+            y, x = place
+            self.screen.cursor_position(y - max(0, len(reflowed) - rows) + 1, x + 1)
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
     def wait_until(
         self, holds: Callable[[list[str]], bool], what: str, within: float = PATIENCE
     ) -> list[str]:

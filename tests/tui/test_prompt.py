@@ -137,13 +137,17 @@ def test_what_was_said_before_one_came_is_dim_and_not_shown_again_after_a_cut(
         assert sum("Bot: line 24" in line for line in alice.lines) == 1
 
 
-def test_what_cannot_be_sent_stays_to_be_mended(people: People) -> None:
-    alice = arrived(people.terminal("Alice", rows=40), people)
+def test_a_command_that_is_none_is_told_and_comes_back_with_the_arrow_keys(people: People) -> None:
+    alice = arrived(people.terminal("Alice"), people)
     alice.type("/hsitory\r")
     alice.wait_for("There is no command /hsitory. Did you mean /history?")
-    alice.wait_for(f"{people.room}> /hsitory")
-    alice.type("\x15")  # Ctrl+U
     alice.wait_until(lambda lines: f"{people.room}>" in lines, "an empty prompt")
+    alice.type("\x1b[A")
+    alice.wait_for(f"{people.room}> /hsitory")
+
+
+def test_a_text_that_is_too_long_stays_to_be_shortened(people: People) -> None:
+    alice = arrived(people.terminal("Alice", rows=40), people)
     alice.type("\x1b[200~" + "x" * 4001 + "\x1b[201~\r")
     alice.wait_for("it has 4001 characters, and at most 4000 are allowed")
     alice.type("\x7f\r")
@@ -153,6 +157,38 @@ def test_what_cannot_be_sent_stays_to_be_mended(people: People) -> None:
     # One has been told, and could do something about it.
     alice.type("\x04")
     assert alice.wait() == 0
+
+
+def test_a_command_that_has_to_wait_for_the_connection_is_told_to(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data") as server, People(server.ws, tmp_path) as people:
+        alice = arrived(people.terminal("Alice"), people)
+        server.kill()
+        alice.wait_for("Disconnected")
+        alice.type("/who\r")
+        alice.wait_for("Not connected: /who goes out as soon as you are connected again")
+        server.start()
+        alice.wait_for(f"1 person in {people.room}: Alice")
+
+
+def test_a_resized_terminal_has_the_prompt_once_and_its_lines_broken_anew_at_words(
+    people: People,
+) -> None:
+    words = "hello this is a rather long line which does not fit into the rows of a narrow terminal"
+    alice = arrived(people.terminal("Alice", columns=70), people)
+    alice.type(f"{words}\r")
+    alice.wait_for("terminal")
+    alice.type("half")
+    alice.wait_for("> half")
+    for columns in (44, 23, 100, 50):
+        alice.resize(columns, 24)
+
+        def holds(lines: list[str]) -> bool:
+            screen = lines[-24:]
+            said = " ".join(" ".join(screen).split())
+            once = ("● Connected", "> half", "] Alice: hello", "You are alone")
+            return all(said.count(text) == 1 for text in once) and said.count(words) == 1
+
+        alice.wait_until(holds, f"everything once in {columns} columns")
 
 
 def test_a_pasted_text_of_several_lines_is_one_message(people: People) -> None:
@@ -234,7 +270,7 @@ def test_who_ends_it_too_early_is_told_what_is_awaited_and_can_give_it_up(tmp_pa
 def test_who_has_nothing_to_say_need_not_wait_for_a_server(tmp_path: Path) -> None:
     with People("ws://localhost:1", tmp_path) as people:
         alice = people.terminal("Alice")
-        alice.wait_for("No connection: Connection refused")
+        alice.wait_for("No connection: nobody listens on localhost:1")
         alice.type("\x04")
         assert alice.wait() == 0
         assert last(alice, 1) == ["Goodbye, Alice."]
@@ -245,7 +281,7 @@ def test_who_gives_up_is_told_at_the_prompt(tmp_path: Path) -> None:
         alice = people.terminal("Alice", "--max-attempts", "2")
         assert alice.wait() == 1
         said = "".join(last(alice, 2))
-        assert "causerie: Gave up after 2 attempts: Connection refused. Is a server" in said
+        assert "causerie: Gave up after 2 attempts: nobody listens on localhost:1" in said
 
 
 def test_there_are_colours_unless_they_are_not_wanted(people: People) -> None:

@@ -30,18 +30,23 @@ from prompt_toolkit.layout.dimension import Dimension
 from prompt_toolkit.layout.processors import BeforeInput
 from prompt_toolkit.output import Output, create_output
 from prompt_toolkit.output.vt100 import Vt100_Output
+from prompt_toolkit.utils import get_cwidth
 
 from causerie.tui.chat import Chat, Typed, refusal_line
-from causerie.tui.commands import Nothing, Quit, completions, parse
+from causerie.tui.commands import Nothing, Quit, Say, Tell, completions, parse
 from causerie.tui.language import Words
 from causerie.tui.lines import Line, Span, Style, painted, plain
 from causerie.tui.sanitise import one_line, sanitise_name
+from causerie.tui.wrapping import wrapped
 
 WAITING_SHOWN = 5
 """Messages that wait, of which the text is shown; of more, the newest."""
 
 COUNTED_EVERY = 0.1
 """Seconds between two drawings of a number that counts down."""
+
+SHOWN_AGAIN = 500
+"""Lines that are kept to be broken anew when the terminal is resized; no screen has more rows."""
 
 MOST_INPUT_LINES = 8
 """Of what is being typed; it scrolls beyond."""
@@ -74,6 +79,9 @@ class Prompt:
         """No more will be typed."""
         self._moved = asyncio.Event()
         self._to_show: list[Line] = []
+        self._shown: deque[Line] = deque(maxlen=SHOWN_AGAIN)
+        # The columns that each row on the screen takes, as it was written.
+        self._row_widths: deque[int] = deque(maxlen=SHOWN_AGAIN)
         self._buffer = Buffer(
             accept_handler=self._accept,
             completer=_Completer(self),
@@ -83,13 +91,13 @@ class Prompt:
         if isinstance(output, Vt100_Output):
             # It would ask the terminal where the cursor is. The prompt need not know.
             output.enable_cpr = False
-        self._application: Application[None] = Application(
+        self._application = _Application(
+            self._resized,
             layout=self._layout(),
             key_bindings=self._keys(),
-            erase_when_done=True,
-            input=terminal,
+            terminal=terminal,
             output=output,
-            after_render=lambda _: self._count_down(),
+            rendered=self._count_down,
         )
 
     def serve(self, chat: Chat) -> None:
@@ -143,7 +151,9 @@ class Prompt:
     def flush(self) -> None:
         """Shows at once what is to be shown."""
         lines, self._to_show = self._to_show, []
-        text = "".join(f"{self._paint(line)}\r\n" for line in lines)
+        self._shown += lines
+        columns = self._output.get_size().columns
+        text = self._written([row for line in lines for row in wrapped(line, columns)])
         is_drawn = self._application.is_running and not self._application.is_done
         with suppress(OSError):  # a terminal that goes away is noticed by the reading
             if is_drawn:
@@ -154,6 +164,52 @@ class Prompt:
             self._application.invalidate()
 
     # What is drawn.
+
+    def _written(self, rows: Sequence[Line]) -> str:
+        """What is to be written for rows; remembers how much room they take."""
+        self._row_widths += [get_cwidth(plain(row)) for row in rows]
+        return "".join(f"{self._paint(row)}\r\n" for row in rows)
+
+    def _resized(self) -> None:
+        """Breaks the lines on the screen anew, and removes the prompt, which is to be drawn again.
+
+        Most terminals have by now moved what does not fit into further rows, the prompt's own ones
+        as well, and the cursor with it. How many rows that makes is known, and all are rewritten.
+        (A terminal that cuts rows instead may lose as many of what stood above the chat.)
+        """
+        size = self._output.get_size()
+        prompt, above = self._drawn(size.columns)
+        above += sum(_rows_of(width, size.columns) for width in self._row_widths)
+        self._row_widths.clear()
+        rows = [row for line in self._shown for row in wrapped(line, size.columns)]
+        fitting = rows[-max(1, size.rows - prompt) :]
+        with suppress(OSError):
+            self._output.write_raw("\r")
+            self._output.cursor_up(min(above, size.rows))
+            # To clear from the very corner would have some terminals keep all in their history.
+            self._output.erase_end_of_line()
+            self._output.cursor_down(1)
+            self._output.erase_down()
+            self._output.cursor_up(1)
+            self._output.write_raw(self._written(fitting))
+            self._output.flush()
+
+    def _drawn(self, columns: int) -> tuple[int, int]:
+        """Returns how many rows of a terminal so wide the prompt takes, as it was drawn last, and
+        how many of them are above the cursor.
+        """
+        screen = self._application.renderer.last_rendered_screen
+        if screen is None:
+            return 0, 0
+        cursor = screen.get_cursor_position(self._application.layout.current_window)
+        taken = [
+            _rows_of(
+                max((x + cell.width for x, cell in row.items() if cell.char != " "), default=0),
+                columns,
+            )
+            for row in (screen.data_buffer[y] for y in range(screen.height))
+        ]
+        return sum(taken), sum(taken[: cursor.y]) + cursor.x // columns
 
     def _layout(self) -> Layout:
         edited = Window(
@@ -198,11 +254,15 @@ class Prompt:
     # What is typed.
 
     def _accept(self, buffer: Buffer) -> bool:
-        """Takes a line; answers whether it stays there, to be mended."""
+        """Takes a line; answers whether it stays there.
+
+        A text that is too long does, to be shortened. A command that is none goes; like any line it
+        comes back with the arrow keys.
+        """
         text = buffer.text
         if objection := self._chat.objection(text) if self._chat is not None else "":
             self.show([refusal_line(self._words, objection, "")])
-            return True
+            return isinstance(parse(text), Say | Tell)
         if isinstance(parse(text), Quit):
             self.end()
         elif not isinstance(parse(text), Nothing):
@@ -237,6 +297,41 @@ class Prompt:
         if self._chat is None:
             return []
         return completions(line, names=self._chat.names(), rooms=self._chat.view.rooms)
+
+
+class _Application(Application[None]):
+    """An application that has the screen made ready for it when the terminal is resized."""
+
+    def __init__(
+        self,
+        resized: Callable[[], None],
+        *,
+        layout: Layout,
+        key_bindings: KeyBindings,
+        terminal: Input,
+        output: Output,
+        rendered: Callable[[], None],
+    ) -> None:
+        super().__init__(
+            layout=layout,
+            key_bindings=key_bindings,
+            erase_when_done=True,
+            input=terminal,
+            output=output,
+            after_render=lambda _: rendered(),
+        )
+        self._resized = resized
+
+    def _on_resize(self) -> None:
+        # What it does otherwise erases as many rows as it has drawn, however many they are by now.
+        self._resized()
+        self.renderer.reset(leave_alternate_screen=False)
+        self.invalidate()
+
+
+def _rows_of(width: int, columns: int) -> int:
+    """How many rows a row that was so wide takes in a terminal of so many columns."""
+    return max(1, -(-width // columns))
 
 
 class _Completer(Completer):

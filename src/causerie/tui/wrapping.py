@@ -41,6 +41,8 @@ def _rows(text: str, columns: int, indent: int) -> Iterator[tuple[int, int]]:
     start, width = 0, columns
     while (fits := _fitting(text, start, width)) < len(text):
         end = next((at for at in range(fits, start, -1) if _may_break(text, at)), fits)
+        if get_cwidth(_word(text, _next_word(text, end))) > columns - indent:
+            end = fits  # it would have to be cut all the same
         yield start, end
         start, width = _next_word(text, end), columns - indent
     if start < len(text):
@@ -59,6 +61,11 @@ def _next_word(text: str, place: int) -> int:
     while text[place : place + 1] == " ":
         place += 1
     return place
+
+
+def _word(text: str, place: int) -> str:
+    end = text.find(" ", place)
+    return text[place:] if end < 0 else text[place:end]
 
 
 def _fitting(text: str, start: int, columns: int) -> int:
