@@ -13,7 +13,7 @@ from causerie import app as module
 from causerie.adapters.sqlite import StorageError
 from causerie.app import App, AppError, release_name
 from causerie.server.config import Config
-from causerie.server.listeners import ListenError, listen
+from causerie.server.listening import ListenError, listen
 
 KEY = "0123456789abcdef0123456789abcdef"
 

@@ -25,7 +25,7 @@ from causerie.chat.names import NameRefused, parse_username
 from causerie.server.config import Config
 from causerie.server.http import Health, http_app, http_protocol
 from causerie.server.hub import Hub
-from causerie.server.listeners import BACKLOG, is_loopback_only, listen
+from causerie.server.listening import BACKLOG, is_loopback_only, listen
 from causerie.server.logs import configure_logs
 from causerie.server.settings import HubSettings
 from causerie.server.websocket import WebSocketSettings, websocket_protocol

@@ -166,16 +166,16 @@ async def bare(**settings: Any) -> AsyncIterator[tuple[Server, set[Any]]]:
         return server.ears[-1]
 
     protocol = websocket_protocol(accept, WebSocketSettings(**settings))
-    listener = await asyncio.get_running_loop().create_server(
+    tcp = await asyncio.get_running_loop().create_server(
         lambda: protocol(server.uvicorn.config, state, {}), "127.0.0.1", 0
     )
-    server.port = listener.sockets[0].getsockname()[1]
+    server.port = tcp.sockets[0].getsockname()[1]
     try:
         yield server, state.connections
     finally:
         for peer in server.peers:
             peer.writer.transport.abort()
-        listener.close()
+        tcp.close()
         await until(lambda: not state.connections)
 
 

@@ -40,7 +40,7 @@ _logger = structlog.get_logger("causerie.hub")
 
 
 class Hub:
-    """All that is connected to this node. Is the log's listener and the sockets' acceptor."""
+    """All that is connected to this node. Is whom the log tells, and the sockets' acceptor."""
 
     def __init__(
         self,

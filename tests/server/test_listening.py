@@ -5,12 +5,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from causerie.server import listeners
-from causerie.server.listeners import ListenError, is_loopback_only, listen
+from causerie.server import listening
+from causerie.server.listening import ListenError, is_loopback_only, listen
 
 
 @contextmanager
-def listening(host: str, port: int = 0) -> Iterator[list[socket.socket]]:
+def listening_on(host: str, port: int = 0) -> Iterator[list[socket.socket]]:
     sockets = listen(host, port)
     try:
         yield sockets
@@ -28,7 +28,7 @@ def reaches(address: str, port: int) -> bool:
 
 
 def test_localhost_is_both_loopbacks_on_one_port() -> None:
-    with listening("localhost") as sockets:
+    with listening_on("localhost") as sockets:
         ports = {sock.getsockname()[1] for sock in sockets}
         assert len(ports) == 1
         (port,) = ports
@@ -38,7 +38,7 @@ def test_localhost_is_both_loopbacks_on_one_port() -> None:
 
 
 def test_one_address_is_that_address_alone() -> None:
-    with listening("127.0.0.1") as sockets:
+    with listening_on("127.0.0.1") as sockets:
         (sock,) = sockets
         assert sock.getsockname()[0] == "127.0.0.1"
         assert not reaches("::1", sock.getsockname()[1])
@@ -47,7 +47,7 @@ def test_one_address_is_that_address_alone() -> None:
 
 @pytest.mark.parametrize(("host", "families"), [("0.0.0.0", 1), ("::", 2)])
 def test_every_interface_is_not_the_loopback_only(host: str, families: int) -> None:
-    with listening(host) as sockets:
+    with listening_on(host) as sockets:
         port = sockets[0].getsockname()[1]
         assert reaches("127.0.0.1", port)
         assert reaches("::1", port) is (families == 2)
@@ -55,14 +55,14 @@ def test_every_interface_is_not_the_loopback_only(host: str, families: int) -> N
 
 
 def test_a_port_in_use_is_an_error_that_says_what_to_do() -> None:
-    with listening("localhost") as sockets:
+    with listening_on("localhost") as sockets:
         port = sockets[0].getsockname()[1]
         with pytest.raises(ListenError, match=rf"Port {port} is in use: .* --port\.$"):
             listen("localhost", port)
 
 
 def test_a_port_in_use_on_one_of_two_addresses_leaves_nothing_open() -> None:
-    with listening("::1") as sockets:
+    with listening_on("::1") as sockets:
         port = sockets[0].getsockname()[1]
         with pytest.raises(ListenError, match="in use"):
             listen("localhost", port)
@@ -70,7 +70,7 @@ def test_a_port_in_use_on_one_of_two_addresses_leaves_nothing_open() -> None:
 
 
 def test_a_free_port_is_one_that_is_free_on_all_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
-    bind = listeners._bind
+    bind = listening._bind
     ports: list[int] = []
 
     def taken_once(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
@@ -80,14 +80,14 @@ def test_a_free_port_is_one_that_is_free_on_all_addresses(monkeypatch: pytest.Mo
                 raise OSError(errno.EADDRINUSE, "in use")
         return bind(family, address, port)
 
-    monkeypatch.setattr(listeners, "_bind", taken_once)
-    with listening("localhost") as sockets:
+    monkeypatch.setattr(listening, "_bind", taken_once)
+    with listening_on("localhost") as sockets:
         assert len(sockets) == 2
         assert len(ports) == 2
 
 
 def failing(number: int, family: socket.AddressFamily) -> Callable[..., socket.socket]:
-    bind = listeners._bind
+    bind = listening._bind
 
     def fail(wanted: socket.AddressFamily, address: str, port: int) -> socket.socket:
         if wanted == family:
@@ -98,7 +98,7 @@ def failing(number: int, family: socket.AddressFamily) -> Callable[..., socket.s
 
 
 def test_no_port_that_is_free_on_all_addresses_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listeners, "_bind", failing(errno.EADDRINUSE, socket.AF_INET6))
+    monkeypatch.setattr(listening, "_bind", failing(errno.EADDRINUSE, socket.AF_INET6))
     with pytest.raises(ListenError, match="No port is free"):
         listen("localhost", 0)
 
@@ -107,8 +107,8 @@ def test_no_port_that_is_free_on_all_addresses_is_an_error(monkeypatch: pytest.M
 def test_a_machine_without_ipv6_listens_on_ipv4(
     monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    monkeypatch.setattr(listeners, "_bind", failing(number, socket.AF_INET6))
-    with listening("localhost") as sockets:
+    monkeypatch.setattr(listening, "_bind", failing(number, socket.AF_INET6))
+    with listening_on("localhost") as sockets:
         assert [sock.family for sock in sockets] == [socket.AF_INET]
 
 
@@ -138,6 +138,6 @@ def test_a_host_that_nobody_knows_is_an_error(monkeypatch: pytest.MonkeyPatch) -
     [(errno.EACCES, "may not be used by this user"), (errno.EIO, "cannot listen")],
 )
 def test_other_faults_are_told(monkeypatch: pytest.MonkeyPatch, number: int, said: str) -> None:
-    monkeypatch.setattr(listeners, "_bind", failing(number, socket.AF_INET))
+    monkeypatch.setattr(listening, "_bind", failing(number, socket.AF_INET))
     with pytest.raises(ListenError, match=said):
         listen("127.0.0.1", 80)

@@ -1,4 +1,4 @@
-"""The sockets on which the server listens."""
+"""The addresses on which the server listens for connections."""
 
 import errno
 import socket
