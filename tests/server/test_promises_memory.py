@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.server.support import Frame, assert_nothing_is_left, key_of, v1
 
 from causerie.adapters.memory_store import MemoryStore
+from causerie.chat.identity import key_identity
 from causerie.server.settings import HubSettings
 from causerie.server.turn import LONGEST_GATHERING
 from causerie.testing.memory_server import MemoryServer, MemorySocket, VirtualClock
@@ -387,9 +388,18 @@ class Promises(RuleBasedStateMachine):
                 said = [one["content"] for one in person.shown.get(room, [])]
                 assert said == ([one.content for one in entries] if mine else [])
             for room in ROOMS:
-                others = {one.name for one in self.people.values()} - {person.name}
+                others = {self.called(one) for one in self.people.values() if one is not person}
                 # Its own name it knows best.
                 assert person.names[room] - set(person.own) == others
+
+    def called(self, person: Person) -> str:
+        """A person's name: the one asked for last, as the server has heard it. What was asked on a
+        link before a close frame may be heard after what is asked on the next link.
+        """
+        session = self.server.hub.sessions.of(key_identity(person.key))
+        assert session is not None, "everybody is here"
+        assert session.name.display in person.own
+        return session.name.display
 
     def teardown(self) -> None:
         try:
