@@ -22,8 +22,14 @@ from typing import Any, get_args
 import msgspec
 
 ROOT = Path(__file__).resolve().parent.parent
+if str(ROOT) not in sys.path:  # run as a program, it finds only its own folder
+    sys.path.insert(0, str(ROOT))
+
+from tools.generate_typescript import typescript_codes, typescript_frames  # noqa: E402
+
 CODES = ROOT / "protocol" / "codes.json"
 PAGE = ROOT / "protocol" / "PROTOCOL.md"
+TYPESCRIPT = ROOT / "sdk" / "typescript" / "src" / "generated"
 
 Frame = type[msgspec.Struct]
 Json = dict[str, Any]
@@ -217,6 +223,23 @@ def asyncapi() -> str:
                 "schemas": _definitions("#/components/schemas/{name}"),
             },
         }
+    )
+
+
+def codes_in_typescript() -> str:
+    """The error and close codes as a TypeScript module."""
+    return typescript_codes(json.loads(CODES.read_text(encoding="utf-8")))
+
+
+def frames_in_typescript() -> str:
+    """The frames of the v1 profile as TypeScript interfaces."""
+    from causerie.wire.commands import AnyCommand
+    from causerie.wire.replies import AnyServerFrame
+
+    return typescript_frames(
+        _definitions("#/$defs/{name}"),
+        [command.__name__ for command in get_args(AnyCommand)],
+        [frame.__name__ for frame in get_args(AnyServerFrame)],
     )
 
 
@@ -672,6 +695,8 @@ GENERATED: dict[Path, Callable[[], str]] = {
     ROOT / "protocol" / "schema.json": json_schema,
     ROOT / "protocol" / "asyncapi.json": asyncapi,
     PAGE: protocol_page,
+    TYPESCRIPT / "codes.ts": codes_in_typescript,
+    TYPESCRIPT / "frames.ts": frames_in_typescript,
 }
 """What is made, and by what. The codes come first: the frames import them."""
 
