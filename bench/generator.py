@@ -17,6 +17,9 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from causerie.testing.framing import client_frame, upgrade_request
+from causerie.wire.profiles import SUBPROTOCOL
+
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 READ = 256 * 1024
@@ -27,8 +30,6 @@ DEADLINE = 60.0
 _ENTRY = b'"prev":'
 _ACK = b'"type":"ack"'
 _SENT_AT = re.compile(rb'"content":"(\d+) ')
-_MASK = b"\0\0\0\0"
-"""A mask of zeros is legal, and leaves the payload as it is (RFC 6455, section 5.3)."""
 
 
 class Server:
@@ -73,14 +74,6 @@ def running_server() -> Iterator[Server]:
             server.stop()
 
 
-def frame(payload: bytes) -> bytes:
-    """A text frame as a client sends it."""
-    size = len(payload)
-    if size < 126:
-        return bytes((0x81, 0x80 | size)) + _MASK + payload
-    return bytes((0x81, 0x80 | 126)) + size.to_bytes(2) + _MASK + payload
-
-
 def count(wanted: bytes, before: bytes, data: bytes) -> int:
     """How often something ends in `data`, begun in what was read before it perhaps."""
     reach = len(wanted) - 1
@@ -99,11 +92,7 @@ class Member:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.connect(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket.sendall(
-            b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
-            b"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: causerie.v1\r\n\r\n"
-        )
+        self.socket.sendall(upgrade_request(headers={"Sec-WebSocket-Protocol": SUBPROTOCOL}))
         self.wait_for(b"\r\n\r\n")
         hello = {"type": "hello", "username": f"member{number}"}
         self.command(hello)
@@ -123,7 +112,7 @@ class Member:
 
     def command(self, command: Mapping[str, object]) -> None:
         """Sends a command."""
-        self.socket.sendall(frame(json.dumps(command).encode()))
+        self.socket.sendall(client_frame(json.dumps(command).encode()))
 
     def say(self, intended: int) -> None:
         """Sends a message that tells when it should have been sent, in nanoseconds."""

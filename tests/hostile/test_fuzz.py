@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from tests.support.raw_client import BINARY, Closed, RawClient, frame, resident_bytes
+from tests.support.raw_client import Closed, RawClient, resident_bytes
 from tests.support.server_process import ServerProcess
+
+from causerie.testing.framing import BINARY, client_frame
 
 FRAMES = 100_000
 AT_ONCE = 50
@@ -41,73 +43,73 @@ def wrong_type(chance: random.Random) -> Bad:
     command = dict(chance.choice(COMMANDS))
     field = chance.choice([name for name in command if name in REQUIRED])
     command[field] = chance.choice(WRONG)
-    return Bad(frame(json.dumps(command).encode()), None)
+    return Bad(client_frame(json.dumps(command).encode()), None)
 
 
 def missing_field(chance: random.Random) -> Bad:
     command = dict(chance.choice(COMMANDS))
     del command[chance.choice([name for name in command if name in REQUIRED])]
-    return Bad(frame(json.dumps(command).encode()), None)
+    return Bad(client_frame(json.dumps(command).encode()), None)
 
 
 def unknown_type(chance: random.Random) -> Bad:
     name = "".join(chance.choices("abcdefghijklmnop.\u00e9\U0001f4a5", k=chance.randrange(1, 40)))
-    return Bad(frame(json.dumps({"type": "x" + name}).encode()), None)
+    return Bad(client_frame(json.dumps({"type": "x" + name}).encode()), None)
 
 
 def no_json(chance: random.Random) -> Bad:
     text = "".join(chance.choices(' {}[]":,abc0123.-\\u\t\u00e9\u2028', k=chance.randrange(0, 200)))
     # Whatever it is, it begins as no object does.
-    return Bad(frame(("]" + text).encode()), None)
+    return Bad(client_frame(("]" + text).encode()), None)
 
 
 def truncated(chance: random.Random) -> Bad:
     text = json.dumps(chance.choice(COMMANDS)).encode()
-    return Bad(frame(text[: chance.randrange(len(text))]), None)
+    return Bad(client_frame(text[: chance.randrange(len(text))]), None)
 
 
 def deep(chance: random.Random) -> Bad:
     levels = chance.randrange(2_000, 30_000)
     nested = "[" * levels + "]" * levels if chance.random() < 0.5 else '{"a":' * (levels // 3)
-    return Bad(frame(f'{{"type":"message","room":{nested},"content":"x"}}'.encode()), None)
+    return Bad(client_frame(f'{{"type":"message","room":{nested},"content":"x"}}'.encode()), None)
 
 
 def huge_number(chance: random.Random) -> Bad:
     digits = "9" * chance.randrange(25, 5_000)
     number = chance.choice([digits, "-" + digits, "1e" + digits[:4], digits + ".5"])
-    return Bad(frame(f'{{"type":"history","room":"fuzz","before":{number}}}'.encode()), None)
+    return Bad(client_frame(f'{{"type":"history","room":"fuzz","before":{number}}}'.encode()), None)
 
 
 def lone_surrogate(chance: random.Random) -> Bad:
     code = chance.randrange(0xD800, 0xE000)
     text = f'{{"type":"message","room":"fuzz","content":"x\\u{code:04x}y"}}'
-    return Bad(frame(text.encode()), None)
+    return Bad(client_frame(text.encode()), None)
 
 
 def bad_name(chance: random.Random) -> Bad:
     name = "".join(chance.choices("\u202e\u200b\ud83d\x00 /<>&", k=chance.randrange(1, 40)))
     room = json.dumps({"type": "join", "room": name})
-    return Bad(frame(room.encode()), None)
+    return Bad(client_frame(room.encode()), None)
 
 
 def too_long(chance: random.Random) -> Bad:
     content = chance.choice("x\u00e9") * chance.randrange(4_001, 20_000)
     command = {"type": "message", "room": "fuzz", "content": content}
-    return Bad(frame(json.dumps(command, ensure_ascii=False).encode()), None)
+    return Bad(client_frame(json.dumps(command, ensure_ascii=False).encode()), None)
 
 
 def invalid_utf8(chance: random.Random) -> Bad:
     garbage = chance.choice([b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\x80"])
-    return Bad(frame(b'{"type":"ping","id":"' + garbage + b'"}'), 1007)
+    return Bad(client_frame(b'{"type":"ping","id":"' + garbage + b'"}'), 1007)
 
 
 def binary(chance: random.Random) -> Bad:
-    return Bad(frame(chance.randbytes(chance.randrange(0, 300)), BINARY), 1003)
+    return Bad(client_frame(chance.randbytes(chance.randrange(0, 300)), BINARY), 1003)
 
 
 def megabyte(chance: random.Random) -> Bad:
     del chance
-    return Bad(frame(b'{"type":"message","content":"' + b"x" * 1_000_000 + b'"}'), 1009)
+    return Bad(client_frame(b'{"type":"message","content":"' + b"x" * 1_000_000 + b'"}'), 1009)
 
 
 OFTEN: list[Callable[[random.Random], Bad]] = [

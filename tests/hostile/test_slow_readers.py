@@ -7,8 +7,10 @@ import select
 from pathlib import Path
 
 import pytest
-from tests.support.raw_client import PATIENCE, PING, PONG, RawClient, frame, resident_bytes
+from tests.support.raw_client import PATIENCE, RawClient, resident_bytes
 from tests.support.server_process import ServerProcess
+
+from causerie.testing.framing import PING, PONG, client_frame
 
 STALLED = 1_000
 MESSAGES = 800
@@ -73,7 +75,7 @@ def chain(client: RawClient) -> int:
 @pytest.mark.real
 @pytest.mark.timeout(120)
 def test_a_million_pings_without_reading_cost_no_memory(tmp_path: Path) -> None:
-    ping = frame(b"p" * 125, PING)
+    ping = client_frame(b"p" * 125, PING)
     block = ping * 1_000
     with (
         ServerProcess(tmp_path, measured=False) as server,

@@ -13,14 +13,41 @@ import uvicorn
 from causerie.server.http import http_app, http_protocol
 from causerie.server.socket import Socket
 from causerie.server.websocket import WebSocketSettings, websocket_protocol
+from causerie.testing.framing import (
+    BINARY,
+    CLOSE,
+    PING,
+    PONG,
+    TEXT,
+    Frame,
+    client_frame,
+    take_frame,
+    upgrade_request,
+)
+from causerie.testing.framing import CONTINUATION as CONT
 from causerie.wire.framing import frame_text
+
+__all__ = [
+    "BINARY",
+    "CLOSE",
+    "CONT",
+    "DEADLINE",
+    "PING",
+    "PONG",
+    "TEXT",
+    "Answer",
+    "Ear",
+    "Peer",
+    "Server",
+    "masked",
+    "request",
+    "serving",
+    "until",
+]
 
 DEADLINE = 10.0
 
-KEY = "dGhlIHNhbXBsZSBub25jZQ=="
-"""The key of RFC 6455, section 1.3."""
-
-TEXT, BINARY, CONT, CLOSE, PING, PONG = 0x1, 0x2, 0x0, 0x8, 0x9, 0xA
+MASK = b"\x21\x43\x65\x87"
 
 
 async def until(condition: Callable[[], object], why: str = "") -> None:
@@ -33,31 +60,12 @@ async def until(condition: Callable[[], object], why: str = "") -> None:
 
 def masked(opcode: int, payload: bytes = b"", *, fin: bool = True, rsv: int = 0) -> bytes:
     """A client's frame; its mask is not zero, so that a server that forgets it is found out."""
-    head = bytes(((0x80 if fin else 0) | rsv << 4 | opcode,))
-    size = len(payload)
-    if size < 126:
-        head += bytes((0x80 | size,))
-    elif size < 65_536:
-        head += bytes((0x80 | 126,)) + size.to_bytes(2)
-    else:
-        head += bytes((0x80 | 127,)) + size.to_bytes(8)
-    mask = b"\x21\x43\x65\x87"
-    return head + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+    return client_frame(payload, opcode, final=fin, reserved=rsv, mask=MASK)
 
 
 def request(path: str = "/ws", **headers: str | None) -> bytes:
     """A handshake; headers are written with underscores, and None leaves one out."""
-    merged: dict[str, str | None] = {
-        "Host": "localhost:8080",
-        "Upgrade": "websocket",
-        "Connection": "Upgrade",
-        "Sec_WebSocket_Key": KEY,
-        "Sec_WebSocket_Version": "13",
-        **headers,
-    }
-    lines = [f"GET {path} HTTP/1.1"]
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in merged.items() if value]
-    return "\r\n".join([*lines, "", ""]).encode()
+    return upgrade_request(path, {name.replace("_", "-"): headers[name] for name in headers})
 
 
 @dataclass
@@ -74,6 +82,7 @@ class Peer:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
+        self._arrived = bytearray()
         self.writer = writer
 
     def send(self, data: bytes) -> None:
@@ -92,16 +101,15 @@ class Peer:
             answer.body = await self.reader.readexactly(int(headers.get("content-length", 0)))
             return answer
 
-    async def frame(self) -> tuple[int, bytes]:
-        """Reads one frame: its opcode and payload. A server's is whole, final and unmasked."""
+    async def frame(self) -> Frame:
+        """Reads one frame: its opcode and payload."""
         async with asyncio.timeout(DEADLINE):
-            first, size = await self.reader.readexactly(2)
-            assert first & 0xF0 == 0x80
-            if size == 126:
-                size = int.from_bytes(await self.reader.readexactly(2))
-            elif size == 127:
-                size = int.from_bytes(await self.reader.readexactly(8))
-            return first & 0x0F, await self.reader.readexactly(size)
+            while (found := take_frame(self._arrived)) is None:
+                data = await self.reader.read(2**16)
+                if not data:
+                    raise asyncio.IncompleteReadError(bytes(self._arrived), None)
+                self._arrived += data
+            return found
 
     async def closed(self) -> int:
         """Reads a close frame and then the end of TCP; answers with the code."""
@@ -112,7 +120,7 @@ class Peer:
 
     async def eof(self) -> None:
         async with asyncio.timeout(DEADLINE):
-            assert await self.reader.read() == b""
+            assert bytes(self._arrived) + await self.reader.read() == b""
 
     def reset(self) -> None:
         """Cuts by RST, as a machine does that was turned off and on."""

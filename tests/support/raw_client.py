@@ -1,28 +1,27 @@
 """A WebSocket client without manners: sends any bytes, reads only when asked, never answers pings.
 
-It frames and parses by itself (RFC 6455, section 5.2), so that what a library would refuse to send
-can be sent.
+It has a blocking socket, and knows of frames no more than `causerie.testing.framing` does, so that
+what a library would refuse to send can be sent.
 """
 
 import json
 import re
 import socket
 import time
-from collections import deque
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
-TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
+from causerie.testing.framing import (
+    CLOSE,
+    TEXT,
+    Frame,
+    client_frame,
+    take_frame,
+    upgrade_request,
+)
+from causerie.wire.profiles import SUBPROTOCOL
+
 PATIENCE = 20.0
-_MASK = b"\0\0\0\0"
-"""A mask of zeros is legal, and leaves the payload as it is."""
-
-
-class Frame(NamedTuple):
-    """What came."""
-
-    opcode: int
-    payload: bytes
 
 
 class Closed(Exception):
@@ -32,17 +31,6 @@ class Closed(Exception):
         super().__init__(code, reason)
         self.code = code
         self.reason = reason
-
-
-def frame(payload: bytes, opcode: int = TEXT, *, final: bool = True) -> bytes:
-    """A frame as a client sends it."""
-    head = bytes(((0x80 if final else 0) | opcode,))
-    size = len(payload)
-    if size < 126:
-        return head + bytes((0x80 | size,)) + _MASK + payload
-    if size < 65_536:
-        return head + bytes((0x80 | 126,)) + size.to_bytes(2) + _MASK + payload
-    return head + bytes((0x80 | 127,)) + size.to_bytes(8) + _MASK + payload
 
 
 class RawClient:
@@ -64,13 +52,8 @@ class RawClient:
         self.socket.connect(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = bytearray()
-        self._frames: deque[Frame] = deque()
-        protocol = "Sec-WebSocket-Protocol: causerie.v1\r\n" if v1 else ""
-        self.socket.sendall(
-            f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\n"
-            "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-            f"Sec-WebSocket-Version: 13\r\n{protocol}\r\n".encode()
-        )
+        headers = {"Sec-WebSocket-Protocol": SUBPROTOCOL} if v1 else {}
+        self.socket.sendall(upgrade_request(headers={"Host": f"127.0.0.1:{port}", **headers}))
         while b"\r\n\r\n" not in self._buffer:
             self._receive()
         head, _, rest = bytes(self._buffer).partition(b"\r\n\r\n")
@@ -85,7 +68,7 @@ class RawClient:
 
     def send(self, **command: Any) -> None:
         """Sends a command."""
-        self.send_bytes(frame(json.dumps(command).encode()))
+        self.send_bytes(client_frame(json.dumps(command).encode()))
 
     def send_bytes(self, data: bytes) -> None:
         """Sends bytes as they are."""
@@ -97,11 +80,8 @@ class RawClient:
         Raises:
             Closed: there is none any more.
         """
-        while not self._frames:
-            self._parse()
-            if not self._frames:
-                self._receive()
-        found = self._frames.popleft()
+        while (found := take_frame(self._buffer)) is None:
+            self._receive()
         if found.opcode == CLOSE:
             code = int.from_bytes(found.payload[:2]) if len(found.payload) >= 2 else 1005
             raise Closed(code, found.payload[2:].decode())
@@ -152,22 +132,6 @@ class RawClient:
         if not data:
             raise Closed(None)
         self._buffer += data
-
-    def _parse(self) -> None:
-        buffer, at = self._buffer, 0
-        while len(buffer) - at >= 2:
-            size, start = buffer[at + 1], at + 2
-            if size >= 126:
-                width = 2 if size == 126 else 8
-                if len(buffer) - start < width:
-                    break
-                size = int.from_bytes(buffer[start : start + width])
-                start += width
-            if len(buffer) - start < size:
-                break
-            self._frames.append(Frame(buffer[at] & 0x0F, bytes(buffer[start : start + size])))
-            at = start + size
-        del buffer[:at]
 
 
 def resident_bytes(pid: int) -> int:

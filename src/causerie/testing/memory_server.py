@@ -5,7 +5,7 @@ of events, cut a link in the middle of a frame, and let the server die between a
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from random import Random
 
 from causerie.adapters.memory import MemoryDirectory, MemoryLog
@@ -13,6 +13,7 @@ from causerie.adapters.memory_store import MemoryStore
 from causerie.server.hub import Hub
 from causerie.server.settings import HubSettings
 from causerie.server.socket import Receiver
+from causerie.testing.framing import TEXT, take_frame
 from causerie.wire.profiles import SUBPROTOCOL
 
 START = 1_800_000_000_000_000
@@ -148,7 +149,11 @@ class MemorySocket:
 
     def take(self) -> list[bytes]:
         """The texts that have arrived since the last call."""
-        return list(self._parse())
+        texts: list[bytes] = []
+        while (frame := take_frame(self._arrived)) is not None:
+            assert frame.opcode == TEXT, "the hub writes whole text messages only"
+            texts.append(frame.payload)
+        return texts
 
     def _end(self, code: int | None) -> None:
         self.is_open = False
@@ -179,19 +184,6 @@ class MemorySocket:
         del self._unsent[:size]
         if self.window is not None:
             self.window -= size
-
-    def _parse(self) -> Iterator[bytes]:
-        """Takes whole frames from the front of what has arrived (RFC 6455, section 5.2)."""
-        while len(self._arrived) >= 2:
-            assert self._arrived[0] == 0x81, "the hub writes whole text messages only"
-            size, start = self._arrived[1], 2
-            if size >= 126:
-                start = 4 if size == 126 else 10
-                size = int.from_bytes(self._arrived[2:start])
-            if len(self._arrived) < start + size:
-                return
-            yield bytes(self._arrived[start : start + size])
-            del self._arrived[: start + size]
 
 
 class MemoryServer:
