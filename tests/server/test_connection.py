@@ -432,7 +432,7 @@ def test_a_pause_in_the_midst_of_a_write_to_many_touches_no_other() -> None:
 
 
 def test_a_long_reply_is_written_at_once() -> None:
-    server = MemoryServer(settings=UNLIMITED)
+    server = MemoryServer(settings=HubSettings(rate=0.0, reply=256 * 1024))
     fill(server, "lobby", 100, content="{}" + "x" * 1_000)
     alice = v1(server, "Alice")
     alice.send("history", room="lobby", limit=100, id="h")
