@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Node comes with the environment, its tools with package-lock.json: NODE makes both found.
+NODE := PATH="$(CURDIR)/node_modules/.bin:$(CURDIR)/$(BIN):$$PATH"
+NODE_TOOLS := node_modules/.made
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -24,14 +27,16 @@ install: $(VENV)/.dev ## make .venv with Causerie (editable) and all that its te
 test: lint layers generated types tests ## run all checks and all tests, as CI does
 
 .PHONY: lint
-lint: $(VENV)/.dev ## check style and format (make format mends what can be mended)
+lint: $(VENV)/.dev $(NODE_TOOLS) ## check style and format (make format mends what can be mended)
 	$(BIN)/ruff check --quiet --output-format concise
 	$(BIN)/ruff format --check --quiet
+	$(NODE) biome check --error-on-warnings --log-level warn
 
 .PHONY: format
-format: $(VENV)/.dev ## format, and mend what ruff can mend
+format: $(VENV)/.dev $(NODE_TOOLS) ## format, and mend what ruff and biome can mend
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format --quiet
+	$(NODE) biome check --write --log-level warn
 
 .PHONY: layers
 layers: $(VENV)/.dev ## check that imports point downwards
@@ -42,8 +47,9 @@ generated: $(VENV)/.dev ## check that generated files are current
 	$(BIN)/python tools/generate.py --check
 
 .PHONY: types
-types: $(VENV)/.dev ## check types
+types: $(VENV)/.dev $(NODE_TOOLS) ## check types
 	$(BIN)/mypy $(wildcard src tests tools bench examples)
+	$(NODE) tsc --noEmit -p sdk/typescript
 
 # Each run keeps its measurement in a folder of its own, so that two runs do not mix.
 MEASURE = data=$$(mktemp -d) && trap 'rm -rf "$$data"' EXIT && export COVERAGE_FILE="$$data/coverage" \
@@ -56,7 +62,8 @@ FOREIGN := $(VENV)/.foreign \
   $(if $(shell command -v npm 2>/dev/null),tests/foreign/node/node_modules/.package-lock.json)
 
 .PHONY: tests
-tests: $(VENV)/.dev $(FOREIGN) ## run the tests, and prove that each module is covered by its own
+tests: $(VENV)/.dev $(FOREIGN) $(NODE_TOOLS) ## run the tests, and prove that each module is covered by its own
+	$(NODE) npm test --silent --workspace sdk/typescript
 	$(call MEASURE,--durations=10 --durations-min=1,)
 
 # tests/chat/test_presence.py for src/causerie/chat/presence.py
@@ -109,6 +116,11 @@ $(VENV)/.runtime: $(VENV)/.made requirements/build.txt requirements/runtime.txt 
 $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 	@echo "Installing what the tests need into $(VENV)"
 	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(NODE_TOOLS): $(VENV)/.runtime package.json package-lock.json $(wildcard sdk/typescript/package.json web/package.json)
+	@echo "Installing what the TypeScript needs into node_modules"
+	@$(NODE) npm ci --ignore-scripts --loglevel error >/dev/null
 	@touch $@
 
 # A library that Causerie uses too, in another version: it gets a folder of its own.
