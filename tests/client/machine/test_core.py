@@ -1,5 +1,5 @@
 import pytest
-from tests.client.frames import cursor, message, private, welcome
+from tests.client.frames import cursor, message, private, summary, welcome
 from tests.client.machine.rig import Rig, connected, error_of, hi, in_lobby
 
 from causerie.client.errors import (
@@ -173,6 +173,23 @@ def test_each_answer_of_the_server_is_told_to_who_asked() -> None:
         rooms,
         leave,
     ]
+
+
+def test_a_list_of_rooms_that_the_application_asked_for_changes_nothing() -> None:
+    rig = connected()
+    id = rig.send(Rooms())
+    rig.one_frame("rooms")
+    rig.receive(RoomsPage(id=id, rooms=[summary("~bob", 3, peer="Bob")]))
+    assert rig.frames() == []
+
+
+def test_a_message_says_that_one_types_no_more() -> None:
+    rig = in_lobby()
+    rig.send(SetTyping(room="lobby", is_typing=True))
+    rig.send(hi())
+    rig.frames()
+    rig.advance(5.0)
+    assert rig.frames("typing") == []
 
 
 def test_refusals_go_to_who_asked() -> None:

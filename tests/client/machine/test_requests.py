@@ -213,6 +213,7 @@ def test_what_is_larger_than_the_server_allows_never_goes_out() -> None:
     [failed] = [event for event in rig.events() if isinstance(event, SendFailed)]
     assert failed.id == "big"
     assert isinstance(failed.error, InvalidCommand)
+    assert rig.machine.waiting == 2, "the other message, and the list of rooms"
 
 
 def test_what_was_never_sent_can_be_withdrawn_and_what_was_cannot() -> None:

@@ -488,6 +488,21 @@ def test_typing_does_not_wait_for_the_rate() -> None:
     assert rig.frames("typing") == []
 
 
+def test_who_leaves_or_is_cut_off_has_no_typing_to_end() -> None:
+    rig = in_lobby()
+    rig.send(SetTyping(room="lobby", is_typing=True))
+    rig.send(Leave(room="lobby"))
+    rig.frames()
+    rig.advance(5.0)
+    assert rig.frames("typing") == []
+    rig = in_lobby()
+    rig.send(SetTyping(room="lobby", is_typing=True))
+    rig.cut()
+    rig.frames()
+    rig.advance(5.0)
+    assert rig.frames("typing") == []
+
+
 # The end.
 
 
