@@ -168,6 +168,11 @@ def test_a_command_that_has_to_wait_for_the_connection_is_told_to(tmp_path: Path
         alice.wait_for("Not connected: /who goes out as soon as you are connected again")
         server.start()
         alice.wait_for(f"1 person in {people.room}: Alice")
+        server.kill()
+        alice.wait_until(lambda lines: lines.count("Disconnected") == 2, "another cut")
+        alice.type("/leave\r")
+        alice.wait_for(f"You have left {people.room}.")
+        assert not any("Not connected: /leave" in line for line in alice.lines)
 
 
 def test_a_resized_terminal_has_the_prompt_once_and_its_lines_broken_anew_at_words(

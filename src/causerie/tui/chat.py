@@ -285,7 +285,9 @@ class Chat:
             return
         match command:
             case LeaveRoom():
-                await self._attempt(client, typed, self._leave(client, room))
+                # Without a connection one has left at once, save for what is under way.
+                leaving = self._leave(client, room)
+                await self._attempt(client, typed, leaving, waits=bool(self._tasks))
             case Who():
                 self._start(self._attempt(client, typed, self._who(client, room)))
             case ShowHistory(count=count):
@@ -343,10 +345,15 @@ class Chat:
         typed: Typed,
         doing: Coroutine[Any, Any, None],
         given: Mapping[str, str] = NOTHING_GIVEN,
+        *,
+        waits: bool = True,
     ) -> None:
-        """Carries out a command, and says so if it has to wait or is refused."""
+        """Carries out a command, and says so if it is refused, or if it has to wait: which it does
+        without a connection, if it `waits`.
+        """
         words = self.view.words
-        if self.view.began_at is not None and not isinstance(client.state, Connected):
+        is_cut_off = self.view.began_at is not None and not isinstance(client.state, Connected)
+        if waits and is_cut_off:
             later = words("goes-out-later", command=excerpt(typed.text))
             self._surface.show([line(later, Style.WAITING)])
         try:
