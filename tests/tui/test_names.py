@@ -50,7 +50,7 @@ def test_a_link_can_lie_in_a_file_that_only_its_owner_reads(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert capsys.readouterr().out == ""
     assert main(export) == 1
-    assert "exists" in capsys.readouterr().err
+    assert "is there already" in capsys.readouterr().err
     second = device("second")
     assert main(["name", "import", "--file", str(file), "--url", "localhost:9000"]) == 0
     assert second.find("ws://localhost:9000", "Alice") == key
