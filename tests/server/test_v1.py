@@ -110,6 +110,29 @@ def test_a_key_cannot_be_changed_and_need_not_be_repeated() -> None:
     assert bob.hello("Ben")["username"] == "Ben"
 
 
+def test_a_rename_is_told_to_ones_other_connections_and_once_to_one_that_reads_slowly() -> None:
+    server = MemoryServer(settings=UNLIMITED)
+    phone = v1(server, "Alice", "lobby", key=KEY)
+    laptop, tablet = v1(server, "Alice", key=KEY), v1(server, "Alice", "lobby", key=KEY)
+    tablet.socket.window = 0
+    v1(server, "Bob", "lobby").say("hello", id="h1")
+    phone.take()
+    for name in ("Alicia", "Ally"):
+        laptop.send("hello", username=name, id=name)
+        assert laptop.answer(name)["username"] == name
+    told = phone.take("welcome")
+    assert [("id" in frame, frame["username"]) for frame in told] == [
+        (False, "Alicia"),
+        (False, "Ally"),
+    ]
+    tablet.socket.read_more(None)
+    server.run()
+    assert [frame["username"] for frame in tablet.take("welcome")] == ["Ally"]
+    laptop.send("hello", username="Ally", id="again")
+    assert laptop.answer("again")["username"] == "Ally"
+    assert phone.take("welcome") == tablet.take("welcome") == []
+
+
 @pytest.mark.parametrize(
     ("locale", "word"), [("en", "name"), ("fr", "nom"), ("fr-CA", "nom"), ("tlh", "name")]
 )

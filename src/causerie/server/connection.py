@@ -131,6 +131,7 @@ class Connection(ABC):
             return
         self.is_paused = False
         self.write_out()
+        self.tell_name()
         self._drain()
         for listener in self.listeners.values():
             self.hub.catch_up.enqueue(listener)
@@ -179,6 +180,10 @@ class Connection(ABC):
     @abstractmethod
     def tell_presence(self, room: LiveRoom) -> None:
         """Tells who is in the room: this connection has missed some of the changes."""
+
+    @abstractmethod
+    def tell_name(self) -> None:
+        """Tells the user's name, if another connection of the identity has changed it."""
 
     # What both profiles do in the same way.
 

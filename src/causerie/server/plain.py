@@ -111,6 +111,9 @@ class PlainConnection(Connection):
             self._greeting = None
         super().closed(code)
 
+    def tell_name(self) -> None:
+        """A plain connection is the only one of its identity."""
+
     def tell_presence(self, room: LiveRoom) -> None:
         """Plain clients are told of comings and goings, not of who is here."""
 

@@ -32,11 +32,12 @@ if TYPE_CHECKING:
 class V1Connection(Connection):
     """A connection that speaks `causerie.v1`."""
 
-    __slots__ = ("_locale",)
+    __slots__ = ("_locale", "_name_told")
 
     def __init__(self, hub: "Hub", socket: Socket, address: str, variant: Variant) -> None:
         super().__init__(hub, socket, address, variant)
         self._locale = "en"
+        self._name_told = ""
 
     def handle(self, text: bytes) -> None:
         """Carries out one command."""
@@ -70,6 +71,11 @@ class V1Connection(Connection):
         """Tells who is in the room, as a snapshot."""
         members, names = room.presence.tell_newcomer()
         self.reply(replies.Presence(room=room.name, members=members, joined=names, snapshot=True))
+
+    def tell_name(self) -> None:
+        """Says welcome once more, if the name is not the one that was told last."""
+        if self.session is not None and self.display != self._name_told and not self.is_paused:
+            self._welcome(self.session, None)
 
     def _dispatch(self, command: commands.AnyCommand) -> None:
         match command:
@@ -131,12 +137,19 @@ class V1Connection(Connection):
         self.hub.sessions.attach(answer, self)
         for room in list(answer.rooms):
             self.hub.rooms.tick(room)
+        self._welcome(answer, command.id)
+        for connection in answer.connections:
+            connection.tell_name()
+        self.release()
+
+    def _welcome(self, session: Session, command_id: str | None) -> None:
+        self._name_told = session.name.display
         settings = self.hub.settings
         self.reply(
             replies.Welcome(
-                id=command.id,
-                username=answer.name.display,
-                kept=answer.kept,
+                id=command_id,
+                username=session.name.display,
+                kept=session.kept,
                 server=settings.version,
                 time=self.hub.clock.wall() // 1000,
                 heartbeat=round(settings.heartbeat * 1000),
@@ -153,7 +166,6 @@ class V1Connection(Connection):
                 ),
             )
         )
-        self.release()
 
     # Listening.
 
