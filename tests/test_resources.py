@@ -6,24 +6,26 @@ from pathlib import Path
 import pytest
 from hatchling.build import build_wheel
 
-from causerie.resources import protocol_path
+from causerie.resources import catalogue_path, protocol_path
 
 ROOT = Path(__file__).parents[1]
 
 
-def test_a_checkout_has_the_protocol_beside_its_sources() -> None:
+def test_a_checkout_has_what_is_shared_beside_its_sources() -> None:
     assert protocol_path() == ROOT / "protocol"
     assert protocol_path().joinpath("codes.json").is_file()
+    assert catalogue_path() == ROOT / "catalogue"
+    assert catalogue_path().joinpath("en.json").is_file()
 
 
 @pytest.mark.slow
-def test_a_wheel_carries_the_protocol_whole(
+def test_a_wheel_carries_what_is_shared_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
     wheel = tmp_path / build_wheel(str(tmp_path))
     program = """if True:
-        from causerie.resources import protocol_path
+        from causerie.resources import catalogue_path, protocol_path
 
         def show(folder, prefix=""):
             for entry in folder.iterdir():
@@ -32,11 +34,13 @@ def test_a_wheel_carries_the_protocol_whole(
                 else:
                     print(f"{prefix}{entry.name}", len(entry.read_bytes()))
 
-        show(protocol_path())
+        show(protocol_path(), "protocol/")
+        show(catalogue_path(), "catalogue/")
     """
     expected = {
-        f"{file.relative_to(ROOT / 'protocol').as_posix()} {file.stat().st_size}"
-        for file in (ROOT / "protocol").rglob("*")
+        f"{file.relative_to(ROOT).as_posix()} {file.stat().st_size}"
+        for folder in ("protocol", "catalogue")
+        for file in (ROOT / folder).rglob("*")
         if file.is_file()
     }
     unpacked = tmp_path / "unpacked"

@@ -1,6 +1,8 @@
-"""The files of the protocol, as they come with the package.
+"""The files that Causerie has in common with what is not written in Python.
 
-A wheel carries the folder ``protocol/`` inside the package; a checkout has it beside ``src/``.
+A wheel carries their folders inside the package; a checkout has them beside ``src/``. Read them as
+one reads a path, ``protocol_path().joinpath("codes.json").read_bytes()``; where the package lies in
+an archive they are no paths of the file system.
 """
 
 from importlib.resources import files
@@ -12,10 +14,17 @@ _CHECKOUT: Final = Path(__file__).parents[2]
 
 
 def protocol_path() -> Traversable:
-    """Returns the folder of the protocol: PROTOCOL.md, codes.json, asyncapi.json, conversations/.
+    """Returns the folder of the protocol: PROTOCOL.md, codes.json, conversations/ and more."""
+    return _folder("protocol")
 
-    Read it as one reads a path, ``protocol_path().joinpath("codes.json").read_bytes()``; where the
-    package lies in an archive it is no path of the file system.
+
+def catalogue_path() -> Traversable:
+    """Returns the folder of the catalogues: a file for each language, with every sentence that a
+    client says to people.
     """
-    packaged = files("causerie") / "_protocol"
-    return packaged if packaged.is_dir() else _CHECKOUT / "protocol"
+    return _folder("catalogue")
+
+
+def _folder(name: str) -> Traversable:
+    packaged = files("causerie") / f"_{name}"
+    return packaged if packaged.is_dir() else _CHECKOUT / name

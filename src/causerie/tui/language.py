@@ -1,13 +1,15 @@
 """The sentences of the terminal client, in the languages there are.
 
-Each language has a catalogue, `catalogue/<language>.json`: a key leads to a sentence with
-placeholders in braces, or, where the sentence depends on a number, to `one` and `other` of them.
+Each language has a catalogue, `catalogue/<language>.json`, which the other clients read as well: a
+key leads to a sentence with placeholders in braces, or, where the sentence depends on a number, to
+`one` and `other` of them. What only the web client says has a key that begins with `web-`.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import Final
+
+from causerie.resources import catalogue_path
 
 LANGUAGES: Final = ("en", "fr")
 """The first is for those who speak none of them."""
@@ -23,7 +25,7 @@ class Words:
 
     def __init__(self, language: str) -> None:
         """Reads the catalogue of a language, one of `LANGUAGES`."""
-        text = (files("causerie.tui") / "catalogue" / f"{language}.json").read_text("utf-8")
+        text = catalogue_path().joinpath(f"{language}.json").read_text("utf-8")
         self.language = language
         self.sentences: Mapping[str, Sentence] = json.loads(text)
 
