@@ -22,6 +22,8 @@ export const platform: Platform = {
     return WebSocket;
   },
 
+  diagnose: undefined, // a page may not know more than its browser tells it
+
   storage(): Storage {
     // One for all clients of the page: in memory they would not find each other's keys otherwise.
     shared ??= typeof indexedDB === "undefined" ? new MemoryStorage() : new IndexedDbStorage();

@@ -5,7 +5,7 @@
  */
 
 import type { Storage } from "../storage/storage.js";
-import type { WebSocketClass } from "../transport/websocket.js";
+import type { Diagnose, WebSocketClass } from "../transport/websocket.js";
 
 /** A runtime. `#platform` is the present one, chosen by package.json. */
 export interface Platform {
@@ -15,6 +15,9 @@ export interface Platform {
    * @throws `NoWebSocket` when there is none; its message says what to do.
    */
   webSocket(): Promise<WebSocketClass>;
+
+  /** Finds out why a server could not be reached, where a WebSocket does not tell. */
+  readonly diagnose: Diagnose | undefined;
 
   /** Where clients keep their keys and outboxes unless told otherwise. */
   storage(): Storage;

@@ -40,6 +40,11 @@ export function whyNotConnected(url: string, error: unknown): Unreachable {
   return { code: isFinal ? CloseCode.POLICY_VIOLATION : CloseCode.ABNORMAL, reason };
 }
 
+/** Tells whether an error says what went wrong. */
+export function saysWhy(error: unknown): boolean {
+  return [...faultsOf(error)].some(({ message, code }) => code !== "" || STATUS.test(message));
+}
+
 const CERTIFICATE: ReadonlyMap<string, string> = new Map([
   ["CERT_HAS_EXPIRED", "it has expired (ask whoever runs the server)"],
   ["CERT_NOT_YET_VALID", "it is not valid yet (is this computer's clock right?)"],

@@ -8,7 +8,7 @@
 import { placeOf } from "../address.js";
 import { CloseCode } from "../generated/codes.js";
 import type { OpenTransport, Transport, TransportListener } from "./transport.js";
-import { whyNotConnected } from "./unreachable.js";
+import { saysWhy, whyNotConnected } from "./unreachable.js";
 
 /** The subprotocol of the v1 profile. */
 export const SUBPROTOCOL = "causerie.v1";
@@ -41,13 +41,20 @@ export interface WebSocketLike {
 /** The class of such WebSockets. */
 export type WebSocketClass = new (url: string, protocols: string[]) => WebSocketLike;
 
+/**
+ * Finds out why a connection could not be opened, where the WebSocket itself does not tell; answers
+ * something that {@link whyNotConnected} can read. Must not be rejected.
+ */
+export type Diagnose = (url: string) => Promise<unknown>;
+
 /** Makes the function that opens transports over WebSockets of this class. */
-export function webSocketOpener(WebSocket: WebSocketClass): OpenTransport {
-  return (url, listener) => new WebSocketTransport(WebSocket, url, listener);
+export function webSocketOpener(WebSocket: WebSocketClass, diagnose?: Diagnose): OpenTransport {
+  return (url, listener) => new WebSocketTransport(WebSocket, diagnose, url, listener);
 }
 
 class WebSocketTransport implements Transport {
   readonly #socket: WebSocketLike;
+  readonly #diagnose: Diagnose | undefined;
   readonly #url: string;
   readonly #opening: ReturnType<typeof setTimeout>;
   #listener: TransportListener | undefined;
@@ -56,7 +63,13 @@ class WebSocketTransport implements Transport {
   #error: unknown;
   #ended: () => void = () => {};
 
-  constructor(WebSocket: WebSocketClass, url: string, listener: TransportListener) {
+  constructor(
+    WebSocket: WebSocketClass,
+    diagnose: Diagnose | undefined,
+    url: string,
+    listener: TransportListener,
+  ) {
+    this.#diagnose = diagnose;
     this.#url = url;
     this.#listener = listener;
     this.#opening = setTimeout(() => this.#timedOut(), OPEN_TIMEOUT);
@@ -132,11 +145,17 @@ class WebSocketTransport implements Transport {
     if (this.#isOpen) {
       this.#isOpen = false;
       this.#tellClosed(code, reason);
-    } else {
-      const lost = whyNotConnected(this.#url, this.#error);
-      this.#tellClosed(lost.code, lost.reason);
+    } else if (this.#listener !== undefined) {
+      void this.#tellWhy();
     }
     this.#ended();
+  }
+
+  async #tellWhy(): Promise<void> {
+    const isTold = saysWhy(this.#error) || this.#diagnose === undefined;
+    const error = isTold ? this.#error : await this.#diagnose?.(this.#url);
+    const lost = whyNotConnected(this.#url, error);
+    this.#tellClosed(lost.code, lost.reason);
   }
 
   #tellClosed(code: number, reason: string): void {

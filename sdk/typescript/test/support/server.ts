@@ -40,7 +40,7 @@ export class Server {
   async restart(): Promise<void> {
     await this.kill();
     const child = spawn(
-      process.env["CAUSERIE"] ?? join(ROOT, ".venv/bin/causerie"),
+      join(ROOT, ".venv/bin/causerie"),
       ["serve", "--port", String(this.#port), "--data", this.#data, "--rate-limit", "0"],
       { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, CAUSERIE_CONFIG: "/dev/null" } },
     );

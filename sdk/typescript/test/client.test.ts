@@ -1,0 +1,298 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { WebSocket as WsWebSocket } from "ws";
+import {
+  type Client,
+  type ClientEvent,
+  type ConnectOptions,
+  connect,
+  Ended,
+  GaveUp,
+  HelloRefused,
+  InvalidCommand,
+  MemoryStorage,
+  type Message,
+  newKey,
+  type Sending,
+  type WebSocketClass,
+  type WireEvent,
+} from "../src/index.js";
+import { freePort, Server, until } from "./support/server.js";
+
+let server: Server;
+const clients: Client[] = [];
+let people = 0;
+
+beforeAll(async () => {
+  server = await Server.start();
+});
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+});
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.close()));
+});
+
+/** Somebody whom nobody else is, in memory alone. */
+async function arrive(options: ConnectOptions = {}, name = `Guest${people++}`): Promise<Client> {
+  const client = await connect(server.url, name, { storage: new MemoryStorage(), ...options });
+  clients.push(client);
+  return client;
+}
+
+/** All that a client tells from now on. */
+function follow(client: Client): ClientEvent[] {
+  const told: ClientEvent[] = [];
+  client.on("*", (event) => told.push(event));
+  return told;
+}
+
+function contents(told: readonly ClientEvent[]): string[] {
+  return told
+    .filter((event): event is Message => "type" in event && event.type === "message")
+    .map((message) => message.content);
+}
+
+function sendings(told: readonly ClientEvent[]): Sending[] {
+  return told.filter((event): event is Sending => "event" in event && event.event === "Sending");
+}
+
+const CLASSES: [string, WebSocketClass][] = [
+  ["the runtime's WebSocket", WebSocket],
+  ["the package ws", WsWebSocket as unknown as WebSocketClass],
+];
+
+describe.each(CLASSES)("over %s", (_, webSocket) => {
+  it("gives a receipt once what was said is durable, and shows it to the others", async () => {
+    const [alice, bob] = await Promise.all([arrive({ webSocket }), arrive({ webSocket })]);
+    const told = follow(bob);
+    await alice.join("salon");
+    await bob.join("salon");
+
+    const delivery = alice.send("hello", "salon");
+    const receipt = await delivery;
+
+    expect(receipt).toMatchObject({ id: delivery.id, room: "salon" });
+    await until(() => contents(told).includes("hello"), "Bob sees it");
+    await expect(bob.members("salon")).resolves.toEqual(
+      expect.arrayContaining([alice.username, bob.username]),
+    );
+  });
+
+  it("loses and repeats nothing across a crash of the server", async () => {
+    const [alice, bob] = await Promise.all([arrive({ webSocket }), arrive({ webSocket })]);
+    const told = follow(bob);
+    await alice.join("crash");
+    await bob.join("crash");
+    const said = Array.from({ length: 60 }, (_, number) => `line ${number}`);
+
+    const receipts = said.slice(0, 30).map((line) => alice.send(line, "crash"));
+    await receipts[0];
+    await server.kill();
+    receipts.push(...said.slice(30).map((line) => alice.send(line, "crash")));
+    await until(() => alice.state.state === "Disconnected", "Alice notices");
+    await server.restart();
+    alice.wake();
+    bob.wake();
+
+    await Promise.all(receipts);
+    await until(() => contents(told).length >= said.length, "Bob sees all");
+    expect(contents(told)).toEqual(said);
+  });
+
+  it("ends with the server's reason where nobody listens", async () => {
+    const nowhere = `ws://localhost:${await freePort()}`;
+    const refused = connect(nowhere, "Alice", {
+      storage: new MemoryStorage(),
+      maxAttempts: 1,
+      webSocket,
+    });
+    await expect(refused).rejects.toThrow(GaveUp);
+    await expect(refused).rejects.toThrow(/nobody listens on localhost:\d+/u);
+  });
+});
+
+it("has the id of what is said at once, and says that it is sending before anything else", async () => {
+  const alice = await arrive();
+  await alice.join("order");
+  const told = follow(alice);
+
+  const delivery = alice.send("first", "order");
+  expect(delivery.id).toMatch(/^[\w-]{22}$/u);
+  expect(told).toEqual([]);
+  await delivery;
+
+  expect(told[0]).toMatchObject({ event: "Sending", id: delivery.id, kept: true, adopted: false });
+  expect(told.filter((event) => "event" in event && event.event === "Acked")).toHaveLength(1);
+});
+
+it("says nothing to be sending before it is stored", async () => {
+  const storage = new MemoryStorage();
+  let store = () => {};
+  const isStored = new Promise<void>((resolve) => {
+    store = resolve;
+  });
+  const open = storage.openOutbox.bind(storage);
+  storage.openOutbox = async (scope) => {
+    const outbox = await open(scope);
+    const add = outbox.add.bind(outbox);
+    return Object.assign(outbox, {
+      add: async (kept: Parameters<typeof add>[0]) => {
+        await isStored;
+        await add(kept);
+      },
+    });
+  };
+  const alice = await arrive({ storage });
+  await alice.join("slow");
+  const told = follow(alice);
+
+  const delivery = alice.send("kept first", "slow");
+  await alice.history("slow"); // a round trip: it would have been told by now
+  expect(sendings(told)).toEqual([]);
+  store();
+  await delivery;
+  expect(told[1]).toMatchObject({ event: "Sending", id: delivery.id });
+});
+
+it("keeps what a closed client had not delivered, and the next one delivers it under its id", async () => {
+  const storage = new MemoryStorage();
+  const first = await arrive({ storage }, "Keeper");
+  const told = follow(first);
+  await server.kill();
+  const delivery = first.send("not lost", "later");
+  await until(() => told.length > 0, "it is told as sending");
+  await first.close();
+  await expect(delivery).rejects.toThrow(Ended);
+  await server.restart();
+
+  const second = await arrive({ storage }, "Keeper");
+  const later: ClientEvent[] = [];
+  for await (const event of second) {
+    later.push(event);
+    if ("event" in event && event.event === "Sending") break;
+  }
+  expect(later.at(-1)).toMatchObject({ id: delivery.id, adopted: true } satisfies Partial<Sending>);
+  const heard = follow(second);
+  await second.join("later");
+  await second.drain();
+  await until(() => contents(heard).length > 0, "it is shown");
+  expect(contents(heard)).toEqual(["not lost"]);
+
+  const third = await arrive({ storage }, "Keeper");
+  const rest = follow(third);
+  await third.join("later");
+  expect(sendings(rest)).toEqual([]);
+});
+
+it("is the same person with the same storage, and another without its key", async () => {
+  const storage = new MemoryStorage();
+  const name = `Owner${newKey().slice(0, 6).replaceAll(/[_-]/gu, "x")}`;
+  await (await arrive({ storage }, name)).close();
+  const again = await arrive({ storage }, name);
+  expect(again.username).toBe(name);
+  await expect(arrive({}, name)).rejects.toThrow(HelloRefused);
+});
+
+it("gives each reader all events, and the first what was told before", async () => {
+  const alice = await arrive();
+  await alice.join("readers");
+  const seen = async () => {
+    const states: string[] = [];
+    for await (const event of alice) {
+      if ("event" in event && event.event === "StateChanged") states.push(event.state.state);
+    }
+    return states;
+  };
+  const [first, second] = [seen(), seen()];
+  await alice.close();
+  await expect(first).resolves.toEqual(["Connected", "Closed"]);
+  await expect(second).resolves.toEqual(["Closed"]);
+});
+
+it("tells of a private message to its two people alone", async () => {
+  const [alice, bob, carol] = await Promise.all([arrive(), arrive(), arrive()]);
+  const [toBob, toCarol] = [follow(bob), follow(carol)];
+  await carol.join("public");
+  const receipt = await alice.private(bob.username, "psst");
+  const isPrivate = (event: ClientEvent) => "type" in event && event.type === "private";
+  await until(() => toBob.some(isPrivate), "Bob is told");
+  const page = await bob.history(receipt.room);
+  expect(page.entries).toMatchObject([{ content: "psst", from: alice.username }]);
+  await carol.rooms();
+  expect(toCarol.some(isPrivate)).toBe(false);
+});
+
+it("tells who types, and that one has stopped with what one says", async () => {
+  const [alice, bob] = await Promise.all([arrive(), arrive()]);
+  await Promise.all([alice.join("typing"), bob.join("typing")]);
+  alice.typing("typing");
+  await until(() => bob.typists("typing").length > 0, "Bob knows");
+  expect(bob.typists("typing")).toEqual([alice.username]);
+  await alice.send("done", "typing");
+  await until(() => bob.typists("typing").length === 0, "Bob knows that it is over");
+});
+
+it("is known by another name after a rename", async () => {
+  const alice = await arrive();
+  const wish = `${alice.username}b`;
+  await expect(alice.rename(wish)).resolves.toBe(wish);
+  expect(alice.username).toBe(wish);
+});
+
+it("refuses what can never be sent, and goes on", async () => {
+  const alice = await arrive();
+  await alice.join("bad");
+  await expect(alice.send("\ud800", "bad")).rejects.toThrow(InvalidCommand);
+  await expect(alice.send("good", "bad")).resolves.toMatchObject({ room: "bad" });
+});
+
+it("takes back what it has not sent", async () => {
+  const storage = new MemoryStorage();
+  const options: ConnectOptions = { storage, wait: false };
+  const nowhere = `ws://localhost:${await freePort()}`;
+  const alice = await connect(nowhere, "Fickle", options);
+  const told = follow(alice);
+  const delivery = alice.send("never mind");
+  await until(() => sendings(told).length > 0, "it is told as sending");
+  expect(alice.withdraw(delivery.id)).toBe(true);
+  await expect(delivery).rejects.toThrow("withdrawn");
+  await alice.close();
+
+  const again = await connect(nowhere, "Fickle", options);
+  const later: ClientEvent[] = [];
+  const reading = (async () => {
+    for await (const event of again) later.push(event);
+  })();
+  await again.close();
+  await reading;
+  expect(sendings(later)).toEqual([]);
+  expect(later.length).toBeGreaterThan(0);
+});
+
+it("shows what goes over the wire to whoever taps it", async () => {
+  const wire: WireEvent[] = [];
+  await arrive({ tap: (event) => wire.push(event) });
+  expect(wire.slice(0, 2).map((event) => event.wire)).toEqual(["opening", "opened"]);
+  const texts = wire.flatMap((event) => ("text" in event ? [JSON.parse(event.text).type] : []));
+  expect(texts.slice(0, 2)).toEqual(["hello", "welcome"]);
+});
+
+it("lets no listener's error harm the client", async () => {
+  const alice = await arrive();
+  const uncaught: Error[] = [];
+  const catcher = (error: Error) => uncaught.push(error);
+  const before = process.listeners("uncaughtException");
+  process.removeAllListeners("uncaughtException").on("uncaughtException", catcher);
+  try {
+    alice.on("joined", () => {
+      throw new Error("the listener's own");
+    });
+    await alice.join("robust");
+    await until(() => uncaught.length > 0, "the error is told as uncaught");
+  } finally {
+    process.off("uncaughtException", catcher);
+    for (const listener of before) process.on("uncaughtException", listener);
+  }
+  expect(uncaught.map((error) => error.message)).toEqual(["the listener's own"]);
+  await expect(alice.history("robust")).resolves.toMatchObject({ entries: [] });
+});

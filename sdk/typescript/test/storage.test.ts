@@ -1,0 +1,212 @@
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { IDBFactory } from "fake-indexeddb";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { KeyDamaged } from "../src/errors.js";
+import { newId } from "../src/ids.js";
+import { findOrMakeKey, newKey } from "../src/keys.js";
+import { FileStorage } from "../src/storage/files.js";
+import { IndexedDbStorage } from "../src/storage/indexeddb.js";
+import { MemoryStorage } from "../src/storage/memory.js";
+import type { Kept, Storage, StoredOutbox } from "../src/storage/storage.js";
+import { until } from "./support/server.js";
+
+const SERVER = "ws://localhost:8080";
+
+let folder: string;
+let database: IDBFactory;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "causerie-keys-"));
+  database = new IDBFactory();
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+/** Each call is another page, or another program, of the same person. */
+const STORAGES: [string, () => Storage][] = [
+  ["files", () => new FileStorage(folder)],
+  [
+    "IndexedDB with locks",
+    () => new IndexedDbStorage({ indexedDB: database, locks: navigator.locks }),
+  ],
+  ["IndexedDB without", () => new IndexedDbStorage({ indexedDB: database, locks: undefined })],
+];
+
+describe.each(STORAGES)("keys in %s", (_, open) => {
+  it("are found by whoever comes later, however the name and the server are written", async () => {
+    const key = await findOrMakeKey(open().keys, SERVER, "Straße");
+    expect(key).toMatch(/^[\w-]{22}$/u);
+    await expect(open().keys.find("http://127.0.0.1:8080/", "STRASSE")).resolves.toBe(key);
+    await expect(open().keys.find(SERVER, "Strase")).resolves.toBeUndefined();
+    await expect(open().keys.find("ws://localhost:8081", "Straße")).resolves.toBeUndefined();
+  });
+
+  it("are never overwritten, and two who make one get the same", async () => {
+    const keys = await Promise.all(
+      Array.from({ length: 8 }, () => findOrMakeKey(open().keys, SERVER, "Alice")),
+    );
+    expect(new Set(keys).size).toBe(1);
+    await expect(open().keys.keep(SERVER, "alice", newKey())).resolves.toBe(keys[0]);
+  });
+});
+
+describe("a file of a key", () => {
+  it("is only its owner's to read, and no draft is left beside it", async () => {
+    const { keys } = new FileStorage(join(folder, "deep", "keys"));
+    const key = await findOrMakeKey(keys, SERVER, "Alice");
+    const [name, ...others] = await readdir(join(folder, "deep", "keys"));
+    expect(others).toEqual([]);
+    const path = join(folder, "deep", "keys", name ?? "");
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect(JSON.parse(await readFile(path, "utf-8"))).toEqual({
+      server: SERVER,
+      username: "Alice",
+      key,
+    });
+  });
+
+  it("that holds none is told, and kept", async () => {
+    const { keys } = new FileStorage(folder);
+    await findOrMakeKey(keys, SERVER, "Alice");
+    const path = join(folder, (await readdir(folder))[0] ?? "");
+    await writeFile(path, "torn");
+    await expect(findOrMakeKey(keys, SERVER, "Alice")).rejects.toThrow(KeyDamaged);
+    await expect(readFile(path, "utf-8")).resolves.toBe("torn");
+  });
+});
+
+function said(content: string): Kept {
+  const id = newId();
+  return { id, at: 1_732_300_000_000, command: { type: "message", room: "lobby", content, id } };
+}
+
+const OUTBOXES: [string, () => Storage][] = [
+  ["memory", () => inMemory],
+  ["IndexedDB", () => new IndexedDbStorage({ indexedDB: database, locks: navigator.locks })],
+];
+let inMemory: Storage;
+beforeEach(() => {
+  inMemory = new MemoryStorage();
+});
+
+describe.each(OUTBOXES)("an outbox in %s", (_, open) => {
+  let scope: string;
+  let opened: StoredOutbox[];
+  beforeEach(() => {
+    scope = `server ${newId()}`;
+    opened = [];
+  });
+  afterEach(async () => {
+    await Promise.all(opened.map((outbox) => outbox.close()));
+  });
+
+  async function page(): Promise<StoredOutbox> {
+    const outbox = await open().openOutbox(scope);
+    opened.push(outbox);
+    return outbox;
+  }
+
+  it("leaves to the next client what was added and not removed, in order", async () => {
+    const first = await page();
+    const [a, b, c] = [said("a"), said("b"), said("c")];
+    for (const kept of [a, b, c]) await first.add(kept);
+    await first.remove(b.id);
+    await first.close();
+
+    const taken: Kept[] = [];
+    (await page()).adopt((left) => taken.push(...left));
+    await until(() => taken.length > 0, "it is taken over");
+    expect(taken).toEqual([a, c]);
+  });
+
+  it("gives to one of several what is left, and that one can remove it", async () => {
+    const first = await page();
+    await first.add(said("once"));
+    await first.close();
+    const taken: [number, Kept][] = [];
+    const pages = await Promise.all([page(), page(), page()]);
+    pages.forEach((outbox, number) => {
+      outbox.adopt((left) => taken.push(...left.map((kept): [number, Kept] => [number, kept])));
+    });
+    await until(() => taken.length > 0, "it is taken over");
+    const [number, kept] = taken[0] ?? [0, said("")];
+    await pages[number]?.remove(kept.id);
+    await Promise.all(pages.map((outbox) => outbox.close()));
+
+    const rest: Kept[] = [];
+    const probe = await page();
+    await probe.add(said("probe"));
+    await probe.close();
+    (await page()).adopt((left) => rest.push(...left));
+    await until(() => rest.length > 0, "the probe is taken over");
+    expect(rest.map((one) => one.command.content)).toEqual(["probe"]);
+    expect(taken).toHaveLength(1);
+  });
+
+  it("is of one identity on one server", async () => {
+    const first = await page();
+    await first.add(said("mine"));
+    await first.close();
+    const stranger = await open().openOutbox(`${scope} other`);
+    const theirs: Kept[] = [];
+    stranger.adopt((left) => theirs.push(...left));
+    const mine: Kept[] = [];
+    (await page()).adopt((left) => mine.push(...left));
+    await until(() => mine.length > 0, "its own takes it over");
+    await stranger.close();
+    expect(theirs).toEqual([]);
+  });
+});
+
+describe("pages that share an IndexedDB", () => {
+  const page = (scope: string) =>
+    new IndexedDbStorage({ indexedDB: database, locks: navigator.locks }).openOutbox(scope);
+
+  it("take nothing from one that lives, and all of it when it is gone", async () => {
+    const scope = newId();
+    const living = await page(scope);
+    const heir = await page(scope);
+    await living.add(said("still mine"));
+    const taken: Kept[] = [];
+    heir.adopt((left) => taken.push(...left));
+    // What the heir looks at first it has looked at when a lock after its own is granted.
+    await navigator.locks.request(newId(), async () => undefined);
+    await living.add(said("this too"));
+    expect(taken).toEqual([]);
+
+    await living.close();
+    await until(() => taken.length > 0, "the heir looks again", 8_000);
+    await heir.close();
+    expect(taken.map((kept) => kept.command.content)).toEqual(["still mine", "this too"]);
+  });
+
+  it("hand on the looking after when the one that did it is gone", async () => {
+    const scope = newId();
+    const [first, second, third] = await Promise.all([page(scope), page(scope), page(scope)]);
+    const taken: string[] = [];
+    first.adopt(() => taken.push("first"));
+    second.adopt((left) => taken.push(...left.map((kept) => `second ${kept.command.content}`)));
+    await first.close();
+    await third.add(said("left behind"));
+    await third.close();
+    await until(() => taken.length > 0, "the second looks", 8_000);
+    await second.close();
+    expect(taken).toEqual(["second left behind"]);
+  });
+});
+
+it("keeps nothing from being sent where a page has no locks: every page takes all", async () => {
+  const open = () => new IndexedDbStorage({ indexedDB: database, locks: undefined });
+  const scope = newId();
+  const first = await open().openOutbox(scope);
+  const kept = said("twice sent, once stored");
+  await first.add(kept);
+  const taken: Kept[] = [];
+  const second = await open().openOutbox(scope);
+  second.adopt((left) => taken.push(...left));
+  await until(() => taken.length > 0, "it is taken");
+  expect(taken).toEqual([kept]);
+});
