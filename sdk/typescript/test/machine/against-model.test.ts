@@ -295,6 +295,6 @@ test("whatever happens, what is shown is the log, and what is said ends once", (
       }
       world.finish();
     }),
-    { numRuns: 500 },
+    { numRuns: 1_500 },
   );
 }, 60_000);

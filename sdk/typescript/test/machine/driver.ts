@@ -173,7 +173,14 @@ export class Driver {
 
   #told(event: Event): void {
     if ("type" in event) {
-      if (event.type !== "notice") this.#show(event.room, event);
+      if (event.type === "joined") {
+        // Where one begins: the room may be known by another name already, and then goes on from
+        // there and not from the head.
+        const head = this.machine.position(event.room).cursor ?? event.head;
+        this.#show(event.room, { ...event, head });
+      } else if (event.type !== "notice") {
+        this.#show(event.room, event);
+      }
       return;
     }
     switch (event.event) {
