@@ -3,8 +3,8 @@
     python tools/generate.py            writes what is missing or has changed
     python tools/generate.py --check    writes nothing; exits with 1 if a file is not current
 
-Sources are `protocol/codes.json` and the frames in `causerie.wire`. The bytes that come out depend
-on them alone: not on the Python that runs this, nor on a formatter.
+Sources are `protocol/codes.json`, the frames in `causerie.wire`, and the catalogues. The bytes that
+come out depend on them alone: not on the Python that runs this, nor on a formatter.
 """
 
 import argparse
@@ -25,10 +25,15 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:  # run as a program, it finds only its own folder
     sys.path.insert(0, str(ROOT))
 
-from tools.generate_typescript import typescript_codes, typescript_frames  # noqa: E402
+from tools.generate_typescript import (  # noqa: E402
+    typescript_catalogue,
+    typescript_codes,
+    typescript_frames,
+)
 
 CODES = ROOT / "protocol" / "codes.json"
 PAGE = ROOT / "protocol" / "PROTOCOL.md"
+CATALOGUE = ROOT / "catalogue"
 TYPESCRIPT = ROOT / "sdk" / "typescript" / "src" / "generated"
 
 Frame = type[msgspec.Struct]
@@ -240,6 +245,16 @@ def frames_in_typescript() -> str:
         _definitions("#/$defs/{name}"),
         [command.__name__ for command in get_args(AnyCommand)],
         [frame.__name__ for frame in get_args(AnyServerFrame)],
+    )
+
+
+def catalogue_in_typescript() -> str:
+    """The sentences of the terminal client as a TypeScript module."""
+    return typescript_catalogue(
+        {
+            path.stem: json.loads(path.read_text(encoding="utf-8"))
+            for path in sorted(CATALOGUE.glob("*.json"))
+        }
     )
 
 
@@ -697,6 +712,7 @@ GENERATED: dict[Path, Callable[[], str]] = {
     PAGE: protocol_page,
     TYPESCRIPT / "codes.ts": codes_in_typescript,
     TYPESCRIPT / "frames.ts": frames_in_typescript,
+    TYPESCRIPT / "catalogue.ts": catalogue_in_typescript,
 }
 """What is made, and by what. The codes come first: the frames import them."""
 
