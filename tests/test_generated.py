@@ -319,6 +319,18 @@ def test_the_typescript_codes_are_those_of_the_list_with_their_policy() -> None:
     ]
 
 
+def test_the_terminal_client_in_typescript_has_all_sentences_but_those_of_the_web() -> None:
+    text = (TYPESCRIPT / "catalogue.ts").read_text(encoding="utf-8")
+    for language in ("en", "fr"):
+        body = text.split(f"\n  {language}: {{\n")[1].split("\n  },")[0]
+        found = {
+            json.loads(key): json.loads(sentence)
+            for key, sentence in re.findall(r'^    ("[^"]+"): (.+),$', body, re.MULTILINE)
+        }
+        whole = json.loads((ROOT / "catalogue" / f"{language}.json").read_text(encoding="utf-8"))
+        assert found == {k: v for k, v in whole.items() if not k.startswith("web-")}
+
+
 # The page.
 
 PAGE = (PROTOCOL / "PROTOCOL.md").read_text(encoding="utf-8")
