@@ -24,7 +24,7 @@ import type {
   Welcome,
 } from "./generated/frames.js";
 import { newId } from "./ids.js";
-import { findOrMakeKey, foldName } from "./keys.js";
+import { findOrMakeKey, foldName, newKey } from "./keys.js";
 import type { RoomMembers } from "./machine/company.js";
 import { Machine, type Settings } from "./machine/core.js";
 import type { Event, History, PresenceChanged, Receipt } from "./machine/events.js";
@@ -119,8 +119,7 @@ export async function connect(
   const WebSocket = options.webSocket ?? (await platform.webSocket());
   const open = webSocketOpener(WebSocket, platform.diagnose);
   const key =
-    options.key ??
-    (token === undefined ? await findOrMakeKey(storage.keys, address, username) : undefined);
+    options.key ?? (token === undefined ? await keyFor(storage, address, username) : undefined);
   const machine = new Machine(username, {
     key,
     token,
@@ -642,6 +641,16 @@ function called<E>(listener: Listener<E>, event: E): void {
     queueMicrotask(() => {
       throw error;
     });
+  }
+}
+
+async function keyFor(storage: Storage, address: string, username: string): Promise<string> {
+  try {
+    return await findOrMakeKey(storage.keys, address, username);
+  } catch (error) {
+    // A page that may not store anything can chat all the same; the name is its own for now only.
+    if (error instanceof DOMException) return newKey();
+    throw error;
   }
 }
 

@@ -1,3 +1,4 @@
+import { IDBFactory } from "fake-indexeddb";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket as WsWebSocket } from "ws";
 import {
@@ -8,6 +9,7 @@ import {
   Ended,
   GaveUp,
   HelloRefused,
+  IndexedDbStorage,
   InvalidCommand,
   MemoryStorage,
   type Message,
@@ -182,6 +184,62 @@ it("keeps what a closed client had not delivered, and the next one delivers it u
   const rest = follow(third);
   await third.join("later");
   expect(sendings(rest)).toEqual([]);
+});
+
+it("sends from one tab what another had left, once, and in the order in which it was said", async () => {
+  const database = new IDBFactory();
+  const tab = (wait = true) =>
+    arrive(
+      {
+        storage: new IndexedDbStorage({
+          indexedDB: database,
+          locks: navigator.locks,
+          lookEvery: 20,
+        }),
+        wait,
+      },
+      "Tabs",
+    );
+  const [left, stays] = [await tab(), await tab()];
+  expect(left.username).toBe(stays.username);
+  await Promise.all([left.join("tabs"), stays.join("tabs")]);
+  const told = follow(stays);
+  await server.kill();
+  const lost = ["one", "two", "three"].map((content) => left.send(content, "tabs"));
+  const own = stays.send("mine", "tabs");
+  const leftTold = follow(left);
+  await until(() => sendings(leftTold).length === 3, "they are told as sending");
+  await left.close();
+  await Promise.allSettled(lost);
+  await until(() => sendings(told).length === 4, "the other tab has taken them over");
+  await server.restart();
+  stays.wake();
+  await own;
+  await until(() => contents(told).length >= 4, "they are shown");
+
+  const witness = await arrive();
+  const page = await witness.history("tabs");
+  const stored = page.entries.map((entry) => ("content" in entry ? entry.content : ""));
+  expect(stored).toEqual(["mine", "one", "two", "three"]);
+  expect(page.entries.slice(1).map((entry) => entry.id)).toEqual(lost.map(({ id }) => id));
+  await stays.close();
+  const next = await tab();
+  const later = follow(next);
+  await next.join("tabs");
+  expect(sendings(later)).toEqual([]);
+});
+
+it("chats under a name for now where a page may not store anything", async () => {
+  const refused = () => {
+    throw new DOMException("not in a private window", "InvalidStateError");
+  };
+  const indexedDB = { ...new IDBFactory(), open: refused } as unknown as IDBFactory;
+  const storage = new IndexedDbStorage({ indexedDB, locks: navigator.locks });
+  const alice = await arrive({ storage });
+  await alice.join("incognito");
+  const told = follow(alice);
+  await alice.send("hi", "incognito").catch(() => undefined);
+  expect(sendings(told)).toMatchObject([{ kept: false }]);
 });
 
 it("is the same person with the same storage, and another without its key", async () => {

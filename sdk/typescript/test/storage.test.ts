@@ -163,7 +163,11 @@ describe.each(OUTBOXES)("an outbox in %s", (_, open) => {
 
 describe("pages that share an IndexedDB", () => {
   const page = (scope: string) =>
-    new IndexedDbStorage({ indexedDB: database, locks: navigator.locks }).openOutbox(scope);
+    new IndexedDbStorage({
+      indexedDB: database,
+      locks: navigator.locks,
+      lookEvery: 20,
+    }).openOutbox(scope);
 
   it("take nothing from one that lives, and all of it when it is gone", async () => {
     const scope = newId();

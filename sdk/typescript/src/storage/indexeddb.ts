@@ -10,8 +10,7 @@ import { newId } from "../ids.js";
 import { foldName, type KeyStore } from "../keys.js";
 import type { Kept, Storage, StoredOutbox } from "./storage.js";
 
-/** Milliseconds between two looks for what other pages have left. */
-const LOOKED_EVERY = 5_000;
+const LOOK_EVERY = 5_000;
 
 const DATABASE = "causerie";
 const VERSION = 1;
@@ -42,6 +41,8 @@ export interface IndexedDbParts {
    * knows it by its id.
    */
   readonly locks: LockManager | undefined;
+  /** Milliseconds between two looks for what other pages have left; 5,000 unless told otherwise. */
+  readonly lookEvery?: number;
 }
 
 /** Keeps keys and outboxes in the page's IndexedDB. */
@@ -57,7 +58,7 @@ export class IndexedDbStorage implements Storage {
 
   async openOutbox(scope: string): Promise<StoredOutbox> {
     const database = await this.#open();
-    const outbox = new IndexedDbOutbox(database, scope, this.#parts.locks);
+    const outbox = new IndexedDbOutbox(database, scope, this.#parts);
     await outbox.open();
     return outbox;
   }
@@ -125,16 +126,18 @@ class IndexedDbOutbox implements StoredOutbox {
   readonly #database: IDBDatabase;
   readonly #scope: string;
   readonly #locks: LockManager | undefined;
+  readonly #lookEvery: number;
   readonly #owner = `causerie client ${newId()}`;
   readonly #numbers = new Map<string, number>();
   readonly #closing = new AbortController();
   #letGo: () => void = () => {};
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  constructor(database: IDBDatabase, scope: string, locks: LockManager | undefined) {
+  constructor(database: IDBDatabase, scope: string, parts: IndexedDbParts) {
     this.#database = database;
     this.#scope = scope;
-    this.#locks = locks;
+    this.#locks = parts.locks;
+    this.#lookEvery = parts.lookEvery ?? LOOK_EVERY;
   }
 
   /** Takes the lock that says that this client lives; nothing may be added before. */
@@ -185,7 +188,7 @@ class IndexedDbOutbox implements StoredOutbox {
       { signal: this.#closing.signal },
       async () => {
         await this.#lookAfter(take);
-        this.#timer = setInterval(() => void this.#lookAfter(take), LOOKED_EVERY);
+        this.#timer = setInterval(() => void this.#lookAfter(take), this.#lookEvery);
         await new Promise<void>((ended) => {
           this.#closing.signal.addEventListener("abort", () => ended());
         });
