@@ -43,6 +43,12 @@ test("a forced command delays the others", () => {
   expect(pacer.take(1_000)).toBe(true);
 });
 
+test("a forced command counts after a rest, too", () => {
+  const pacer = new Pacer(10, 10, 0);
+  pacer.force(1e6);
+  expect(taken(pacer, 1e6)).toBe(10 * SHARE - 1);
+});
+
 test("the time that it names is always the right one", () => {
   fc.assert(
     fc.property(
