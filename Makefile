@@ -7,6 +7,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Node comes with the environment, its tools with package-lock.json: NODE makes both found.
 NODE := PATH="$(CURDIR)/node_modules/.bin:$(CURDIR)/$(BIN):$$PATH"
 NODE_TOOLS := node_modules/.made
+# The TypeScript library as programs import it.
+SDK := sdk/typescript/dist/index.js
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -121,6 +123,11 @@ $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 $(NODE_TOOLS): $(VENV)/.runtime package.json package-lock.json $(wildcard sdk/typescript/package.json web/package.json)
 	@echo "Installing what the TypeScript needs into node_modules"
 	@$(NODE) npm ci --ignore-scripts --loglevel error >/dev/null
+	@touch $@
+
+$(SDK): $(NODE_TOOLS) sdk/typescript/tsconfig.build.json $(shell find sdk/typescript/src -name '*.ts' 2>/dev/null)
+	@echo "Building the TypeScript library"
+	@$(NODE) npm run --silent build --workspace sdk/typescript
 	@touch $@
 
 # A library that Causerie uses too, in another version: it gets a folder of its own.
