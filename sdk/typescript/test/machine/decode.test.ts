@@ -110,6 +110,12 @@ test("what is inside is checked as well", () => {
   for (const frame of wrong) expect(decodeServerFrame(frame)).toBeUndefined();
 });
 
+test("a presence that leaves out what nobody did tells that nobody did it", () => {
+  const { joined: _, left: __, snapshot: ___, ...without } = FRAMES.presence;
+  const nobody = { joined: [], left: [], snapshot: false };
+  expect(decodeServerFrame(without)).toEqual({ ...without, ...nobody });
+});
+
 test("an entry that lies in a page of history is not looked at yet", () => {
   expect(decodeServerFrame({ ...FRAMES.history, entries: [5] })).toMatchObject({ entries: [5] });
 });

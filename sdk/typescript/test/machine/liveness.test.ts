@@ -44,6 +44,8 @@ test("in a busy room the round trip is measured all the same", () => {
   expect(liveness.check(MEASURED_EVERY)).toBe("ping");
   liveness.pinged("p", MEASURED_EVERY);
   expect(liveness.check(MEASURED_EVERY)).toBe("alive");
+  liveness.heard(MEASURED_EVERY + 1_000);
+  expect(liveness.check(MEASURED_EVERY + 1_000), "and not all the time").toBe("alive");
 });
 
 test("two heartbeats without a byte are the end", () => {

@@ -22,11 +22,12 @@ function rejoined(room: RoomView, head: number | Cursor, fields: Partial<Joined>
   return room.joined(joined("j", head, fields));
 }
 
-/** The seqs of the entries that the view shows; none of them may open a gap. */
+/** The seqs of the entries that the view shows; none of them may open a gap, or break the chain. */
 function shown(room: RoomView, ...entries: readonly Entry[]): number[] {
   return entries.flatMap((entry) => {
     const { followed, gap } = room.follow(entry);
     expect(gap).toBeUndefined();
+    expect(followed).not.toBe("broken");
     return followed === "shown" ? [entry.seq] : [];
   });
 }
@@ -176,7 +177,7 @@ test("what was shown is passed over when it comes again after the join", () => {
   const room = live();
   shown(room, ...messages(4, 5));
   rejoined(room, 7, COMPLETE);
-  expect(shown(room, message(4), message(6), message(7))).toEqual([6, 7]);
+  expect(shown(room, message(4), message(5), message(6), message(7))).toEqual([6, 7]);
 });
 
 test.each([NOTHING, {}])("another log is a gap and a new beginning: %j", (recovered) => {
@@ -259,13 +260,16 @@ test("a moved log whose epoch stayed is recognised by its lower numbers", () => 
   expect(shown(room, message(4, { id: "new" }), message(5, { id: "newer" }))).toEqual([4, 5]);
 });
 
-test("a moved log shows no more of what was shown, whatever its epoch", () => {
-  const room = live(0);
-  shown(room, ...messages(1, 5));
-  rejoined(room, 5, { ...MOVED, head: { seq: 5, id: "x" } });
-  expect(shown(room, message(3))).toEqual([]);
-  expect(room.cursor, "but it is where one stands").toEqual(at(3));
-});
+test.each([MOVED, COMPLETE])(
+  "a moved log shows nothing again, whatever its epoch: %j",
+  (fields) => {
+    const room = live(0);
+    shown(room, ...messages(1, 5));
+    rejoined(room, { seq: 5, id: "x" }, fields);
+    expect(shown(room, message(3))).toEqual([]);
+    expect(room.cursor, "but it is where one stands").toEqual(at(3));
+  },
+);
 
 test("a cut before the first entry of a moved log leaves the old cursor and epoch", () => {
   const room = live(100);
@@ -331,6 +335,7 @@ test("a conversation that cannot be joined is followed as it comes", () => {
   const conversation = live(3, { wanted: false });
   conversation.leaveBehind(0);
   expect(conversation.giveUp()).toEqual(gap(3, null));
+  expect(conversation.cursor, "it is void").toBeUndefined();
   expect(shown(conversation, ...messages(9, 10))).toEqual([9, 10]);
   expect(view({ wanted: false }).giveUp()).toEqual(gap(0, null));
 });
