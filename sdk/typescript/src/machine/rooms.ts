@@ -73,7 +73,7 @@ export class Rooms {
     const name = this.resolve(room);
     let view = this.#views.get(name);
     if (view === undefined) {
-      view = this.#follow(name, true, limit);
+      view = this.#follow(name, limit);
       view.cursor = since;
       view.epoch = epoch;
       this.#leaveBehind(view, NOW);
@@ -181,7 +181,7 @@ export class Rooms {
    */
   meet({ room, prev }: Entry): void {
     if (this.#views.has(room)) return;
-    const view = this.#follow(room, false, this.#privateReplay);
+    const view = this.#follow(room, this.#privateReplay);
     if (prev > 0 && this.#privateReplay > 0) this.#leaveBehind(view, NOW);
   }
 
@@ -193,7 +193,7 @@ export class Rooms {
       if (view.isBehind(summary)) this.#leaveBehind(view, NOW);
       return;
     }
-    const met = this.#follow(summary.room, false, this.#privateReplay);
+    const met = this.#follow(summary.room, this.#privateReplay);
     if (summary.head.seq > 0 && this.#privateReplay > 0) this.#leaveBehind(met, NOW);
     else met.beginAt(summary);
   }
@@ -241,8 +241,8 @@ export class Rooms {
     });
   }
 
-  #follow(name: string, wanted: boolean, replay: number): RoomView {
-    const view = new RoomView(name, { wanted, replay, most: this.#most });
+  #follow(name: string, replay: number): RoomView {
+    const view = new RoomView(name, { wanted: false, replay, most: this.#most });
     this.#views.set(name, view);
     return view;
   }

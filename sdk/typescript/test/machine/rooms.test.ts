@@ -138,6 +138,16 @@ test("an answer that nobody asked for changes nothing", () => {
   expect(rooms.refused("x", undefined)).toBeUndefined();
 });
 
+test("an answer to a join of the connection before is void", () => {
+  const rooms = make();
+  rooms.want(LOBBY, "a");
+  nextJoin(rooms, "j");
+  rooms.cut();
+  nextJoin(rooms, "k");
+  expect(rooms.joined(joined("j"))).toBeUndefined();
+  expect(rooms.joined(joined("k"))?.askers).toEqual(["a"]);
+});
+
 // Names.
 
 test("a room goes by its canonical name once that is known", () => {
@@ -150,6 +160,9 @@ test("a room goes by its canonical name once that is known", () => {
   expect(rooms.find("lobby")?.name).toBe("lobby");
   expect(rooms.follow(message(4))).toEqual(SHOWN);
   expect(rooms.want({ ...LOBBY, room: "Lobby" }, "b")).toBe(true);
+  rooms.cut();
+  expect(nextJoin(rooms, "k").room).toBe("lobby");
+  expect(rooms.nextJoin(0), "it is one room").toBeUndefined();
   expect(rooms.leave("Lobby")).toEqual([]);
   expect(rooms.find("lobby")).toBeUndefined();
 });
