@@ -136,6 +136,7 @@ test("an answer that nobody asked for changes nothing", () => {
   expect(rooms.joined(joined(undefined))).toBeUndefined();
   expect(rooms.joined(joined("x"))).toBeUndefined();
   expect(rooms.refused("x", undefined)).toBeUndefined();
+  expect(inLobby().joined(joined("j", 3)), "it came before").toBeUndefined();
 });
 
 test("an answer to a join of the connection before is void", () => {
