@@ -11,7 +11,7 @@ import { Ended } from "./errors.js";
 import { CloseCode } from "./generated/codes.js";
 import type { AppCommand, Machine } from "./machine/core.js";
 import type { Answer, Event, Receipt } from "./machine/events.js";
-import type { OpenTransport, Transport, TransportListener } from "./transport/transport.js";
+import type { OpenTransport, Transport } from "./transport/transport.js";
 import { SUBPROTOCOL } from "./transport/websocket.js";
 import { Vigil, WATCHED_EVERY } from "./vigil.js";
 import type { WireEvent } from "./wire-tap.js";
@@ -40,7 +40,9 @@ export class Shell {
   readonly #calls = new Map<string, Call>();
   /** Woken after every step. */
   #waiters: (() => void)[] = [];
-  #connection: Connection | undefined;
+  #transport: Transport | undefined;
+  /** Whether the present connection, or attempt, has been open. */
+  #wasOpen = false;
   #timer: { readonly handle: ReturnType<typeof setTimeout>; readonly dueAt: number } | undefined;
   #isTelling = false;
 
@@ -98,10 +100,10 @@ export class Shell {
 
   /** Says goodbye, and ends the machine. What still waits for an answer fails. */
   async close(): Promise<void> {
-    const connection = this.#connection;
-    this.#connection = undefined;
+    const transport = this.#transport;
+    this.#transport = undefined;
     this.step(() => this.#machine.close());
-    await connection?.transport?.close();
+    await transport?.close();
   }
 
   #settle(): void {
@@ -165,16 +167,19 @@ export class Shell {
 
   #connect(): void {
     const wanted = this.#machine.wantsConnection;
-    if (wanted && this.#connection === undefined) {
-      const connection = new Connection(this);
-      this.#connection = connection;
+    if (wanted && this.#transport === undefined) {
       this.#tap({ wire: "opening", at: Date.now(), url: this.url });
-      connection.transport = this.#open(this.url, connection);
-    } else if (!wanted && this.#connection !== undefined) {
-      const { transport } = this.#connection;
-      this.#connection = undefined;
+      this.#wasOpen = false;
+      this.#transport = this.#open(this.url, {
+        opened: () => this.#opened(),
+        received: (text) => this.#received(text),
+        closed: (code, reason) => this.#closed(code, reason),
+      });
+    } else if (!wanted && this.#transport !== undefined) {
+      const transport = this.#transport;
+      this.#transport = undefined;
       this.#tap({ wire: "dropped", at: Date.now() });
-      transport?.abort();
+      transport.abort();
     }
     if (this.#machine.state.state === "Closed") {
       this.#vigil.end();
@@ -184,7 +189,7 @@ export class Shell {
   #write(): void {
     for (const frame of this.#machine.framesToSend()) {
       this.#tap({ wire: "sent", at: Date.now(), text: frame });
-      this.#connection?.transport?.send(frame);
+      this.#transport?.send(frame);
     }
   }
 
@@ -216,57 +221,25 @@ export class Shell {
     this.#listener.tapped(event);
   }
 
-  // What a connection tells; one that is given up tells nothing any more.
+  // What the transport tells; one that was given up tells nothing any more.
 
-  /** @internal */
-  connectionOpened(connection: Connection): void {
-    if (connection === this.#connection) {
-      this.#tap({ wire: "opened", at: Date.now(), protocol: SUBPROTOCOL });
-      this.step((now) => this.#machine.connected(now));
-    }
+  #opened(): void {
+    this.#wasOpen = true;
+    this.#tap({ wire: "opened", at: Date.now(), protocol: SUBPROTOCOL });
+    this.step((now) => this.#machine.connected(now));
   }
 
-  /** @internal */
-  connectionReceived(connection: Connection, text: string): void {
-    if (connection === this.#connection) {
-      this.#tap({ wire: "received", at: Date.now(), text });
-      this.step((now) => this.#machine.receive(text, now));
-    }
+  #received(text: string): void {
+    this.#tap({ wire: "received", at: Date.now(), text });
+    this.step((now) => this.#machine.receive(text, now));
   }
 
-  /** @internal */
-  connectionClosed(connection: Connection, code: number, reason: string): void {
-    if (connection === this.#connection) {
-      this.#connection = undefined;
-      this.#tap({ wire: "closed", at: Date.now(), code, reason });
-      // Whom a server has let in once it will let in again, whatever stands before it now.
-      const again = !connection.wasOpen && this.#machine.welcome !== undefined;
-      const told = again ? CloseCode.TRY_AGAIN_LATER : code;
-      this.step((now) => this.#machine.disconnected(now, told, reason));
-    }
-  }
-}
-
-/** One connection of a shell, from the attempt on. */
-class Connection implements TransportListener {
-  transport: Transport | undefined;
-  wasOpen = false;
-  readonly #shell: Shell;
-
-  constructor(shell: Shell) {
-    this.#shell = shell;
-  }
-
-  opened(): void {
-    this.wasOpen = true;
-    this.#shell.connectionOpened(this);
-  }
-
-  received(text: string): void {
-    this.#shell.connectionReceived(this, text);
-  }
-
-  closed(code: number, reason: string): void {
-    this.#shell.connectionClosed(this, code, reason);
+  #closed(code: number, reason: string): void {
+    this.#transport = undefined;
+    this.#tap({ wire: "closed", at: Date.now(), code, reason });
+    // Whom a server has let in once it will let in again, whatever stands before it now.
+    const again = !this.#wasOpen && this.#machine.welcome !== undefined;
+    const told = again ? CloseCode.TRY_AGAIN_LATER : code;
+    this.step((now) => this.#machine.disconnected(now, told, reason));
   }
 }

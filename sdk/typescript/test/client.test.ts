@@ -48,6 +48,18 @@ function follow(client: Client): ClientEvent[] {
   return told;
 }
 
+/** All that a client has told since it was made, and tells until it is closed, once it is up. */
+async function all(client: Client): Promise<ClientEvent[]> {
+  const told: ClientEvent[] = [];
+  const reading = (async () => {
+    for await (const event of client) told.push(event);
+  })();
+  await client.join("somewhere");
+  await client.close();
+  await reading;
+  return told;
+}
+
 function contents(told: readonly ClientEvent[]): string[] {
   return told
     .filter((event): event is Message => "type" in event && event.type === "message")
@@ -180,10 +192,39 @@ it("keeps what a closed client had not delivered, and the next one delivers it u
   await until(() => contents(heard).length > 0, "it is shown");
   expect(contents(heard)).toEqual(["not lost"]);
 
-  const third = await arrive({ storage }, "Keeper");
-  const rest = follow(third);
-  await third.join("later");
-  expect(sendings(rest)).toEqual([]);
+  expect(sendings(await all(await arrive({ storage }, "Keeper")))).toEqual([]);
+});
+
+it("sends in the order in which it was said, in whatever order it is stored", async () => {
+  const storage = new MemoryStorage();
+  const stored: (() => void)[] = [];
+  const open = storage.openOutbox.bind(storage);
+  storage.openOutbox = async (scope) =>
+    Object.assign(await open(scope), {
+      add: () => new Promise<void>((resolve) => stored.push(resolve)),
+    });
+  const alice = await arrive({ storage });
+  await alice.join("sequence");
+  const told = follow(alice);
+  const said = ["one", "two", "three"].map((content) => alice.send(content, "sequence"));
+  await until(() => stored.length === 3, "all are being stored");
+  for (const resolve of stored.reverse()) resolve();
+  await Promise.all(said);
+  await until(() => contents(told).length === 3, "they are shown");
+  expect(contents(told)).toEqual(["one", "two", "three"]);
+});
+
+it("tells events in their order, whatever a listener does meanwhile", async () => {
+  const alice = await arrive({ wait: false });
+  const told = follow(alice);
+  const order: string[] = [];
+  alice.on("StateChanged", ({ state }) => {
+    if (state.state === "Connected") void alice.close();
+  });
+  alice.on("*", (event) => order.push("event" in event ? event.event : event.type));
+  await until(() => alice.state.state === "Closed", "it is closed");
+  expect(order.slice(0, 2)).toEqual(["StateChanged", "LatencyMeasured"]);
+  expect(told.at(-1)).toMatchObject({ event: "StateChanged", state: { state: "Closed" } });
 });
 
 it("sends from one tab what another had left, once, and in the order in which it was said", async () => {
@@ -223,10 +264,7 @@ it("sends from one tab what another had left, once, and in the order in which it
   expect(stored).toEqual(["mine", "one", "two", "three"]);
   expect(page.entries.slice(1).map((entry) => entry.id)).toEqual(lost.map(({ id }) => id));
   await stays.close();
-  const next = await tab();
-  const later = follow(next);
-  await next.join("tabs");
-  expect(sendings(later)).toEqual([]);
+  expect(sendings(await all(await tab()))).toEqual([]);
 });
 
 it("chats under a name for now where a page may not store anything", async () => {

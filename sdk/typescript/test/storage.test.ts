@@ -169,22 +169,30 @@ describe("pages that share an IndexedDB", () => {
       lookEvery: 20,
     }).openOutbox(scope);
 
-  it("take nothing from one that lives, and all of it when it is gone", async () => {
-    const scope = newId();
-    const living = await page(scope);
-    const heir = await page(scope);
-    await living.add(said("still mine"));
-    const taken: Kept[] = [];
-    heir.adopt((left) => taken.push(...left));
-    // What the heir looks at first it has looked at when a lock after its own is granted.
-    await navigator.locks.request(newId(), async () => undefined);
-    await living.add(said("this too"));
-    expect(taken).toEqual([]);
+  /** Leaves something as a page does that is gone. */
+  const leave = async (scope: string, content: string) => {
+    const gone = await page(scope);
+    await gone.add(said(content));
+    await gone.close();
+  };
 
+  it("take nothing from one that lives, and all of it when it is gone, once", async () => {
+    const scope = newId();
+    const [living, heir] = [await page(scope), await page(scope)];
+    await living.add(said("still mine"));
+    await leave(scope, "left first");
+    const taken: string[] = [];
+    heir.adopt((left) => taken.push(...left.map((kept) => kept.command.content)));
+    await until(() => taken.length > 0, "the heir has looked at both");
+    expect(taken).toEqual(["left first"]);
+
+    await living.add(said("this too"));
     await living.close();
-    await until(() => taken.length > 0, "the heir looks again", 8_000);
+    await until(() => taken.length > 1, "the heir looks again");
+    await leave(scope, "left last");
+    await until(() => taken.length > 3, "the heir looks once more");
     await heir.close();
-    expect(taken.map((kept) => kept.command.content)).toEqual(["still mine", "this too"]);
+    expect(taken).toEqual(["left first", "still mine", "this too", "left last"]);
   });
 
   it("hand on the looking after when the one that did it is gone", async () => {

@@ -49,7 +49,34 @@ export type Diagnose = (url: string) => Promise<unknown>;
 
 /** Makes the function that opens transports over WebSockets of this class. */
 export function webSocketOpener(WebSocket: WebSocketClass, diagnose?: Diagnose): OpenTransport {
-  return (url, listener) => new WebSocketTransport(WebSocket, diagnose, url, listener);
+  return (url, listener) => {
+    try {
+      return new WebSocketTransport(WebSocket, diagnose, url, listener);
+    } catch {
+      return new Refused(url, listener);
+    }
+  };
+}
+
+/** A connection that the runtime refuses to try: from a page with TLS to a server without. */
+class Refused implements Transport {
+  #listener: TransportListener | undefined;
+
+  constructor(url: string, listener: TransportListener) {
+    this.#listener = listener;
+    const why = `this page may not connect to ${placeOf(url)} (with TLS, write wss:// or https://)`;
+    queueMicrotask(() => this.#listener?.closed(CloseCode.POLICY_VIOLATION, why));
+  }
+
+  send(): void {}
+
+  async close(): Promise<void> {
+    this.abort();
+  }
+
+  abort(): void {
+    this.#listener = undefined;
+  }
 }
 
 class WebSocketTransport implements Transport {
@@ -69,12 +96,12 @@ class WebSocketTransport implements Transport {
     url: string,
     listener: TransportListener,
   ) {
+    const socket = new WebSocket(url, [SUBPROTOCOL]);
+    this.#socket = socket;
     this.#diagnose = diagnose;
     this.#url = url;
     this.#listener = listener;
     this.#opening = setTimeout(() => this.#timedOut(), OPEN_TIMEOUT);
-    const socket = new WebSocket(url, [SUBPROTOCOL]);
-    this.#socket = socket;
     socket.addEventListener("open", () => this.#opened());
     socket.addEventListener("message", ({ data }) => this.#received(data));
     socket.addEventListener("error", (event) => {

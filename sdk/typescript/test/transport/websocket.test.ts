@@ -119,13 +119,44 @@ describe.each([
   });
 });
 
+/** Never answers by itself. */
+class Silent extends EventTarget {
+  readonly protocol = "";
+  send(): void {}
+  close(): void {}
+}
+
+it("uses no connection on which another protocol, or none, is spoken", async () => {
+  const sockets: Silent[] = [];
+  class Stranger extends Silent {
+    constructor() {
+      super();
+      sockets.push(this);
+    }
+  }
+  const { next, told } = open(Stranger as unknown as WebSocketClass);
+  sockets[0]?.dispatchEvent(new Event("open"));
+  const [, code, reason] = await next("closed");
+  expect(code).toBe(1008);
+  expect(reason).toContain("does not speak causerie.v1");
+  expect(told).toHaveLength(1);
+});
+
+it("tells, and does not throw, that a page may not even try", async () => {
+  class Forbidden {
+    constructor() {
+      throw new DOMException("insecure", "SecurityError");
+    }
+  }
+  const { next, told } = open(Forbidden as unknown as WebSocketClass);
+  expect(told).toEqual([]);
+  const [, code, reason] = await next("closed");
+  expect(code).toBe(1008);
+  expect(reason).toContain("write wss://");
+});
+
 it("gives an attempt up that nobody answers", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-  class Silent extends EventTarget {
-    readonly protocol = "";
-    send(): void {}
-    close(): void {}
-  }
   const { next } = open(Silent as unknown as WebSocketClass);
   vi.advanceTimersByTime(OPEN_TIMEOUT);
   const [, code, reason] = await next("closed");
