@@ -110,6 +110,13 @@ test("a hole is filled before anything after it is shown", () => {
   expect(rig.events().slice(1)).toEqual([...missed, message(9)]);
 });
 
+test("what is said in rooms that one is not in is not shown", () => {
+  const rig = connected();
+  rig.receive(message(1));
+  rig.machine.receive('{"type":"poll","room":"lobby","seq":1,"prev":0}', 0);
+  expect(rig.events()).toEqual([]);
+});
+
 test("an entry that cannot be shown keeps its place", () => {
   const rig = inLobby();
   rig.machine.receive('{"type":"poll","room":"lobby","seq":4,"prev":3,"id":"p"}', 0);
@@ -280,6 +287,14 @@ test("conversations are listed page by page, and an empty page is the last", () 
   expect(rig.frames("rooms")).toEqual([]);
 });
 
+test("a page that does not say that there are more is the last", () => {
+  const rig = new Rig();
+  rig.connect();
+  const rooms = [summary("~a", 0, { peer: "A" })];
+  rig.receive({ type: "rooms", id: rig.oneFrame("rooms").id, rooms });
+  expect(rig.frames("rooms")).toEqual([]);
+});
+
 test("a conversation that the server has lost is told as a gap and begins anew", () => {
   const rig = connected();
   rig.receive(directed(1), directed(2));
@@ -367,6 +382,13 @@ test("after a cut nobody types", () => {
   rig.events();
   rig.machine.disconnected(rig.now, 1006);
   expect(rig.events()).toEqual([typists()]);
+});
+
+test("who comes is told", () => {
+  const rig = inLobby();
+  const presence = { room: "lobby", members: 2, joined: ["Bob"], left: [], snapshot: false };
+  rig.receive({ type: "presence", ...presence });
+  expect(rig.events()).toEqual([{ event: "PresenceChanged", ...presence }]);
 });
 
 test("an error that answers nothing is told, and one that answers too late is not", () => {
