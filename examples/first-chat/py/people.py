@@ -54,8 +54,8 @@ def send(frame: dict[str, Any], readers: Iterable[Client]) -> None:
     wait for the slowest, and those who leave meanwhile would change the set under our loop.
     """
     text = json.dumps({**frame, "timestamp": time.time_ns() // 1_000_000})  # milliseconds
-    sockets = [client.socket for client in readers]
-    broadcast(sockets, text)  # it passes over those that are closing
+    sockets = [client.socket for client in readers if not client.socket.transport.is_closing()]
+    broadcast(sockets, text)  # it passes over those that are saying goodbye
     for socket in sockets:
         if socket.transport.get_write_buffer_size() > MOST_UNREAD:
             socket.transport.abort()

@@ -130,7 +130,10 @@ async def main(name: str, url: str = "ws://localhost:8080") -> None:
     person, loop = Person(name), asyncio.get_running_loop()
 
     def read_keyboard() -> None:
-        with open(0, encoding="utf-8", errors="replace", closefd=False) as keyboard:
+        with (
+            open(0, encoding="utf-8", errors="replace", closefd=False) as keyboard,
+            contextlib.suppress(RuntimeError),  # the chat has ended meanwhile
+        ):
             for line in itertools.chain(keyboard, ["/quit"]):  # at the end: Ctrl+D
                 loop.call_soon_threadsafe(person.lines.put_nowait, line.rstrip("\r\n"))
 
