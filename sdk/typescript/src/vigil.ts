@@ -16,7 +16,7 @@ export const SLEPT = 5_000;
 /** A page's events that say that nothing may be as it was. */
 const SIGNS = ["online", "visibilitychange", "pageshow", "resume"] as const;
 
-/** What tells of such events: a page's `window`, and its `document`. */
+/** What tells of such events: a page's `window`. */
 type Source = Pick<EventTarget, "addEventListener" | "removeEventListener">;
 
 /**
@@ -79,6 +79,7 @@ function drift(): number {
   return Date.now() - performance.now();
 }
 
+// What a document tells bubbles up to its window.
 function pageSources(): Source[] {
-  return [globalThis.window, globalThis.document].filter((source) => source !== undefined);
+  return typeof window === "undefined" ? [] : [window];
 }

@@ -179,7 +179,7 @@ class IndexedDbOutbox implements StoredOutbox {
 
   adopt(take: (left: readonly Kept[]) => void): void {
     if (this.#locks === undefined) {
-      void this.#adoptFrom(undefined, take);
+      this.#adoptFrom(undefined, take).catch(nothing);
       return;
     }
     // One client of the scope looks after what the others leave; when it is gone, the next does.
@@ -188,13 +188,13 @@ class IndexedDbOutbox implements StoredOutbox {
       { signal: this.#closing.signal },
       async () => {
         await this.#lookAfter(take);
-        this.#timer = setInterval(() => void this.#lookAfter(take), this.#lookEvery);
+        this.#timer = setInterval(() => this.#lookAfter(take).catch(nothing), this.#lookEvery);
         await new Promise<void>((ended) => {
           this.#closing.signal.addEventListener("abort", () => ended());
         });
       },
     );
-    looking.catch(() => undefined); // it was closed before it was its turn
+    looking.catch(nothing); // it was closed before it was its turn
   }
 
   async close(): Promise<void> {
@@ -244,6 +244,9 @@ class IndexedDbOutbox implements StoredOutbox {
     }
   }
 }
+
+/** The browser has closed the database, say: what is left stays for a later page. */
+function nothing(): void {}
 
 function place(server: string, username: string): [string, string] {
   return [origin(server), foldName(username)];
