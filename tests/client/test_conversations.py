@@ -199,9 +199,14 @@ def as_json(event: Event) -> dict[str, JSON]:
     return built
 
 
+def camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)
+
+
 def error_as_json(error: object) -> JSON:
     assert isinstance(error, ClientError)
-    fields = {name: value for name, value in vars(error).items() if value is not None}
+    fields = {camel(name): value for name, value in vars(error).items() if value is not None}
     converted = {
         name: error_as_json(value) if isinstance(value, ClientError) else value
         for name, value in fields.items()
