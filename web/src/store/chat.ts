@@ -1,0 +1,332 @@
+/**
+ * All that the page shows of the chat, made from what the client tells.
+ *
+ * It is changed by `told` and by what the person does; it asks nobody and knows no clock. Times come
+ * in as milliseconds.
+ *
+ * @module
+ */
+
+import type { ClientEvent, Entry, Message, Private, RoomSummary, State } from "@causerie/client";
+import { mentions } from "../text/mentions.js";
+import { Timeline } from "./timeline.js";
+
+/** Others are in a room. */
+export interface Company {
+  /** How many, oneself among them. */
+  readonly count: number;
+  /** Those who are known by name, in order. */
+  readonly names: readonly string[];
+}
+
+const NOBODY: Company = { count: 0, names: [] };
+
+/** A room or a private conversation. */
+export class Room {
+  /** The server's name for it; for a conversation that has none yet, `@` and the other's name. */
+  name: string;
+  /** The other of a private conversation. */
+  readonly peer: string | undefined;
+  readonly timeline = new Timeline();
+  /** The seq of the last entry that was seen. */
+  seen = 0;
+  unread = 0;
+  /** How many of the unread name oneself, or are private. */
+  calls = 0;
+  typists: readonly string[] = [];
+  company: Company = NOBODY;
+  /** It was joined on the connection that there is now or was last. */
+  isJoined = false;
+  /** What is written and not said yet. */
+  draft = "";
+  /** The id of the entry that the draft answers. */
+  replyTo: string | undefined;
+  /** What the server or the client has to say here, with no place in the log. */
+  notices: readonly string[] = [];
+
+  constructor(name: string, peer?: string) {
+    this.name = name;
+    this.peer = peer;
+  }
+
+  /** Whether it is a private conversation. */
+  get isPrivate(): boolean {
+    return this.peer !== undefined;
+  }
+
+  /** What people call it. */
+  get title(): string {
+    return this.peer ?? this.name;
+  }
+}
+
+/** What is asked of whoever drives the client, because of what it told. */
+export type Wish =
+  | { readonly wish: "company"; readonly room: string }
+  | { readonly wish: "notify"; readonly room: Room; readonly entry: Message | Private };
+
+/** The chat, as one person sees it. */
+export class ChatState {
+  username: string;
+  state: State = { state: "Connecting" };
+  rttMs: number | undefined;
+  /** How long acks took, in milliseconds, by the message's id. */
+  readonly ackMs = new Map<string, number>();
+  current: Room | undefined;
+  /** Whether what comes to the current room is seen: the page is shown, at its newest messages. */
+  isWatching = true;
+  readonly #rooms = new Map<string, Room>();
+  /** When one's own messages went out, by their id. */
+  readonly #sentAt = new Map<string, number>();
+
+  constructor(username: string) {
+    this.username = username;
+  }
+
+  /** The rooms, by name, and then the conversations, the newest first. */
+  get rooms(): Room[] {
+    const all = [...this.#rooms.values()];
+    const open = all.filter((room) => !room.isPrivate);
+    const conversations = all.filter((room) => room.isPrivate);
+    return [
+      ...open.sort((a, b) => a.title.localeCompare(b.title)),
+      ...conversations.sort((a, b) => newest(b) - newest(a)),
+    ];
+  }
+
+  /** All that is unread, and how much of it calls for oneself. */
+  get unread(): { readonly all: number; readonly calls: number } {
+    let [all, calls] = [0, 0];
+    for (const room of this.#rooms.values()) {
+      all += room.unread;
+      calls += room.calls;
+    }
+    return { all, calls };
+  }
+
+  /** A room, by the server's name for it. */
+  room(name: string): Room | undefined {
+    return this.#rooms.get(name);
+  }
+
+  /** A room by the server's name for it, which is there from now on. */
+  open(name: string, peer?: string): Room {
+    const known = this.#rooms.get(name);
+    if (known !== undefined) {
+      return known;
+    }
+    const draft = peer === undefined ? undefined : this.#rooms.get(draftName(peer));
+    if (draft !== undefined) {
+      this.#rooms.delete(draft.name);
+      draft.name = name;
+    }
+    const room = draft ?? new Room(name, peer);
+    this.#rooms.set(name, room);
+    return room;
+  }
+
+  /** The conversation with somebody, which may not have begun. */
+  conversation(peer: string): Room {
+    const folded = fold(peer);
+    const known = [...this.#rooms.values()]
+      .filter((room) => room.peer !== undefined && fold(room.peer) === folded)
+      .sort((a, b) => newest(b) - newest(a))[0];
+    return known ?? this.open(draftName(peer), peer);
+  }
+
+  /** A room is closed, and forgotten. */
+  close(name: string): void {
+    const room = this.#rooms.get(name);
+    this.#rooms.delete(name);
+    if (room !== undefined && room === this.current) {
+      this.current = this.rooms[0];
+      this.see();
+    }
+  }
+
+  /** Looks at a room. */
+  show(room: Room): void {
+    this.current = room;
+    this.see();
+  }
+
+  /** What is in the current room is seen, if the page is. */
+  see(): void {
+    const room = this.current;
+    if (room !== undefined && this.isWatching) {
+      room.seen = Math.max(room.seen, room.timeline.last);
+      room.unread = 0;
+      room.calls = 0;
+    }
+  }
+
+  /** What the server lists of one's conversations. */
+  summarised(summaries: readonly RoomSummary[]): void {
+    for (const { room, peer } of summaries) {
+      if (peer) {
+        this.open(room, peer);
+      }
+    }
+  }
+
+  /** The client tells something. Answers what is to be done about it. */
+  told(event: ClientEvent, now: number): Wish[] {
+    if ("type" in event) {
+      switch (event.type) {
+        case "message":
+          return this.#entered(this.open(event.room), event, event.replay);
+        case "private": {
+          const peer = fold(event.from) === fold(this.username) ? event.to : event.from;
+          return this.#entered(this.open(event.room, peer), event, event.replay);
+        }
+        case "joined": {
+          const room = this.#rooms.get(event.room);
+          if (room === undefined && event.room.startsWith("~")) {
+            return [];
+          }
+          this.open(event.room).isJoined = true;
+          return [{ wish: "company", room: event.room }];
+        }
+        case "notice":
+          this.#noticed(event.room ? this.#rooms.get(event.room) : this.current, event.message);
+          return [];
+        default:
+          return [];
+      }
+    }
+    switch (event.event) {
+      case "StateChanged":
+        this.state = event.state;
+        if (event.state.state !== "Connected") {
+          this.rttMs = undefined;
+          for (const room of this.#rooms.values()) {
+            room.typists = [];
+          }
+        }
+        return [];
+      case "LatencyMeasured":
+        this.rttMs = event.rttMs;
+        return [];
+      case "Renamed":
+        this.username = event.username;
+        return [];
+      case "Unknown": {
+        const room = this.#rooms.get(event.room);
+        return room === undefined ? [] : this.#entered(room, event, false);
+      }
+      case "Gap":
+        this.#rooms.get(event.room)?.timeline.tear(event.after, event.missing);
+        return [];
+      case "RoomLost":
+        this.close(event.room);
+        return [];
+      case "TypingChanged": {
+        const room = this.#rooms.get(event.room);
+        if (room !== undefined) {
+          room.typists = event.usernames;
+        }
+        return [];
+      }
+      case "PresenceChanged":
+        return [{ wish: "company", room: event.room }];
+      case "Sending":
+        this.#sending(event, now);
+        return [];
+      case "Acked":
+        this.#acked(event.receipt.id, event.receipt.room, now);
+        return [];
+      default:
+        return [];
+    }
+  }
+
+  /** What one said was not taken. */
+  failed(id: string, reason: string): void {
+    this.#sentAt.delete(id);
+    for (const room of this.#rooms.values()) {
+      room.timeline.failed(id, reason);
+    }
+  }
+
+  /** Who is in a room. */
+  company(name: string, company: Company): void {
+    const room = this.#rooms.get(name);
+    if (room !== undefined) {
+      room.company = company;
+    }
+  }
+
+  #sending(
+    { id, command, at }: Extract<ClientEvent, { event: "Sending" }>,
+    now: number,
+  ): void {
+    const room =
+      command.type === "message" ? this.open(command.room) : this.conversation(command.to);
+    this.#sentAt.set(id, now);
+    room.timeline.sending({ id, content: command.content, replyTo: command.replyTo ?? "", at });
+  }
+
+  #acked(id: string, name: string, now: number): void {
+    const sentAt = this.#sentAt.get(id);
+    this.#sentAt.delete(id);
+    if (sentAt !== undefined) {
+      this.ackMs.set(id, now - sentAt);
+    }
+    for (const room of this.#rooms.values()) {
+      const peer = room.peer;
+      if (peer !== undefined && room.name === draftName(peer) && isPending(room, id)) {
+        this.open(name, peer); // the conversation has a name now
+      }
+      room.timeline.sent(id);
+    }
+  }
+
+  #entered(room: Room, entry: Entry, replay: boolean | undefined): Wish[] {
+    if (!room.timeline.add(entry)) {
+      return [];
+    }
+    const isOwn = fold(entry.username) === fold(this.username);
+    if (isOwn || entry.seq <= room.seen || (room === this.current && this.isWatching)) {
+      if (isOwn || room === this.current) {
+        room.seen = Math.max(room.seen, entry.seq);
+      }
+      return [];
+    }
+    if (replay && room.seen === 0) {
+      return []; // the first sight of a room: all of it was there before
+    }
+    room.unread += 1;
+    if (!("type" in entry)) {
+      return [];
+    }
+    if (room.isPrivate || mentions(entry.content, this.username)) {
+      room.calls += 1;
+      return replay ? [] : [{ wish: "notify", room, entry }];
+    }
+    return [];
+  }
+
+  #noticed(room: Room | undefined, message: string): void {
+    if (room !== undefined) {
+      room.notices = [...room.notices, message].slice(-3);
+    }
+  }
+}
+
+/** A name as it is compared. The server alone decides; this is for what is shown. */
+export function fold(name: string): string {
+  return name.normalize("NFKC").toLowerCase();
+}
+
+/** What a conversation is called that the server has no name for yet. */
+export function draftName(peer: string): string {
+  return `@${fold(peer)}`;
+}
+
+function newest({ timeline }: Room): number {
+  return timeline.pending.at(-1)?.at ?? timeline.entries.at(-1)?.timestamp ?? 0;
+}
+
+function isPending(room: Room, id: string): boolean {
+  return room.timeline.pending.some((one) => one.id === id);
+}

@@ -1,0 +1,172 @@
+/**
+ * What was said in one room, as far as it is loaded.
+ *
+ * Entries stand in the order of the log. Between two of them others may be missing: a hole, which
+ * is shown as such. What one says oneself stands at the end until its entry comes.
+ *
+ * @module
+ */
+
+import type { Entry } from "@causerie/client";
+
+/** Entries are missing before another one. */
+export interface Hole {
+  /** The seq of the last entry before it; 0: before all. */
+  readonly after: number;
+  /** How many, if that is known. */
+  readonly missing: number | null;
+}
+
+/** What one has said oneself and not seen in the room yet. */
+export interface Pending {
+  readonly id: string;
+  readonly content: string;
+  readonly replyTo: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly state: "sending" | "sent" | "failed";
+  /** Why it failed, for people. */
+  readonly reason: string;
+}
+
+/** Entries of a former log that are kept in sight. */
+const MOST_FORMER = 200;
+
+/** One room's entries. */
+export class Timeline {
+  /** In the order of the log. Replaced, never changed, so that one may compare by identity. */
+  entries: readonly Entry[] = [];
+  pending: readonly Pending[] = [];
+  /** What stood here before the log was lost or begun again: nothing continues it. */
+  former: readonly Entry[] = [];
+  /** Whether there may be entries before the first. */
+  hasEarlier = true;
+  readonly #holes = new Map<number, Hole>();
+  readonly #byId = new Map<string, Entry>();
+  /** What is missing before the next entry. */
+  #torn: Hole | undefined;
+
+  /** The entry of an id, if it is loaded. */
+  find(id: string): Entry | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** The hole before an entry, if there is one. */
+  holeBefore(seq: number): Hole | undefined {
+    return this.#holes.get(seq);
+  }
+
+  /** The seq of the first entry that is loaded; 0 where none is. */
+  get first(): number {
+    return this.entries[0]?.seq ?? 0;
+  }
+
+  /** The seq of the newest entry; 0 where there is none. */
+  get last(): number {
+    return this.entries.at(-1)?.seq ?? 0;
+  }
+
+  /** An entry came, live or as a replay. Answers whether it is new here. */
+  add(entry: Entry): boolean {
+    if (entry.seq <= this.last) {
+      return false; // known: a room that is joined again begins with what one has seen
+    }
+    if (this.entries.length === 0) {
+      this.hasEarlier = entry.prev > 0;
+    }
+    this.entries = [...this.entries, entry];
+    this.#note(entry);
+    this.settle(entry.id);
+    return true;
+  }
+
+  /**
+   * What follows is no continuation of what stands here. Where it is not known how much is missing,
+   * the log may be another, whose numbers begin anew: what stands here is set aside.
+   */
+  tear(after: number, missing: number | null): void {
+    if (missing === null) {
+      this.former = [...this.former, ...this.entries].slice(-MOST_FORMER);
+      this.entries = [];
+      this.#byId.clear();
+      this.#holes.clear();
+      this.hasEarlier = true;
+    } else {
+      this.#torn = { after, missing };
+    }
+  }
+
+  /** A page of what came before the first entry. */
+  prepend(page: readonly Entry[], more: boolean): void {
+    const earlier = page.filter(({ seq }) => this.entries.length === 0 || seq < this.first);
+    this.entries = [...earlier, ...this.entries];
+    earlier.forEach((entry) => {
+      this.#remember(entry);
+    });
+    this.hasEarlier = more;
+  }
+
+  /** A page of what came after `after`, for the hole before `seq`. */
+  fill(seq: number, page: readonly Entry[]): void {
+    const hole = this.#holes.get(seq);
+    if (hole === undefined) {
+      return;
+    }
+    const found = page.filter((entry) => entry.seq > hole.after && entry.seq < seq);
+    const index = this.entries.findIndex((entry) => entry.seq === seq);
+    this.entries = [...this.entries.slice(0, index), ...found, ...this.entries.slice(index)];
+    found.forEach((entry) => {
+      this.#remember(entry);
+    });
+    const last = found.at(-1);
+    const isFilled = last === undefined || this.entries[index + found.length]?.prev === last.seq;
+    if (isFilled) {
+      this.#holes.delete(seq);
+    } else {
+      const missing = hole.missing === null ? null : Math.max(0, hole.missing - found.length);
+      this.#holes.set(seq, { after: last.seq, missing });
+    }
+  }
+
+  // One's own.
+
+  /** One says something; it is stored here. */
+  sending(said: { id: string; content: string; replyTo: string; at: number }): void {
+    if (!this.#byId.has(said.id) && !this.pending.some(({ id }) => id === said.id)) {
+      this.pending = [...this.pending, { ...said, state: "sending", reason: "" }];
+    }
+  }
+
+  /** It is durable. */
+  sent(id: string): void {
+    this.#change(id, { state: "sent" });
+  }
+
+  /** It was not taken. */
+  failed(id: string, reason: string): void {
+    this.#change(id, { state: "failed", reason });
+  }
+
+  /** It stands in the room, or is given up. */
+  settle(id: string): void {
+    if (this.pending.some((one) => one.id === id)) {
+      this.pending = this.pending.filter((one) => one.id !== id);
+    }
+  }
+
+  #change(id: string, change: Partial<Pending>): void {
+    this.pending = this.pending.map((one) => (one.id === id ? { ...one, ...change } : one));
+  }
+
+  #note(entry: Entry): void {
+    this.#remember(entry);
+    if (this.#torn !== undefined) {
+      this.#holes.set(entry.seq, this.#torn);
+      this.#torn = undefined;
+    }
+  }
+
+  #remember(entry: Entry): void {
+    this.#byId.set(entry.id, entry);
+  }
+}
