@@ -1,0 +1,271 @@
+/**
+ * One person's stay in the chat: the library's client, and the state that the page shows of it.
+ *
+ * The only file that drives the client.
+ *
+ * @module
+ */
+
+import {
+  type Client,
+  type ClientError,
+  type ClientEvent,
+  CommandRefused,
+  connect,
+  type Message,
+  type Private,
+  type WireEvent,
+} from "@causerie/client";
+import { say, words } from "./i18n.js";
+import { recall, remember } from "./memory.js";
+import { ChatState, type Room } from "./store/chat.js";
+
+/** Entries asked for at a time. */
+const PAGE = 50;
+/** Round trips that the connection's panel shows. */
+const MOST_ROUND_TRIPS = 240;
+
+/** A measured round trip. */
+export interface RoundTrip {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly ms: number;
+}
+
+/** What a session says: something has changed, or calls for the person. */
+export interface SessionEvents {
+  readonly change: undefined;
+  readonly call: { readonly room: Room; readonly entry: Message | Private };
+}
+
+/** A stay in the chat. Tells `change` once a turn, however much has changed. */
+export class Session extends EventTarget {
+  readonly chat: ChatState;
+  readonly client: Client;
+  readonly roundTrips: RoundTrip[] = [];
+  reconnects = 0;
+  readonly #loading = new Set<Room>();
+  #isChanged = false;
+
+  private constructor(client: Client, username: string) {
+    super();
+    this.client = client;
+    this.chat = new ChatState(username);
+    client.on("*", (event) => this.#told(event));
+  }
+
+  /** Begins; the connection comes when it comes. */
+  static async open(
+    url: string,
+    username: string,
+    rooms: readonly string[],
+    tap: (event: WireEvent) => void,
+  ): Promise<Session> {
+    const client = await connect(url, username, {
+      wait: false,
+      locale: words().language,
+      tap,
+    });
+    const session = new Session(client, username);
+    const { seen } = recall();
+    for (const name of rooms) {
+      const room = session.chat.open(name);
+      room.seen = seen[name]?.seq ?? 0;
+      void session.join(name);
+    }
+    return session;
+  }
+
+  /** Goes to a room, and looks at it. */
+  async join(name: string, look = false): Promise<Room | undefined> {
+    try {
+      const joined = await this.client.join(name, { limit: PAGE });
+      const room = this.chat.open(joined.room);
+      const seen = recall().seen[joined.room];
+      if (seen !== undefined && seen.epoch !== joined.epoch) {
+        room.seen = 0; // the numbers are another log's
+      }
+      if (joined.room !== name && this.chat.room(name)?.timeline.entries.length === 0) {
+        this.chat.close(name);
+      }
+      if (look) {
+        this.chat.show(room);
+      }
+      this.#keep();
+      this.#changed();
+      return room;
+    } catch (error) {
+      this.chat.close(name);
+      this.#complain(error);
+      return undefined;
+    }
+  }
+
+  /** Leaves a room; a private conversation is put out of sight. */
+  async leave(room: Room): Promise<void> {
+    this.chat.close(room.name);
+    this.#keep();
+    this.#changed();
+    if (!room.isPrivate) {
+      await this.client.leave(room.name).catch((error: unknown) => this.#complain(error));
+    }
+  }
+
+  /** Looks at a room. */
+  show(room: Room): void {
+    this.chat.show(room);
+    this.#keep();
+    this.#changed();
+  }
+
+  /** Whether the person sees what comes to the current room. */
+  watch(isWatching: boolean): void {
+    if (isWatching !== this.chat.isWatching || isWatching) {
+      const before = this.chat.unread.all;
+      this.chat.isWatching = isWatching;
+      this.chat.see();
+      if (isWatching && before !== this.chat.unread.all) {
+        this.#changed();
+      }
+      this.#keep();
+    }
+  }
+
+  /** Says something in a room. */
+  send(room: Room, content: string, replyTo?: string): void {
+    const options = replyTo === undefined ? {} : { replyTo };
+    if (room.peer === undefined) {
+      this.client.send(content, room.name, options);
+    } else {
+      this.client.private(room.peer, content, options);
+    }
+    this.typing(room, false);
+  }
+
+  /** Says once more what was not taken. */
+  retry(room: Room, id: string): void {
+    const failed = room.timeline.pending.find((one) => one.id === id);
+    if (failed !== undefined) {
+      room.timeline.settle(id);
+      this.send(room, failed.content, failed.replyTo || undefined);
+    }
+  }
+
+  /** Gives up what was not taken. */
+  discard(room: Room, id: string): void {
+    this.client.withdraw(id);
+    room.timeline.settle(id);
+    this.#changed();
+  }
+
+  /** A key was pressed, or one types no more. */
+  typing(room: Room, isTyping: boolean): void {
+    if (!room.name.startsWith("@")) {
+      this.client.typing(room.name, isTyping);
+    }
+  }
+
+  /** Loads what was said before the first message that is loaded. */
+  async loadEarlier(room: Room): Promise<void> {
+    if (this.#loading.has(room) || !room.timeline.hasEarlier || room.name.startsWith("@")) {
+      return;
+    }
+    this.#loading.add(room);
+    try {
+      const { first } = room.timeline;
+      const page = await this.client.history(room.name, {
+        limit: PAGE,
+        ...(first > 0 ? { before: first } : {}),
+      });
+      room.timeline.prepend(page.entries, page.more);
+    } catch (error) {
+      this.#complain(error);
+    } finally {
+      this.#loading.delete(room);
+      this.#changed();
+    }
+  }
+
+  /** Loads what is missing before an entry. */
+  async fill(room: Room, seq: number): Promise<void> {
+    try {
+      for (let hole = room.timeline.holeBefore(seq); hole; hole = room.timeline.holeBefore(seq)) {
+        const page = await this.client.history(room.name, { after: hole.after, limit: 100 });
+        room.timeline.fill(seq, page.entries);
+        this.#changed();
+      }
+    } catch (error) {
+      this.#complain(error);
+    }
+  }
+
+  /** Ends the stay. */
+  async close(): Promise<void> {
+    await this.client.close();
+  }
+
+  #told(event: ClientEvent): void {
+    const now = performance.now();
+    if ("event" in event) {
+      if (event.event === "SendFailed") {
+        this.chat.failed(event.id, explain(event.error));
+      } else if (event.event === "ServerError") {
+        this.#complain(event.error);
+      } else if (event.event === "LatencyMeasured") {
+        this.roundTrips.push({ at: Date.now(), ms: event.rttMs });
+        this.roundTrips.splice(0, this.roundTrips.length - MOST_ROUND_TRIPS);
+      } else if (event.event === "StateChanged" && event.state.state === "Reconnecting") {
+        this.reconnects += 1;
+      }
+    }
+    for (const wish of this.chat.told(event, now)) {
+      if (wish.wish === "company") {
+        const { count, names } = this.client.present(wish.room);
+        this.chat.company(wish.room, { count, names: [...names].sort((a, b) => a.localeCompare(b)) });
+      } else {
+        this.dispatchEvent(new CustomEvent("call", { detail: wish }));
+      }
+    }
+    this.#changed();
+  }
+
+  #complain(error: unknown): void {
+    if (error instanceof Error && this.chat.state.state !== "Closed") {
+      this.dispatchEvent(new CustomEvent("trouble", { detail: explain(error as ClientError) }));
+    }
+  }
+
+  #keep(): void {
+    const seen = { ...recall().seen };
+    const rooms: string[] = [];
+    for (const room of this.chat.rooms) {
+      const { epoch } = this.client.position(room.name);
+      if (epoch) {
+        seen[room.name] = { seq: room.seen, epoch };
+      }
+      if (!room.isPrivate) {
+        rooms.push(room.name);
+      }
+    }
+    remember({ rooms, seen, current: this.chat.current?.name ?? "" });
+  }
+
+  #changed(): void {
+    if (!this.#isChanged) {
+      this.#isChanged = true;
+      queueMicrotask(() => {
+        this.#isChanged = false;
+        this.dispatchEvent(new Event("change"));
+      });
+    }
+  }
+}
+
+/** What an error says to people, in their language where it has words for it. */
+export function explain(error: Error): string {
+  if (error instanceof CommandRefused) {
+    const known = words().find(`error-${error.code.replaceAll("_", "-")}`);
+    return known ?? error.message;
+  }
+  return error.message || say("web-something-went-wrong");
+}

@@ -1,0 +1,116 @@
+/**
+ * The little markup that messages have, read into tokens: never into HTML.
+ *
+ * `**bold**`, `*italic*` and `_italic_`, `` `code` ``, fenced code, links, `:shortcodes:`. What is
+ * not closed stays as it was typed.
+ *
+ * @module
+ */
+
+import { EMOJI } from "./emoji.js";
+
+/** A piece of a message. */
+export type Token =
+  | { readonly token: "text"; readonly text: string }
+  | { readonly token: "bold"; readonly inner: readonly Token[] }
+  | { readonly token: "italic"; readonly inner: readonly Token[] }
+  | { readonly token: "code"; readonly text: string }
+  | { readonly token: "fence"; readonly text: string; readonly language: string }
+  | { readonly token: "link"; readonly text: string; readonly href: string };
+
+const FENCE = /^```([\w+-]{0,20})[ \t]*\n([\s\S]*?)\n?```[ \t]*$\n?/m;
+const INLINE =
+  /`([^`\n]+)`|\*\*(?=\S)([^\n]*?\S)\*\*|\*(?=[^\s*])([^*\n]*?[^\s*])\*|(?<![\p{L}\p{N}_])_(?=[^\s_])([^_\n]*?[^\s_])_(?![\p{L}\p{N}_])|((?:https?:\/\/|mailto:)[^\s<>"“”]+)|:([a-z0-9_+-]{2,30}):/u;
+
+/** Nesting beyond this is shown as it was typed. */
+const DEEPEST = 4;
+
+/** Reads a message. */
+export function read(text: string): readonly Token[] {
+  const tokens: Token[] = [];
+  let rest = text;
+  for (let found = FENCE.exec(rest); found !== null; found = FENCE.exec(rest)) {
+    tokens.push(...readInline(rest.slice(0, found.index).replace(/\n$/, ""), 0));
+    tokens.push({ token: "fence", text: found[2] ?? "", language: found[1] ?? "" });
+    rest = rest.slice(found.index + found[0].length);
+  }
+  tokens.push(...readInline(rest, 0));
+  return tokens;
+}
+
+function readInline(text: string, depth: number): Token[] {
+  const tokens: Token[] = [];
+  let plain = "";
+  let rest = text;
+  const push = (token: Token): void => {
+    if (plain !== "") {
+      tokens.push({ token: "text", text: plain });
+      plain = "";
+    }
+    tokens.push(token);
+  };
+  for (let found = INLINE.exec(rest); found !== null; found = INLINE.exec(rest)) {
+    const [whole, code, bold, star, underscore, address, shortcode] = found;
+    plain += rest.slice(0, found.index);
+    let taken = whole.length;
+    const italic = star ?? underscore;
+    if (code !== undefined) {
+      push({ token: "code", text: code });
+    } else if (bold !== undefined && depth < DEEPEST) {
+      push({ token: "bold", inner: readInline(bold, depth + 1) });
+    } else if (italic !== undefined && depth < DEEPEST) {
+      push({ token: "italic", inner: readInline(italic, depth + 1) });
+    } else if (address !== undefined) {
+      const href = withoutTail(address);
+      taken = href.length;
+      const link = asLink(href);
+      if (link === undefined) {
+        plain += href;
+      } else {
+        push(link);
+      }
+    } else if (shortcode !== undefined && EMOJI.has(shortcode)) {
+      plain += EMOJI.get(shortcode);
+    } else {
+      plain += whole;
+    }
+    rest = rest.slice(found.index + taken);
+  }
+  plain += rest;
+  if (plain !== "") {
+    tokens.push({ token: "text", text: plain });
+  }
+  return tokens;
+}
+
+/** A full stop after a link is the sentence's, and so is a bracket that was opened before it. */
+function withoutTail(address: string): string {
+  let end = address.length;
+  for (;;) {
+    const last = address[end - 1] ?? "";
+    const opened = address.slice(0, end).split("(").length;
+    const closed = address.slice(0, end).split(")").length;
+    if (!/[.,;:!?'’*_]/.test(last) && !(last === ")" && closed > opened)) {
+      return address.slice(0, end);
+    }
+    end -= 1;
+  }
+}
+
+function asLink(address: string): Token | undefined {
+  try {
+    const { href, protocol } = new URL(address);
+    const isSafe = ["http:", "https:", "mailto:"].includes(protocol);
+    return isSafe && address.length > protocol.length + 2
+      ? { token: "link", text: address, href }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a message is nothing but a few emoji, which are shown large. */
+export function isEmojiOnly(text: string): boolean {
+  return /^(?:\p{Emoji_Presentation}|\p{Emoji}\uFE0F|[\u200D\u{1F3FB}-\u{1F3FF}\s])+$/u.test(text) &&
+    [...new Intl.Segmenter().segment(text.replace(/\s/g, ""))].length <= 5;
+}
