@@ -67,28 +67,36 @@ export class Session extends EventTarget {
       tap,
     });
     const session = new Session(client, username);
-    const { seen } = recall();
     for (const name of rooms) {
-      const room = session.chat.open(name);
-      room.seen = seen[name]?.seq ?? 0;
-      void session.join(name);
+      session.enter(name);
     }
     return session;
+  }
+
+  /** Goes to a room that one was in before; it is there at once, and fills when it can. */
+  enter(name: string): Room {
+    const room = this.chat.open(name);
+    room.seen = recall().seen[name]?.seq ?? 0;
+    room.seenBefore = room.seen;
+    void this.join(name);
+    return room;
   }
 
   /** Goes to a room, and looks at it. */
   async join(name: string, look = false): Promise<Room | undefined> {
     try {
       const joined = await this.client.join(name, { limit: PAGE });
+      const asked = this.chat.room(name);
       const room = this.chat.open(joined.room);
+      const isLookedAt = look || asked === this.chat.current;
       const seen = recall().seen[joined.room];
       if (seen !== undefined && seen.epoch !== joined.epoch) {
         room.seen = 0; // the numbers are another log's
       }
-      if (joined.room !== name && this.chat.room(name)?.timeline.entries.length === 0) {
-        this.chat.close(name);
+      if (asked !== undefined && asked !== room && asked.timeline.entries.length === 0) {
+        this.chat.close(name); // it is written otherwise
       }
-      if (look) {
+      if (isLookedAt) {
         this.chat.show(room);
       }
       this.#keep();
@@ -221,7 +229,10 @@ export class Session extends EventTarget {
     for (const wish of this.chat.told(event, now)) {
       if (wish.wish === "company") {
         const { count, names } = this.client.present(wish.room);
-        this.chat.company(wish.room, { count, names: [...names].sort((a, b) => a.localeCompare(b)) });
+        this.chat.company(wish.room, {
+          count,
+          names: [...names].sort((a, b) => a.localeCompare(b)),
+        });
       } else {
         this.dispatchEvent(new CustomEvent("call", { detail: wish }));
       }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type SVGTemplateResult, svg, html, type TemplateResult } from "lit";
+import { html, type SVGTemplateResult, svg, type TemplateResult } from "lit";
 
 function icon(path: SVGTemplateResult): TemplateResult {
   return html`<svg

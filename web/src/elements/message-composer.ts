@@ -227,11 +227,7 @@ export class MessageComposer extends LocalizedElement {
           @keydown=${this.#key}
           @blur=${this.#blur}
         ></textarea>
-        ${
-          left < 200
-            ? html`<span class="left ${left < 0 ? "over" : ""}">${left}</span>`
-            : nothing
-        }
+        ${left < 200 ? html`<span class="left ${left < 0 ? "over" : ""}">${left}</span>` : nothing}
         <button
           type="button"
           class="icon-button"

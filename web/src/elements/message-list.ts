@@ -7,7 +7,7 @@ import { layOut, type Row } from "../store/rows.js";
 import { base } from "../styles/tokens.js";
 import { down } from "./icons.js";
 import { LocalizedElement } from "./localized.js";
-import { day, message, messageStyles, type MessageActions, pendingMessage } from "./message.js";
+import { day, type MessageActions, message, messageStyles, pendingMessage } from "./message.js";
 
 /** Rows that are in the page at once: the others of ten thousand are in memory alone. */
 const MOST_ROWS = 160;
@@ -322,7 +322,10 @@ export class MessageList extends LocalizedElement implements MessageActions {
     }
     if (scrollTop < NEAR) {
       if (this.#start > 0) {
-        this.end = Math.max((this.end ?? this.#rows.length) - STEP, Math.min(MOST_ROWS, this.#rows.length));
+        this.end = Math.max(
+          (this.end ?? this.#rows.length) - STEP,
+          Math.min(MOST_ROWS, this.#rows.length),
+        );
       } else {
         this.#ask();
       }
@@ -341,7 +344,11 @@ export class MessageList extends LocalizedElement implements MessageActions {
   }
 
   #ask(): void {
-    if (this.room?.timeline.hasEarlier && !this.#isAsking && this.room.timeline.entries.length > 0) {
+    if (
+      this.room?.timeline.hasEarlier &&
+      !this.#isAsking &&
+      this.room.timeline.entries.length > 0
+    ) {
       this.#isAsking = true;
       this.#tell("earlier", () => {
         this.#isAsking = false;

@@ -397,7 +397,9 @@ function acked(ms: number): string {
 
 /** A time of day. */
 export function clock(at: number): string {
-  return new Intl.DateTimeFormat(words().language, { hour: "2-digit", minute: "2-digit" }).format(at);
+  return new Intl.DateTimeFormat(words().language, { hour: "2-digit", minute: "2-digit" }).format(
+    at,
+  );
 }
 
 /** A day, in words. */

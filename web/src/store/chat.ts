@@ -30,6 +30,8 @@ export class Room {
   readonly timeline = new Timeline();
   /** The seq of the last entry that was seen. */
   seen = 0;
+  /** What was seen before the room was looked at: all after it is new; 0: nothing is. */
+  seenBefore = 0;
   unread = 0;
   /** How many of the unread name oneself, or are private. */
   calls = 0;
@@ -146,6 +148,9 @@ export class ChatState {
 
   /** Looks at a room. */
   show(room: Room): void {
+    if (room !== this.current && room.timeline.entries.length > 0) {
+      room.seenBefore = room.unread > 0 ? room.seen : 0;
+    }
     this.current = room;
     this.see();
   }
@@ -256,10 +261,7 @@ export class ChatState {
     }
   }
 
-  #sending(
-    { id, command, at }: Extract<ClientEvent, { event: "Sending" }>,
-    now: number,
-  ): void {
+  #sending({ id, command, at }: Extract<ClientEvent, { event: "Sending" }>, now: number): void {
     const room =
       command.type === "message" ? this.open(command.room) : this.conversation(command.to);
     this.#sentAt.set(id, now);

@@ -18,6 +18,7 @@ export const EMOJI: ReadonlyMap<string, string> = new Map(
 /** Names that begin so, or else have it in them; the shortest first. */
 export function suggest(prefix: string, most: number): [name: string, emoji: string][] {
   const matches = [...EMOJI].filter(([name]) => name.includes(prefix));
-  const rank = ([name]: [string, string]): number => (name.startsWith(prefix) ? 0 : 100) + name.length;
+  const rank = ([name]: [string, string]): number =>
+    (name.startsWith(prefix) ? 0 : 100) + name.length;
   return matches.sort((a, b) => rank(a) - rank(b)).slice(0, most);
 }

@@ -20,7 +20,7 @@ export type Token =
 
 const FENCE = /^```([\w+-]{0,20})[ \t]*\n([\s\S]*?)\n?```[ \t]*$\n?/m;
 const INLINE =
-  /`([^`\n]+)`|\*\*(?=\S)([^\n]*?\S)\*\*|\*(?=[^\s*])([^*\n]*?[^\s*])\*|(?<![\p{L}\p{N}_])_(?=[^\s_])([^_\n]*?[^\s_])_(?![\p{L}\p{N}_])|((?:https?:\/\/|mailto:)[^\s<>"“”]+)|:([a-z0-9_+-]{2,30}):/u;
+  /(?<!`)`([^`\n]+)`(?!`)|\*\*(?=\S)([^\n]*?\S)\*\*|\*(?=[^\s*])([^*\n]*?[^\s*])\*|(?<![\p{L}\p{N}_])_(?=[^\s_])([^_\n]*?[^\s_])_(?![\p{L}\p{N}_])|((?:https?:\/\/|mailto:)[^\s<>"“”]+)|:([a-z0-9_+-]{2,30}):/u;
 
 /** Nesting beyond this is shown as it was typed. */
 const DEEPEST = 4;
@@ -111,6 +111,8 @@ function asLink(address: string): Token | undefined {
 
 /** Whether a message is nothing but a few emoji, which are shown large. */
 export function isEmojiOnly(text: string): boolean {
-  return /^(?:\p{Emoji_Presentation}|\p{Emoji}\uFE0F|[\u200D\u{1F3FB}-\u{1F3FF}\s])+$/u.test(text) &&
-    [...new Intl.Segmenter().segment(text.replace(/\s/g, ""))].length <= 5;
+  return (
+    /^(?:\p{Emoji_Presentation}|\p{Emoji}\uFE0F|[\u200D\u{1F3FB}-\u{1F3FF}\s])+$/u.test(text) &&
+    [...new Intl.Segmenter().segment(text.replace(/\s/g, ""))].length <= 5
+  );
 }

@@ -1,0 +1,335 @@
+import type { State } from "@causerie/client";
+import { css, html, nothing, svg, type TemplateResult } from "lit";
+import { customElement, property, state } from "lit/decorators.js";
+import { say } from "../i18n.js";
+import type { RoundTrip } from "../session.js";
+import { base } from "../styles/tokens.js";
+import { LocalizedElement } from "./localized.js";
+
+/** The sparkline's size, in its own units. */
+const [WIDTH, HEIGHT] = [240, 48];
+
+/**
+ * Whether one is connected, and how fast. A click opens a panel with the last minutes.
+ *
+ * Tells `try-now` when one wants to wait no longer.
+ */
+@customElement("connection-pill")
+export class ConnectionPill extends LocalizedElement {
+  @property({ attribute: false }) state: State = { state: "Connecting" };
+  @property({ attribute: false }) rttMs: number | undefined;
+  /** Milliseconds until the next attempt, asked for at every turn of the clock. */
+  @property({ attribute: false }) retryIn: () => number | undefined = () => undefined;
+  @property({ attribute: false }) roundTrips: readonly RoundTrip[] = [];
+  @property({ attribute: false }) reconnects = 0;
+  /** Messages that wait for their ack. */
+  @property({ attribute: false }) waiting = 0;
+  @property() server = "";
+  /** Changes whenever any of it has. */
+  @property({ attribute: false }) version = 0;
+  @state() private isOpen = false;
+  #clock: ReturnType<typeof setInterval> | undefined;
+
+  static override readonly styles = [
+    base,
+    css`
+      :host {
+        position: relative;
+        display: inline-flex;
+        gap: var(--space-2);
+        align-items: center;
+        font-size: var(--type-small);
+      }
+
+      .pill {
+        display: inline-flex;
+        gap: 0.4375rem;
+        align-items: center;
+        min-block-size: 1.875rem;
+        padding: 0.1875rem 0.6875rem;
+        border: 1px solid var(--line);
+        border-radius: 2rem;
+        background: var(--surface);
+        color: var(--text-soft);
+        font-variant-numeric: tabular-nums;
+        white-space: nowrap;
+      }
+
+      .pill:hover {
+        background: var(--surface-hover);
+      }
+
+      .dot {
+        flex: none;
+        inline-size: 0.5625rem;
+        block-size: 0.5625rem;
+        border-radius: 50%;
+        background: var(--line-strong);
+      }
+
+      .Connected .dot {
+        background: var(--good-dot);
+      }
+
+      .Disconnected,
+      .Closed {
+        color: var(--bad);
+      }
+
+      .Disconnected .dot,
+      .Closed .dot {
+        background: var(--bad-dot);
+      }
+
+      .Connecting .dot,
+      .Reconnecting .dot {
+        border: 2px solid var(--warn);
+        border-block-start-color: transparent;
+        background: none;
+        animation: turn 0.9s linear infinite;
+      }
+
+      @keyframes turn {
+        to {
+          transform: rotate(1turn);
+        }
+      }
+
+      @media (prefers-reduced-motion: reduce) {
+        .Connecting .dot,
+        .Reconnecting .dot {
+          animation-duration: 4s;
+        }
+      }
+
+      .now {
+        padding: 0.1875rem 0.625rem;
+        border-radius: 2rem;
+        background: var(--surface-active);
+        color: var(--accent-strong);
+        font-weight: 600;
+        white-space: nowrap;
+      }
+
+      .panel {
+        position: absolute;
+        inset-block-start: calc(100% + var(--space-2));
+        inset-inline-end: 0;
+        z-index: 5;
+        inline-size: min(18rem, calc(100vw - 2rem));
+        padding: var(--space-4);
+        border: 1px solid var(--line);
+        border-radius: var(--radius-large);
+        background: var(--surface-raised);
+        box-shadow: var(--shadow);
+        color: var(--text);
+      }
+
+      .panel p {
+        margin: 0 0 var(--space-3);
+        color: var(--text-soft);
+        line-height: 1.45;
+      }
+
+      .line {
+        inline-size: 100%;
+        block-size: 3rem;
+      }
+
+      .line path {
+        fill: none;
+        stroke: var(--accent);
+        stroke-width: 1.6;
+        stroke-linejoin: round;
+        vector-effect: non-scaling-stroke;
+      }
+
+      .line .area {
+        fill: var(--surface-active);
+        stroke: none;
+      }
+
+      dl {
+        display: grid;
+        grid-template-columns: 1fr auto;
+        gap: var(--space-1) var(--space-3);
+        margin: var(--space-3) 0 0;
+      }
+
+      dt {
+        color: var(--text-soft);
+      }
+
+      dd {
+        margin: 0;
+        overflow-wrap: anywhere;
+        text-align: end;
+        font-variant-numeric: tabular-nums;
+      }
+    `,
+  ];
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#clock = setInterval(() => {
+      if (this.state.state === "Disconnected") {
+        this.requestUpdate();
+      }
+    }, 250);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    clearInterval(this.#clock);
+  }
+
+  protected override render(): TemplateResult {
+    const words = this.#words();
+    return html`
+      <button
+        class="pill ${this.state.state}"
+        aria-haspopup="dialog"
+        aria-expanded=${this.isOpen}
+        @click=${this.#toggle}
+      >
+        <span class="dot"></span><span class="words">${words}</span>
+      </button>
+      <span class="visually-hidden" role="status">${this.#spoken()}</span>
+      ${
+        this.state.state === "Disconnected"
+          ? html`<button class="now" @click=${this.#tryNow}>${say("web-try-now")}</button>`
+          : nothing
+      }
+      ${this.isOpen ? this.#panel() : nothing}
+    `;
+  }
+
+  /** What the pill says: the seconds count down. */
+  #words(): string {
+    switch (this.state.state) {
+      case "Connecting":
+        return say("connecting");
+      case "Connected":
+        return this.rttMs === undefined
+          ? say("web-connected")
+          : say("connected", { ms: rounded(this.rttMs) });
+      case "Disconnected":
+        return say("web-disconnected-retry", {
+          seconds: Math.ceil((this.retryIn() ?? 0) / 1000),
+        });
+      case "Reconnecting":
+        return say("web-reconnecting");
+      case "Closed":
+        return say("closed");
+    }
+  }
+
+  /** What a screen reader says: only when the state is another. */
+  #spoken(): string {
+    switch (this.state.state) {
+      case "Connected":
+        return say("web-connected");
+      case "Disconnected":
+        return say("disconnected");
+      default:
+        return "";
+    }
+  }
+
+  #panel(): TemplateResult {
+    const times = this.roundTrips.map(({ ms }) => ms).sort((a, b) => a - b);
+    return html`<div
+      class="panel"
+      role="dialog"
+      aria-label=${say("web-connection")}
+      @keydown=${this.#escape}
+    >
+      <p>${this.#meaning()}</p>
+      ${this.roundTrips.length > 1 ? this.#sparkline() : nothing}
+      <dl>
+        ${
+          times.length > 0
+            ? html`<dt>${say("web-round-trip")}</dt>
+                <dd>
+                  ${rounded(times[0] ?? 0)} / ${rounded(times[times.length >> 1] ?? 0)} /
+                  ${rounded(times.at(-1) ?? 0)} ms
+                </dd>`
+            : nothing
+        }
+        <dt>${say("web-reconnects")}</dt>
+        <dd>${this.reconnects}</dd>
+        <dt>${say("web-waiting")}</dt>
+        <dd>${this.waiting}</dd>
+        <dt>${say("web-server")}</dt>
+        <dd>${this.server}</dd>
+      </dl>
+    </div>`;
+  }
+
+  #meaning(): string {
+    switch (this.state.state) {
+      case "Connected":
+        return say("web-means-connected");
+      case "Disconnected":
+        return this.state.reason === ""
+          ? say("web-means-disconnected")
+          : say("disconnected-because", { reason: this.state.reason });
+      case "Closed":
+        return this.state.error.message;
+      default:
+        return say("web-means-connecting");
+    }
+  }
+
+  #sparkline(): TemplateResult {
+    const most = Math.max(...this.roundTrips.map(({ ms }) => ms), 1);
+    const first = this.roundTrips[0]?.at ?? 0;
+    const span = Math.max((this.roundTrips.at(-1)?.at ?? 0) - first, 1);
+    const points = this.roundTrips.map(({ at, ms }) => {
+      const x = ((at - first) / span) * WIDTH;
+      const y = HEIGHT - 4 - (ms / most) * (HEIGHT - 8);
+      return `${x.toFixed(1)} ${y.toFixed(1)}`;
+    });
+    const line = `M${points.join("L")}`;
+    return html`<svg
+      class="line"
+      viewBox="0 0 ${WIDTH} ${HEIGHT}"
+      preserveAspectRatio="none"
+      role="img"
+      aria-label=${say("web-round-trips-chart")}
+    >
+      ${svg`<path class="area" d="${line}L${WIDTH} ${HEIGHT}L0 ${HEIGHT}Z" /><path d=${line} />`}
+    </svg>`;
+  }
+
+  #toggle(): void {
+    this.isOpen = !this.isOpen;
+    if (this.isOpen) {
+      document.addEventListener("pointerdown", this.#outside);
+    } else {
+      document.removeEventListener("pointerdown", this.#outside);
+    }
+  }
+
+  readonly #outside = (event: Event): void => {
+    if (!event.composedPath().includes(this)) {
+      this.#toggle();
+    }
+  };
+
+  #escape(event: KeyboardEvent): void {
+    if (event.key === "Escape") {
+      event.stopPropagation();
+      this.#toggle();
+      this.renderRoot.querySelector<HTMLElement>(".pill")?.focus();
+    }
+  }
+
+  #tryNow(): void {
+    this.dispatchEvent(new CustomEvent("try-now"));
+  }
+}
+
+function rounded(ms: number): number {
+  return ms < 10 ? Math.round(ms * 10) / 10 : Math.round(ms);
+}

@@ -1,0 +1,47 @@
+/**
+ * Desktop notifications of what calls for somebody who does not look: opt-in.
+ *
+ * @module
+ */
+
+import type { Message, Private } from "@causerie/client";
+import { say } from "./i18n.js";
+import type { Room } from "./store/chat.js";
+
+/** Characters of a message that are shown. */
+const SHOWN = 200;
+
+/** Notifies; a click goes to the room. */
+export class Notifier {
+  readonly #show: (room: Room) => void;
+
+  constructor(show: (room: Room) => void) {
+    this.#show = show;
+  }
+
+  /** Asks to be allowed; answers whether one is. */
+  async ask(): Promise<boolean> {
+    return "Notification" in window && (await Notification.requestPermission()) === "granted";
+  }
+
+  /** Tells of a message, if the page is not looked at. */
+  notify(room: Room, entry: Message | Private): void {
+    const isLookedAt = document.visibilityState === "visible" && document.hasFocus();
+    if (isLookedAt || !("Notification" in window) || Notification.permission !== "granted") {
+      return;
+    }
+    const title = room.isPrivate
+      ? say("web-notify-private", { name: entry.username })
+      : say("web-notify-mention", { name: entry.username, room: room.title });
+    const notification = new Notification(title, {
+      body: [...entry.content].slice(0, SHOWN).join(""),
+      tag: room.name,
+      icon: "/favicon.svg",
+    });
+    notification.onclick = () => {
+      window.focus();
+      this.#show(room);
+      notification.close();
+    };
+  }
+}

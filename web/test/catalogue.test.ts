@@ -1,0 +1,46 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import english from "../../catalogue/en.json" with { type: "json" };
+import french from "../../catalogue/fr.json" with { type: "json" };
+import { type Catalogue, choose, Words } from "../src/i18n.js";
+
+const catalogues: Record<string, Catalogue> = { en: english, fr: french };
+const source = readdirSync(new URL("../src", import.meta.url), { recursive: true })
+  .map(String)
+  .filter((name) => name.endsWith(".ts"))
+  .map((name) => readFileSync(new URL(`../src/${name}`, import.meta.url), "utf8"))
+  .join("\n");
+
+test("every language has the same sentences with the same placeholders", () => {
+  const holes = (sentence: unknown) =>
+    [...new Set(JSON.stringify(sentence).match(/\{\w+\}/g))].sort();
+  for (const catalogue of Object.values(catalogues)) {
+    expect(Object.keys(catalogue)).toEqual(Object.keys(english));
+    for (const [key, sentence] of Object.entries(english)) {
+      expect(holes(catalogue[key]), key).toEqual(holes(sentence));
+      expect(typeof catalogue[key], key).toBe(typeof sentence);
+    }
+  }
+});
+
+test("every sentence that is the page's alone is asked for somewhere", () => {
+  const unused = Object.keys(english).filter(
+    (key) => key.startsWith("web-") && !source.includes(`"${key}"`),
+  );
+  expect(unused).toEqual([]);
+});
+
+test("a sentence is filled in, in the form of its number", () => {
+  const [en, fr] = [new Words("en", english), new Words("fr", french)];
+  expect(en.say("web-unread", { count: 1 })).toBe("1 new message");
+  expect(en.say("web-unread", { count: 0 })).toBe("0 new messages");
+  expect(fr.say("web-unread", { count: 0 })).toBe("0 nouveau message");
+  expect(en.names(["Alice", "Bob"], 3)).toBe("Alice, Bob and 3 others");
+  expect(fr.names(["Alice", "Bob"])).toBe("Alice et Bob");
+  expect(en.find("nothing-of-the-kind")).toBeUndefined();
+});
+
+test("the first language wished for that there is, is spoken", () => {
+  expect(choose(["de-DE", "fr-CA", "en"])).toBe("fr");
+  expect(choose([null, "tlh"])).toBe("en");
+});

@@ -1,0 +1,95 @@
+import { describe, expect, test } from "vitest";
+import { Timeline } from "../../src/store/timeline.js";
+import { message } from "./entries.js";
+
+const seqs = (timeline: Timeline): number[] => timeline.entries.map(({ seq }) => seq);
+
+function of(...numbers: number[]): Timeline {
+  const timeline = new Timeline();
+  for (const seq of numbers) {
+    timeline.add(message(seq));
+  }
+  return timeline;
+}
+
+describe("entries", () => {
+  test("stand once, in the order of the log", () => {
+    const timeline = of(4, 5, 6);
+    expect(timeline.add(message(5))).toBe(false);
+    expect(timeline.add(message(7))).toBe(true);
+    expect(seqs(timeline)).toEqual([4, 5, 6, 7]);
+    expect(timeline.find("m5")?.seq).toBe(5);
+  });
+
+  test("say whether there are earlier ones", () => {
+    expect(of(1).hasEarlier).toBe(false);
+    expect(of(4).hasEarlier).toBe(true);
+  });
+
+  test("come before the others when an earlier page is loaded", () => {
+    const timeline = of(4, 5);
+    timeline.prepend([message(2), message(3), message(4)], true);
+    expect(seqs(timeline)).toEqual([2, 3, 4, 5]);
+    timeline.prepend([message(1)], false);
+    expect([seqs(timeline), timeline.hasEarlier]).toEqual([[1, 2, 3, 4, 5], false]);
+  });
+});
+
+describe("a hole", () => {
+  test("is shown before the entry that follows it, and filled page by page", () => {
+    const timeline = of(1, 2);
+    timeline.tear(2, 4);
+    timeline.add(message(7));
+    timeline.add(message(8));
+    expect(timeline.holeBefore(7)).toEqual({ after: 2, missing: 4 });
+    timeline.fill(7, [message(3), message(4)]);
+    expect(timeline.holeBefore(7)).toEqual({ after: 4, missing: 2 });
+    timeline.fill(7, [message(5), message(6), message(7)]);
+    expect(timeline.holeBefore(7)).toBeUndefined();
+    expect(seqs(timeline)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  test("that nothing can fill is closed, and asked for no more", () => {
+    const timeline = of(1);
+    timeline.tear(1, 2);
+    timeline.add(message(4));
+    timeline.fill(4, []);
+    expect(timeline.holeBefore(4)).toBeUndefined();
+  });
+
+  test("of unknown size sets aside what stood before it: the numbers may begin anew", () => {
+    const timeline = of(7, 8);
+    timeline.tear(8, null);
+    expect(timeline.add(message(1, { id: "new" }))).toBe(true);
+    expect(seqs(timeline)).toEqual([1]);
+    expect(timeline.former.map(({ seq }) => seq)).toEqual([7, 8]);
+  });
+});
+
+describe("what one says", () => {
+  test("stands at the end until its entry comes", () => {
+    const timeline = of(1);
+    timeline.sending({ id: "m2", content: "hi", replyTo: "", at: 5 });
+    timeline.sending({ id: "m2", content: "hi", replyTo: "", at: 5 });
+    expect(timeline.pending.map(({ state }) => state)).toEqual(["sending"]);
+    timeline.sent("m2");
+    expect(timeline.pending.map(({ state }) => state)).toEqual(["sent"]);
+    timeline.add(message(2));
+    expect(timeline.pending).toEqual([]);
+  });
+
+  test("that was seen already is not pending again", () => {
+    const timeline = of(1);
+    timeline.sending({ id: "m1", content: "text 1", replyTo: "", at: 5 });
+    expect(timeline.pending).toEqual([]);
+  });
+
+  test("and was not taken says why, until it is given up", () => {
+    const timeline = of(1);
+    timeline.sending({ id: "x", content: "hi", replyTo: "", at: 5 });
+    timeline.failed("x", "too long");
+    expect(timeline.pending[0]).toMatchObject({ state: "failed", reason: "too long" });
+    timeline.settle("x");
+    expect(timeline.pending).toEqual([]);
+  });
+});
