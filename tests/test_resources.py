@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hatchling.build import build_wheel
 
-from causerie.resources import catalogue_path, protocol_path
+from causerie.resources import catalogue_path, protocol_path, web_path
 
 ROOT = Path(__file__).parents[1]
 
@@ -25,7 +25,7 @@ def test_a_wheel_carries_what_is_shared_whole(
     monkeypatch.chdir(ROOT)
     wheel = tmp_path / build_wheel(str(tmp_path))
     program = """if True:
-        from causerie.resources import catalogue_path, protocol_path
+        from causerie.resources import catalogue_path, protocol_path, web_path
 
         def show(folder, prefix=""):
             for entry in folder.iterdir():
@@ -57,3 +57,7 @@ def test_a_wheel_carries_what_is_shared_whole(
         )
         assert set(shown.stdout.splitlines()) == expected
     assert (unpacked / "causerie" / "py.typed").is_file()
+
+
+def test_the_web_client_lies_where_it_is_built() -> None:
+    assert web_path() == ROOT / "web" / "dist"

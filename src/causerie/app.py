@@ -22,12 +22,14 @@ import uvicorn
 from causerie.adapters import sqlite
 from causerie.adapters.sqlite_file import DATABASE
 from causerie.chat.names import NameRefused, parse_username
+from causerie.resources import web_path
 from causerie.server.config import Config
 from causerie.server.http import Health, http_app, http_protocol
 from causerie.server.hub import Hub
 from causerie.server.listening import BACKLOG, is_loopback_only, listen
 from causerie.server.logs import configure_logs
 from causerie.server.settings import HubSettings
+from causerie.server.web import WebClient
 from causerie.server.websocket import WebSocketSettings, websocket_protocol
 from causerie.version import __version__
 from causerie.wire.codes import CloseCode
@@ -141,7 +143,7 @@ class App:
         url = f"http://{host}:{port}"
         server = _Server(
             uvicorn.Config(
-                http_app(lambda: self._health),
+                http_app(lambda: self._health, _web_client()),
                 http=http_protocol(REQUEST_TIMEOUT),
                 ws=websocket_protocol(
                     hub.accept,
@@ -355,6 +357,14 @@ async def _serve(config: Config) -> None:
 def _announce(url: str) -> None:
     sys.stdout.write(f"Causerie listens on {url}\n")
     sys.stdout.flush()
+
+
+def _web_client() -> WebClient | None:
+    """The web client, if it has been built: a checkout may be without it."""
+    try:
+        return WebClient(web_path())
+    except FileNotFoundError:
+        return None
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

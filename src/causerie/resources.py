@@ -25,6 +25,12 @@ def catalogue_path() -> Traversable:
     return _folder("catalogue")
 
 
+def web_path() -> Traversable:
+    """Returns the folder of the web client; it may not have been built."""
+    packaged = files("causerie") / "_web"
+    return packaged if packaged.is_dir() else _CHECKOUT / "web" / "dist"
+
+
 def _folder(name: str) -> Traversable:
     packaged = files("causerie") / f"_{name}"
     return packaged if packaged.is_dir() else _CHECKOUT / name

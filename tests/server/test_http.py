@@ -9,6 +9,7 @@ import pytest
 from tests.server.wire_peer import masked, request, serving, until
 
 from causerie.server.http import Health, http_app
+from causerie.server.web import WebClient
 from causerie.version import __version__
 
 
@@ -30,7 +31,12 @@ class Response:
 
 
 async def ask(
-    target: str = "/", *, method: str = "GET", health: Health = "ok", headers: Any = None
+    target: str = "/",
+    *,
+    method: str = "GET",
+    health: Health = "ok",
+    headers: Any = None,
+    web: WebClient | None = None,
 ) -> Response:
     """Asks the application as uvicorn does."""
     path, _, query = target.partition("?")
@@ -59,7 +65,7 @@ async def ask(
         else:
             response.body += message["body"]
 
-    await http_app(lambda: health)(scope, receive, send)
+    await http_app(lambda: health, web)(scope, receive, send)
     return response
 
 

@@ -22,6 +22,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from causerie.resources import protocol_path
 from causerie.server.sweep import Sweep
+from causerie.server.web import PAGE, WebClient
 from causerie.version import __version__
 
 Health = Literal["ok", "stopping", "failed"]
@@ -32,11 +33,22 @@ _HOST: Final = re.compile(
 )
 
 
-def http_app(health: Callable[[], Health]) -> Starlette:
-    """Makes the ASGI application: the page, `/healthz`, `/asyncapi.json`.
+def http_app(health: Callable[[], Health], web: WebClient | None = None) -> Starlette:
+    """Makes the ASGI application: the web client, `/healthz`, `/asyncapi.json`.
 
-    `health` tells how the server is: `failed` once the log can no longer be trusted.
+    `health` tells how the server is: `failed` once the log can no longer be trusted. Where the web
+    client has not been built, a page says how to reach the chat without it.
     """
+
+    async def page(request: Request) -> Response:
+        answer = web and web.answer(request, PAGE)
+        return answer or await _page(request)
+
+    async def file(request: Request) -> Response:
+        answer = web and web.answer(request, request.path_params["path"])
+        if not answer:
+            raise HTTPException(HTTPStatus.NOT_FOUND, "There is nothing here.")
+        return answer
 
     async def healthz(_request: Request) -> Response:
         state = health()
@@ -48,11 +60,12 @@ def http_app(health: Callable[[], Health]) -> Starlette:
 
     return Starlette(
         routes=[
-            Route("/", _page),
+            Route("/", page),
             Route("/ws", _upgrade_required),
             Route("/chat", _upgrade_required),
             Route("/healthz", healthz),
             Route("/asyncapi.json", _asyncapi),
+            Route("/{path:path}", file),
         ],
         exception_handlers={HTTPException: _error},
         max_body_size=64 * 1024,
