@@ -9,6 +9,7 @@ NODE := PATH="$(CURDIR)/node_modules/.bin:$(CURDIR)/$(BIN):$$PATH"
 NODE_TOOLS := node_modules/.made
 # The TypeScript library as programs import it.
 SDK := sdk/typescript/dist/index.js
+WEB := web/dist/index.html
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -20,6 +21,7 @@ help: ## list these targets
 
 .PHONY: serve
 serve: $(VENV)/.runtime ## install and start the server; flags go into ARGS, as in: make serve ARGS="--port 9000"
+	@$(MAKE) --no-print-directory $(WEB) || echo "make: the web client could not be built (see above); serving without it" >&2
 	@$(BIN)/causerie serve $(ARGS)
 
 .PHONY: install
@@ -49,9 +51,10 @@ generated: $(VENV)/.dev ## check that generated files are current
 	$(BIN)/python tools/generate.py --check
 
 .PHONY: types
-types: $(VENV)/.dev $(NODE_TOOLS) ## check types
+types: $(VENV)/.dev $(NODE_TOOLS) $(SDK) ## check types
 	$(BIN)/mypy $(wildcard src tests tools bench examples)
 	$(NODE) tsc --noEmit -p sdk/typescript
+	$(NODE) tsc --noEmit -p web
 
 # Each run keeps its measurement in a folder of its own, so that two runs do not mix.
 MEASURE = data=$$(mktemp -d) && trap 'rm -rf "$$data"' EXIT && export COVERAGE_FILE="$$data/coverage" \
@@ -64,8 +67,9 @@ FOREIGN := $(VENV)/.foreign \
   $(if $(shell command -v npm 2>/dev/null),tests/foreign/node/node_modules/.package-lock.json)
 
 .PHONY: tests
-tests: $(VENV)/.dev $(FOREIGN) $(NODE_TOOLS) ## run the tests, and prove that each module is covered by its own
+tests: $(VENV)/.dev $(FOREIGN) $(NODE_TOOLS) $(WEB) ## run the tests, and prove that each module is covered by its own
 	$(NODE) npm test --silent --workspace sdk/typescript
+	$(NODE) npm test --silent --workspace web
 	$(call MEASURE,--durations=10 --durations-min=1,)
 
 # tests/chat/test_presence.py for src/causerie/chat/presence.py
@@ -128,6 +132,11 @@ $(NODE_TOOLS): $(VENV)/.runtime package.json package-lock.json $(wildcard sdk/ty
 $(SDK): $(NODE_TOOLS) sdk/typescript/tsconfig.build.json $(shell find sdk/typescript/src -name '*.ts' 2>/dev/null)
 	@echo "Building the TypeScript library"
 	@$(NODE) npm run --silent build --workspace sdk/typescript
+	@touch $@
+
+$(WEB): $(SDK) web/index.html web/vite.config.ts $(wildcard catalogue/*.json) $(shell find web/src web/public -type f 2>/dev/null)
+	@echo "Building the web client"
+	@$(NODE) npm run --silent build --workspace web -- --logLevel warn
 	@touch $@
 
 # A library that Causerie uses too, in another version: it gets a folder of its own.

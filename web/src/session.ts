@@ -12,6 +12,9 @@ import {
   type ClientEvent,
   CommandRefused,
   connect,
+  IndexedDbStorage,
+  type KeyLink,
+  type KeyStore,
   type Message,
   type Private,
   type WireEvent,
@@ -44,12 +47,14 @@ export class Session extends EventTarget {
   readonly client: Client;
   readonly roundTrips: RoundTrip[] = [];
   reconnects = 0;
+  readonly #keys: KeyStore;
   readonly #loading = new Set<Room>();
   #isChanged = false;
 
-  private constructor(client: Client, username: string) {
+  private constructor(client: Client, username: string, keys: KeyStore) {
     super();
     this.client = client;
+    this.#keys = keys;
     this.chat = new ChatState(username);
     client.on("*", (event) => this.#told(event));
   }
@@ -61,12 +66,14 @@ export class Session extends EventTarget {
     rooms: readonly string[],
     tap: (event: WireEvent) => void,
   ): Promise<Session> {
+    const storage = new IndexedDbStorage();
     const client = await connect(url, username, {
+      storage,
       wait: false,
       locale: words().language,
       tap,
     });
-    const session = new Session(client, username);
+    const session = new Session(client, username, storage.keys);
     for (const name of rooms) {
       session.enter(name);
     }
@@ -207,6 +214,11 @@ export class Session extends EventTarget {
     }
   }
 
+  /** The key to one's name, if this browser keeps it. */
+  async key(): Promise<string | undefined> {
+    return this.#keys.find(this.client.url, this.chat.username);
+  }
+
   /** Ends the stay. */
   async close(): Promise<void> {
     await this.client.close();
@@ -279,4 +291,9 @@ export function explain(error: Error): string {
     return known ?? error.message;
   }
   return error.message || say("web-something-went-wrong");
+}
+
+/** Keeps a key that came from another device; answers whether this browser has it now. */
+export async function take({ server, username, key }: KeyLink): Promise<boolean> {
+  return (await new IndexedDbStorage().keys.keep(server, username, key)) === key;
 }

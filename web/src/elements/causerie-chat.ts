@@ -1,15 +1,16 @@
-import type { Entry } from "@causerie/client";
+import { type Entry, type KeyLink, readKeyLink } from "@causerie/client";
 import { css, html, nothing, type TemplateResult } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import { choose, type LANGUAGES, load, say, speak, words } from "../i18n.js";
 import { type Memories, recall, remember } from "../memory.js";
 import { Notifier } from "../notifications.js";
-import { explain, Session } from "../session.js";
+import { explain, Session, take } from "../session.js";
 import type { ChatState, Room } from "../store/chat.js";
 import { base, tokens } from "../styles/tokens.js";
 import { showBadge } from "../title-badge.js";
 import { WireLog } from "../wire/wire-log.js";
 import "./connection-pill.js";
+import "./device-import.js";
 import { close, cog, hash, link, lock, menu, people, wire } from "./icons.js";
 import type { JoinDetail } from "./join-screen.js";
 import "./join-screen.js";
@@ -32,6 +33,8 @@ export class CauserieChat extends LocalizedElement {
   @state() private memories: Memories = recall();
   @state() private isReady = false;
   @state() private error = "";
+  /** A name that came with a link from another device. */
+  @state() private offer: KeyLink | undefined;
   @state() private trouble = "";
   @state() private drawer: "rooms" | "members" | undefined;
   @state() private areMembersShown = true;
@@ -318,7 +321,15 @@ export class CauserieChat extends LocalizedElement {
     if (!this.isReady) {
       return nothing;
     }
-    const { session } = this;
+    const { session, offer } = this;
+    if (offer !== undefined) {
+      return html`<device-import
+        .offer=${offer}
+        .error=${this.error}
+        @take=${() => this.#take(offer)}
+        @refuse=${() => this.#enter()}
+      ></device-import>`;
+    }
     if (session === undefined) {
       return html`<join-screen
         .username=${this.memories.username}
@@ -531,6 +542,28 @@ export class CauserieChat extends LocalizedElement {
     await this.#speak(choose(wishes));
     this.setAttribute("theme", this.memories.theme);
     this.isReady = true;
+    this.offer = readKeyLink(location.href);
+    if (this.offer === undefined) {
+      await this.#enter();
+    } else {
+      // The key is not to stay where others can see it.
+      history.replaceState(null, "", location.pathname);
+    }
+  }
+
+  async #take(offer: KeyLink): Promise<void> {
+    if (await take(offer)) {
+      this.memories = remember({ username: offer.username, rooms: [], current: "", seen: {} });
+      await this.#enter();
+    } else {
+      this.error = say("web-import-other", { name: offer.username });
+    }
+  }
+
+  /** Shows the way in, or goes straight back to where one was. */
+  async #enter(): Promise<void> {
+    this.offer = undefined;
+    this.error = "";
     if (this.memories.username !== "" && this.memories.rooms.length > 0) {
       const room = roomInAddress() ?? this.memories.current;
       await this.#join({ username: this.memories.username, room: room || "lobby" });

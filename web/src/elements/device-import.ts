@@ -1,0 +1,84 @@
+import type { KeyLink } from "@causerie/client";
+import { css, html, nothing, type TemplateResult } from "lit";
+import { customElement, property } from "lit/decorators.js";
+import { say } from "../i18n.js";
+import { base } from "../styles/tokens.js";
+import { LocalizedElement } from "./localized.js";
+
+/** Asks whether this browser is to take over a name that came with a link. Tells `take`, `refuse`. */
+@customElement("device-import")
+export class DeviceImport extends LocalizedElement {
+  @property({ attribute: false }) offer!: KeyLink;
+  /** What went wrong. */
+  @property() error = "";
+
+  static override readonly styles = [
+    base,
+    css`
+      :host {
+        display: grid;
+        place-items: center;
+        block-size: 100%;
+        padding: var(--space-4);
+        background: var(--surface-sunken);
+      }
+
+      section {
+        display: grid;
+        gap: var(--space-4);
+        inline-size: min(26rem, 100%);
+        padding: var(--space-6);
+        border: 1px solid var(--line);
+        border-radius: var(--radius-large);
+        background: var(--surface);
+      }
+
+      h1 {
+        margin: 0;
+        font-size: 1.25rem;
+        overflow-wrap: anywhere;
+      }
+
+      p {
+        margin: 0;
+        color: var(--text-soft);
+        line-height: 1.5;
+      }
+
+      .error {
+        color: var(--bad);
+      }
+
+      .row {
+        display: flex;
+        gap: var(--space-3);
+      }
+
+      .secondary {
+        padding: var(--space-2) var(--space-4);
+        border: 1px solid var(--line-strong);
+        border-radius: var(--radius);
+      }
+    `,
+  ];
+
+  override firstUpdated(): void {
+    this.renderRoot.querySelector<HTMLElement>(".primary")?.focus();
+  }
+
+  protected override render(): TemplateResult {
+    return html`<section>
+      <h1>${say("web-import-ask", { name: this.offer.username })}</h1>
+      <p>${say("web-import-about")}</p>
+      ${this.error ? html`<p class="error" role="alert">${this.error}</p>` : nothing}
+      <div class="row">
+        <button class="primary" @click=${() => this.dispatchEvent(new CustomEvent("take"))}>
+          ${say("web-import-yes")}
+        </button>
+        <button class="secondary" @click=${() => this.dispatchEvent(new CustomEvent("refuse"))}>
+          ${say("web-import-no")}
+        </button>
+      </div>
+    </section>`;
+  }
+}
