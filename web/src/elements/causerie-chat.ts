@@ -711,7 +711,7 @@ export class CauserieChat extends LocalizedElement {
     } else if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
       event.preventDefault();
       const rooms = this.session?.chat.rooms ?? [];
-      const at = rooms.findIndex((room) => room === this.session?.chat.current);
+      const at = rooms.indexOf(this.session?.chat.current as Room);
       const step = event.key === "ArrowDown" ? 1 : rooms.length - 1;
       const next = rooms[(at + step) % rooms.length];
       if (next !== undefined) {

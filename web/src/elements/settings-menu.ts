@@ -131,7 +131,7 @@ export class SettingsMenu extends LocalizedElement {
         </form>
         <label>
           ${say("web-theme")}
-          <select @change=${(event: Event) => this.#choose({ theme: valueOf(event) as Memories["theme"] })}>
+          <select @change=${(event: Event) => this.#choose({ theme: chosenIn(event) as Memories["theme"] })}>
             <option value="system" ?selected=${theme === "system"}>${say("web-theme-system")}</option>
             <option value="light" ?selected=${theme === "light"}>${say("web-theme-light")}</option>
             <option value="dark" ?selected=${theme === "dark"}>${say("web-theme-dark")}</option>
@@ -139,7 +139,7 @@ export class SettingsMenu extends LocalizedElement {
         </label>
         <label>
           ${say("web-language")}
-          <select @change=${(event: Event) => this.#choose({ language: valueOf(event) })}>
+          <select @change=${(event: Event) => this.#choose({ language: chosenIn(event) })}>
             <option value="" ?selected=${language === ""}>${say("web-language-browser")}</option>
             ${LANGUAGES.map(
               (one) =>
@@ -213,7 +213,7 @@ export class SettingsMenu extends LocalizedElement {
   }
 }
 
-function valueOf(event: Event): string {
+function chosenIn(event: Event): string {
   return (event.target as HTMLSelectElement).value;
 }
 

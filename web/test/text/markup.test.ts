@@ -3,24 +3,24 @@ import { isEmojiOnly, read, type Token } from "../../src/text/markup.js";
 
 /** Tokens as one line: what a reader would see, with what it is. */
 function seen(tokens: readonly Token[]): string {
-  return tokens
-    .map((one) => {
-      switch (one.token) {
-        case "text":
-          return one.text;
-        case "bold":
-          return `<b>${seen(one.inner)}</b>`;
-        case "italic":
-          return `<i>${seen(one.inner)}</i>`;
-        case "code":
-          return `<code>${one.text}</code>`;
-        case "fence":
-          return `<pre ${one.language}>${one.text}</pre>`;
-        case "link":
-          return `<a ${one.href}>${one.text}</a>`;
-      }
-    })
-    .join("");
+  return tokens.map(seenOne).join("");
+}
+
+function seenOne(one: Token): string {
+  switch (one.token) {
+    case "text":
+      return one.text;
+    case "bold":
+      return `<b>${seen(one.inner)}</b>`;
+    case "italic":
+      return `<i>${seen(one.inner)}</i>`;
+    case "code":
+      return `<code>${one.text}</code>`;
+    case "fence":
+      return `<pre ${one.language}>${one.text}</pre>`;
+    case "link":
+      return `<a ${one.href}>${one.text}</a>`;
+  }
 }
 
 describe("markup", () => {
