@@ -206,6 +206,21 @@ export class CauserieChat extends LocalizedElement {
         display: none;
       }
 
+      .dotted {
+        position: relative;
+      }
+
+      .dotted::after {
+        content: "";
+        position: absolute;
+        inset-block-start: 0.375rem;
+        inset-inline-end: 0.375rem;
+        inline-size: 0.5rem;
+        block-size: 0.5rem;
+        border-radius: 50%;
+        background: var(--accent);
+      }
+
       .trouble {
         position: fixed;
         inset-block-start: 4rem;
@@ -369,7 +384,7 @@ export class CauserieChat extends LocalizedElement {
         <main class=${room?.isPrivate ? "private" : ""}>
           <header>
             <button
-              class="icon-button only-narrow"
+              class="icon-button only-narrow ${chat.unread.all > 0 ? "dotted" : ""}"
               aria-label=${say("web-rooms")}
               @click=${() => this.#draw("rooms")}
             >
@@ -394,7 +409,7 @@ export class CauserieChat extends LocalizedElement {
                       class="icon-button"
                       aria-label=${say("web-members", { count: room.company.count })}
                       title=${say("web-members", { count: room.company.count })}
-                      aria-pressed=${this.areMembersShown}
+                      aria-pressed=${isNarrow() ? this.drawer === "members" : this.areMembersShown}
                       @click=${this.#toggleMembers}
                     >
                       ${people}
@@ -725,7 +740,7 @@ export class CauserieChat extends LocalizedElement {
   }
 
   #toggleMembers(): void {
-    if (matchMedia("(max-width: 62rem)").matches) {
+    if (isNarrow()) {
       this.areMembersShown = true;
       this.#draw(this.drawer === "members" ? undefined : "members");
     } else {
@@ -772,6 +787,11 @@ export class CauserieChat extends LocalizedElement {
     speak(await load(language));
     document.documentElement.lang = words().language;
   }
+}
+
+/** Whether the members have to be asked for, since there is no place beside the messages. */
+function isNarrow(): boolean {
+  return matchMedia("(max-width: 62rem)").matches;
 }
 
 /** The room that a link names: `#/room=lobby`. */

@@ -151,7 +151,7 @@ export class ConnectionPill extends LocalizedElement {
 
       dl {
         display: grid;
-        grid-template-columns: 1fr auto;
+        grid-template-columns: minmax(0, 1fr) auto;
         gap: var(--space-1) var(--space-3);
         margin: var(--space-3) 0 0;
       }
@@ -162,6 +162,7 @@ export class ConnectionPill extends LocalizedElement {
 
       dd {
         margin: 0;
+        max-inline-size: 11rem;
         overflow-wrap: anywhere;
         text-align: end;
         font-variant-numeric: tabular-nums;

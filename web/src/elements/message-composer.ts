@@ -116,6 +116,10 @@ export class MessageComposer extends LocalizedElement {
         unicode-bidi: plaintext;
       }
 
+      textarea:focus-visible {
+        outline: 0; /* the form around it shows the focus */
+      }
+
       .send {
         color: var(--accent);
       }

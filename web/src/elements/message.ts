@@ -146,6 +146,12 @@ export const messageStyles = [
       white-space: pre;
     }
 
+    pre code {
+      padding: 0;
+      background: none;
+      font-size: inherit;
+    }
+
     .quote {
       display: flex;
       gap: var(--space-2);
@@ -350,8 +356,12 @@ export function pendingMessage(
   </div>`;
 }
 
+/** Characters that turn the letters around them about, so that a text reads as what it is not. */
+const OVERRIDES = /[\u202D\u202E]/gu;
+
 /** Draws what somebody wrote. */
-function content(text: string): TemplateResult {
+function content(written: string): TemplateResult {
+  const text = written.replace(OVERRIDES, "");
   if (isEmojiOnly(text)) {
     return html`<div class="text large">${text}</div>`;
   }
@@ -381,7 +391,9 @@ function quote(id: string, answered: Entry | undefined, actions: MessageActions)
   if (answered === undefined || !("type" in answered)) {
     return html`<div class="quote"><span>${say("web-earlier-message")}</span></div>`;
   }
-  const text = [...answered.content.replace(/\s+/g, " ")].slice(0, QUOTED).join("");
+  const text = [...answered.content.replace(OVERRIDES, "").replace(/\s+/g, " ")]
+    .slice(0, QUOTED)
+    .join("");
   return html`<button
     class="quote"
     aria-label=${say("web-in-reply-to", { name: answered.username, text })}

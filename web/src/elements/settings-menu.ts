@@ -85,6 +85,7 @@ export class SettingsMenu extends LocalizedElement {
         padding: var(--space-2) var(--space-3);
         border: 1px solid var(--line-strong);
         border-radius: var(--radius);
+        white-space: nowrap;
       }
 
       .secondary:hover {

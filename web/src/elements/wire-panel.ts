@@ -17,11 +17,11 @@ type Name = State["state"];
 
 /** Where each state stands in the diagram. */
 const PLACES: Readonly<Record<Name, readonly [x: number, y: number]>> = {
-  Connecting: [60, 30],
-  Connected: [210, 30],
-  Reconnecting: [60, 110],
-  Disconnected: [210, 110],
-  Closed: [135, 70],
+  Connecting: [50, 24],
+  Connected: [190, 24],
+  Reconnecting: [50, 96],
+  Disconnected: [190, 96],
+  Closed: [310, 60],
 };
 
 /** What this page and the server exchange, live. Tells `close`. */
@@ -139,6 +139,10 @@ export class WirePanel extends LocalizedElement {
       .diagram path {
         fill: none;
         stroke: var(--line-strong);
+      }
+
+      .diagram .end {
+        opacity: 0.3;
       }
 
       .diagram .lit rect {
@@ -357,15 +361,19 @@ export class WirePanel extends LocalizedElement {
 
   #diagram(): TemplateResult {
     const arrows: SVGTemplateResult[] = [];
-    for (const [from, targets] of Object.entries(TRANSITIONS)) {
-      for (const to of new Set(Object.values(targets))) {
-        const [x1, y1] = PLACES[from as Name];
+    for (const [from, targets] of Object.entries(TRANSITIONS) as [Name, object][]) {
+      for (const to of new Set<Name>(Object.values(targets))) {
+        const [x1, y1] = PLACES[from];
         const [x2, y2] = PLACES[to];
-        // Two arrows between the same states stand beside one another.
-        const [dx, dy] = [Math.sign(y2 - y1) * 6, Math.sign(x1 - x2) * 6];
-        arrows.push(
-          svg`<path d="M${x1 + dx} ${y1 + dy}L${(x1 + x2) / 2 + dx} ${(y1 + y2) / 2 + dy}L${x2 + dx} ${y2 + dy}" marker-mid="url(#arrow)" />`,
-        );
+        // Of two arrows between the same states each stands a little aside.
+        const isBothWays = Object.values(TRANSITIONS[to]).includes(from);
+        const [dx, dy] = isBothWays ? [Math.sign(y2 - y1) * 6, Math.sign(x1 - x2) * 6] : [0, 0];
+        const [x, y] = [(x1 + x2) / 2 + dx, (y1 + y2) / 2 + dy];
+        arrows.push(svg`<path
+          class=${to === "Closed" ? "end" : ""}
+          d="M${x1 + dx} ${y1 + dy}L${x} ${y}L${x2 + dx} ${y2 + dy}"
+          marker-mid="url(#arrow)"
+        />`);
       }
     }
     const states = (Object.entries(PLACES) as [Name, readonly [number, number]][]).map(
@@ -376,7 +384,7 @@ export class WirePanel extends LocalizedElement {
     );
     return html`<svg
       class="diagram"
-      viewBox="0 0 270 140"
+      viewBox="0 0 360 120"
       role="img"
       aria-label=${say("web-wire-state-is", { state: this.state.state })}
     >
