@@ -84,7 +84,7 @@ export class Session extends EventTarget {
   enter(name: string): Room {
     const room = this.chat.open(name);
     room.seen = recall().seen[name]?.seq ?? 0;
-    room.seenBefore = room.seen;
+    room.seenBefore = room.seen > 0 ? room.seen : undefined;
     void this.join(name);
     return room;
   }

@@ -21,6 +21,11 @@ export const avatarStyles = css`
     user-select: none;
   }
 
+  /* Not a text of the page: it would be read out, and copied, before each name. */
+  .avatar::before {
+    content: attr(data-initial);
+  }
+
   .hue-0 { --hue: 225; }
   .hue-1 { --hue: 255; }
   .hue-2 { --hue: 285; }
@@ -40,7 +45,7 @@ export function avatar(name: string): TemplateResult {
   // A letter with all its marks, or an emoji with all its parts: one grapheme, but not too tall.
   const [first] = new Intl.Segmenter().segment(name.toUpperCase());
   const initial = [...(first?.segment ?? "?")].slice(0, 3).join("");
-  return html`<span class="avatar hue-${hueOf(name)}" aria-hidden="true">${initial}</span>`;
+  return html`<span class="avatar hue-${hueOf(name)}" aria-hidden="true" data-initial=${initial}></span>`;
 }
 
 /** The number of the colour of a name. */

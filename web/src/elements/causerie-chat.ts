@@ -694,7 +694,7 @@ export class CauserieChat extends LocalizedElement {
       return;
     }
     this.#shown = room;
-    this.#newAfter = room !== undefined && room.seenBefore > 0 ? room.seenBefore : undefined;
+    this.#newAfter = room?.seenBefore;
     if (room !== undefined && !room.isPrivate) {
       const address = `#/room=${encodeURIComponent(room.name)}`;
       if (location.hash !== address) {

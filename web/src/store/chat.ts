@@ -30,8 +30,8 @@ export class Room {
   readonly timeline = new Timeline();
   /** The seq of the last entry that was seen. */
   seen = 0;
-  /** What was seen before the room was looked at: all after it is new; 0: nothing is. */
-  seenBefore = 0;
+  /** The last entry that was seen before the room was looked at: all after it is new. */
+  seenBefore: number | undefined;
   unread = 0;
   /** How many of the unread name oneself, or are private. */
   calls = 0;
@@ -149,7 +149,7 @@ export class ChatState {
   /** Looks at a room. */
   show(room: Room): void {
     if (room !== this.current && room.timeline.entries.length > 0) {
-      room.seenBefore = room.unread > 0 ? room.seen : 0;
+      room.seenBefore = room.unread > 0 ? room.seen : undefined;
     }
     this.current = room;
     this.see();
