@@ -604,6 +604,11 @@ export class CauserieChat extends LocalizedElement {
         }
       } else {
         session.show(session.enter(room));
+        this.#changed(session);
+        await this.updateComplete;
+        if (matchMedia("(hover: hover)").matches) {
+          this.composer?.focus(); // on a phone this would call up the keyboard
+        }
       }
     } catch (error) {
       this.#ended(error as Error);

@@ -225,6 +225,9 @@ export class MessageList extends LocalizedElement implements MessageActions {
         this.scroller.scrollTop += row.getBoundingClientRect().top - anchor.top;
       }
     }
+    if (this.scroller.scrollTop === 0) {
+      this.#reachUp(); // one cannot scroll further up to ask for it
+    }
   }
 
   protected override render(): TemplateResult {
@@ -314,24 +317,28 @@ export class MessageList extends LocalizedElement implements MessageActions {
   #scrolled(): void {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     const below = scrollHeight - clientHeight - scrollTop;
-    const isLast = this.end === undefined;
+    const isLast = this.end === undefined || this.end >= this.#rows.length;
     const isAtEnd = isLast && below < AT_END;
     if (isAtEnd !== this.isAtEnd) {
       this.isAtEnd = isAtEnd;
+      // Who reads further up stays there: what is drawn does not move on with what comes.
+      this.end = isAtEnd ? undefined : (this.end ?? this.#rows.length);
       this.#tell("watch", isAtEnd);
     }
     if (scrollTop < NEAR) {
-      if (this.#start > 0) {
-        this.end = Math.max(
-          (this.end ?? this.#rows.length) - STEP,
-          Math.min(MOST_ROWS, this.#rows.length),
-        );
-      } else {
-        this.#ask();
-      }
+      this.#reachUp();
     } else if (!isLast && below < NEAR) {
-      const end = (this.end ?? 0) + STEP;
-      this.end = end >= this.#rows.length ? undefined : end;
+      this.end = Math.min((this.end ?? 0) + STEP, this.#rows.length);
+    }
+  }
+
+  /** Draws what is above, or asks for it. */
+  #reachUp(): void {
+    if (this.#start > 0) {
+      const fewest = Math.min(MOST_ROWS, this.#rows.length);
+      this.end = Math.max((this.end ?? this.#rows.length) - STEP, fewest);
+    } else {
+      this.#ask();
     }
   }
 
@@ -358,7 +365,10 @@ export class MessageList extends LocalizedElement implements MessageActions {
 
   #noteAnchor(): void {
     const top = this.scroller?.getBoundingClientRect().top ?? 0;
-    const row = this.#drawn().find((one) => one.getBoundingClientRect().bottom > top);
+    // The line of a day moves up when earlier messages of the day come: a message stays.
+    const row = this.#drawn().find(
+      (one) => one.querySelector(".message") !== null && one.getBoundingClientRect().bottom > top,
+    );
     this.#anchor =
       row === undefined
         ? undefined
