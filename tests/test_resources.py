@@ -57,6 +57,9 @@ def test_a_wheel_carries_what_is_shared_whole(
         )
         assert set(shown.stdout.splitlines()) == expected
     assert (unpacked / "causerie" / "py.typed").is_file()
+    # Whoever runs the tests has built it.
+    built = {path.name for path in (ROOT / "web" / "dist" / "assets").iterdir()}
+    assert {path.name for path in (unpacked / "causerie" / "_web" / "assets").iterdir()} == built
 
 
 def test_the_web_client_lies_where_it_is_built() -> None:

@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="there is no Chromium here"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its driver runs an event loop, in which no other can be
 def browser() -> Iterator[Browser]:
     assert CHROMIUM is not None, "CI has to install Chromium"
     assert (ROOT / "web" / "dist" / "index.html").is_file(), "run `make web/dist/index.html` first"
