@@ -944,6 +944,17 @@ async def test_a_connection_has_one_line_when_it_opens_and_one_when_it_ends_with
     assert "secret" not in caplog.text
 
 
+async def test_the_line_of_an_end_says_which_side_has_closed() -> None:
+    with capture_logs() as logs:
+        async with serving() as server:
+            peer, ear = await server.open()
+            ear.socket.close(1001)
+            assert (await peer.frame())[0] == CLOSE
+            peer.send(masked(CLOSE, b"\x03\xe9"))
+            await until(lambda: not server.connections)
+    assert (logs[-1]["why"], logs[-1]["sent"]) == ("this server closed", 1001)
+
+
 @pytest.mark.slow
 async def test_two_hundred_connections_have_no_task_and_no_timer() -> None:
     # uvloop does not tell its timers.

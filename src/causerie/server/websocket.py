@@ -503,10 +503,12 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _peer_closed(self, closed: Closed) -> None:
         """Completes the closing handshake (RFC 6455, section 5.5.1)."""
+        # The reason is the peer's own words, and stays out of the log.
         if self._phase is _OPEN:
             self._transport.write(closed.answer)
-        # The reason is the peer's own words, and stays out of the log.
-        self._finish(closed.code, why="the peer closed")
+            self._finish(closed.code, why="the peer closed")
+        else:
+            self._finish(closed.code, why="this server closed")
 
     def _finish(self, code: int | None, *, why: str) -> None:
         """Ends the WebSocket, if it has not ended: tells the receiver, and has TCP end too."""
