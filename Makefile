@@ -64,7 +64,8 @@ MEASURE = data=$$(mktemp -d) && trap 'rm -rf "$$data"' EXIT && export COVERAGE_F
 
 # What the tests of clients that are not ours need: a client for Node only where there is npm.
 FOREIGN := $(VENV)/.foreign \
-  $(if $(shell command -v npm 2>/dev/null),tests/foreign/node/node_modules/.package-lock.json)
+  $(if $(shell command -v npm 2>/dev/null),tests/foreign/node/node_modules/.package-lock.json) \
+  examples/first-chat/ts/node_modules/.package-lock.json
 
 .PHONY: tests
 tests: $(VENV)/.dev $(FOREIGN) $(NODE_TOOLS) $(WEB) ## run the tests, and prove that each module is covered by its own
@@ -153,4 +154,9 @@ $(VENV)/.foreign: $(VENV)/.made requirements/foreign.txt
 tests/foreign/node/node_modules/.package-lock.json: tests/foreign/node/package-lock.json
 	@echo "Installing the foreign client for Node"
 	@cd tests/foreign/node && npm ci --ignore-scripts --loglevel error >/dev/null
+	@touch $@
+
+examples/first-chat/ts/node_modules/.package-lock.json: $(VENV)/.runtime examples/first-chat/ts/package-lock.json
+	@echo "Installing what the examples for Node need"
+	@cd examples/first-chat/ts && $(NODE) npm ci --ignore-scripts --loglevel error >/dev/null
 	@touch $@
