@@ -79,6 +79,8 @@ def test_lines_go_both_ways_between_the_two_with_the_right_times(
             tess.wait_for("System", "Pyotr is now known as Pierre")
             tess.say("   ")
             tess.say("goodbye")
+            # Its own line is back: it has been said.
+            tess.wait_for("Tess", "goodbye")
             tess.process.end_input()
             pyotr.wait_for("System", "Tess has left the chat")
             assert tess.process.wait() == 0
@@ -249,6 +251,7 @@ def test_ctrl_c_ends_it_at_once_and_without_a_complaint(language: Language) -> N
         ExampleClient("py", server.ws, "Witness") as witness,
         ExampleClient(language, server.ws, "Alice") as alice,
     ):
+        witness.wait_for("System", "Witness has joined the chat")
         alice.wait_for("System", "Alice has joined the chat")
         alice.process.signal(signal.SIGINT)
         assert alice.process.wait() == 0
