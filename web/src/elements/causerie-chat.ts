@@ -340,7 +340,6 @@ export class CauserieChat extends LocalizedElement {
     if (offer !== undefined) {
       return html`<device-import
         .offer=${offer}
-        .present=${this.memories.username}
         .error=${this.error}
         @take=${() => this.#take(offer)}
         @refuse=${() => this.#enter()}
@@ -434,10 +433,8 @@ export class CauserieChat extends LocalizedElement {
               .reconnects=${session.reconnects}
               .waiting=${client.waiting}
               .server=${client.url}
-              .username=${chat.username}
               .version=${this.version}
               @try-now=${() => client.wake()}
-              @wire=${() => this.isWireOpen || this.#toggleWire()}
             ></connection-pill>
           </header>
           ${room === undefined ? this.#nowhere() : this.#room(session, room)}
@@ -639,7 +636,6 @@ export class CauserieChat extends LocalizedElement {
       return;
     }
     const { state: now } = session.chat;
-    this.#wire.moved(now, Date.now());
     if (now.state === "Closed") {
       const { error } = now;
       this.#ended("refusal" in error ? (error.refusal as Error) : error);

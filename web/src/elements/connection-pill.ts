@@ -2,17 +2,17 @@ import type { State } from "@causerie/client";
 import { css, html, nothing, svg, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { say } from "../i18n.js";
-import { lineThrough, type RoundTrip, rounded, spread } from "../round-trips.js";
+import type { RoundTrip } from "../session.js";
 import { base } from "../styles/tokens.js";
 import { LocalizedElement } from "./localized.js";
 
 /** The sparkline's size, in its own units. */
-const BOX = { width: 240, height: 48, margin: 4 };
+const [WIDTH, HEIGHT] = [240, 48];
 
 /**
  * Whether one is connected, and how fast. A click opens a panel with the last minutes.
  *
- * Tells `try-now` when one wants to wait no longer, `wire` when one wants to see more.
+ * Tells `try-now` when one wants to wait no longer.
  */
 @customElement("connection-pill")
 export class ConnectionPill extends LocalizedElement {
@@ -25,8 +25,6 @@ export class ConnectionPill extends LocalizedElement {
   /** Messages that wait for their ack. */
   @property({ attribute: false }) waiting = 0;
   @property() server = "";
-  /** The name that one has there. */
-  @property() username = "";
   /** Changes whenever any of it has. */
   @property({ attribute: false }) version = 0;
   @state() private isOpen = false;
@@ -59,28 +57,6 @@ export class ConnectionPill extends LocalizedElement {
 
       .pill:hover {
         background: var(--surface-hover);
-      }
-
-      .short {
-        display: none;
-      }
-
-      @media (max-width: 44rem) {
-        .pill {
-          padding-inline: 0.5625rem;
-        }
-
-        .pill .short {
-          display: inline;
-        }
-
-        .pill .words {
-          position: absolute;
-          overflow: hidden;
-          clip-path: inset(50%);
-          inline-size: 1px;
-          block-size: 1px;
-        }
       }
 
       .dot {
@@ -140,7 +116,7 @@ export class ConnectionPill extends LocalizedElement {
         inset-block-start: calc(100% + var(--space-2));
         inset-inline-end: 0;
         z-index: 5;
-        inline-size: min(20rem, calc(100vw - 2rem));
+        inline-size: min(18rem, calc(100vw - 2rem));
         padding: var(--space-4);
         border: 1px solid var(--line);
         border-radius: var(--radius-large);
@@ -149,14 +125,8 @@ export class ConnectionPill extends LocalizedElement {
         color: var(--text);
       }
 
-      .panel h2 {
-        margin: 0 0 var(--space-2);
-        font-size: var(--type);
-      }
-
       .panel p {
         margin: 0 0 var(--space-3);
-        overflow-wrap: anywhere;
         color: var(--text-soft);
         line-height: 1.45;
       }
@@ -179,24 +149,11 @@ export class ConnectionPill extends LocalizedElement {
         stroke: none;
       }
 
-      .spread {
-        display: flex;
-        justify-content: space-between;
-        margin-block: var(--space-1) var(--space-3);
-        color: var(--text-soft);
-        font-size: var(--type-tiny);
-      }
-
-      .spread b {
-        color: var(--text);
-        font-variant-numeric: tabular-nums;
-      }
-
       dl {
         display: grid;
-        grid-template-columns: auto minmax(0, 1fr);
+        grid-template-columns: minmax(0, 1fr) auto;
         gap: var(--space-1) var(--space-3);
-        margin: var(--space-3) 0;
+        margin: var(--space-3) 0 0;
       }
 
       dt {
@@ -205,13 +162,10 @@ export class ConnectionPill extends LocalizedElement {
 
       dd {
         margin: 0;
+        max-inline-size: 11rem;
         overflow-wrap: anywhere;
         text-align: end;
         font-variant-numeric: tabular-nums;
-      }
-
-      .name {
-        unicode-bidi: isolate;
       }
     `,
   ];
@@ -228,13 +182,6 @@ export class ConnectionPill extends LocalizedElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     clearInterval(this.#clock);
-    document.removeEventListener("pointerdown", this.#outside);
-    this.isOpen = false;
-  }
-
-  protected override firstUpdated(): void {
-    // Wherever in it the focus is: the button keeps it while the panel is open.
-    this.renderRoot.addEventListener("keydown", (event) => this.#escape(event as KeyboardEvent));
   }
 
   protected override render(): TemplateResult {
@@ -244,11 +191,9 @@ export class ConnectionPill extends LocalizedElement {
         class="pill ${this.state.state}"
         aria-haspopup="dialog"
         aria-expanded=${this.isOpen}
-        aria-controls="panel"
         @click=${this.#toggle}
       >
-        <span class="dot"></span><span class="words">${words}</span
-        ><span class="short" aria-hidden="true">${this.#short()}</span>
+        <span class="dot"></span><span class="words">${words}</span>
       </button>
       <span class="visually-hidden" role="status">${this.#spoken()}</span>
       ${
@@ -271,31 +216,13 @@ export class ConnectionPill extends LocalizedElement {
           : say("connected", { ms: rounded(this.rttMs) });
       case "Disconnected":
         return say("web-disconnected-retry", {
-          seconds: this.#secondsLeft(),
+          seconds: Math.ceil((this.retryIn() ?? 0) / 1000),
         });
       case "Reconnecting":
         return say("web-reconnecting");
       case "Closed":
         return say("closed");
     }
-  }
-
-  /** What the pill says where there is no place: what changes, next to the dot's colour. */
-  #short(): string {
-    switch (this.state.state) {
-      case "Connected":
-        return this.rttMs === undefined ? "" : `${rounded(this.rttMs)} ms`;
-      case "Disconnected":
-        return `${this.#secondsLeft()} s`;
-      case "Closed":
-        return say("closed");
-      default:
-        return "";
-    }
-  }
-
-  #secondsLeft(): number {
-    return Math.ceil((this.retryIn() ?? 0) / 1000);
   }
 
   /** What a screen reader says: only when the state is another. */
@@ -311,31 +238,32 @@ export class ConnectionPill extends LocalizedElement {
   }
 
   #panel(): TemplateResult {
-    const times = spread(this.roundTrips);
-    return html`<div id="panel" class="panel" role="dialog" aria-label=${say("web-connection")}>
-      <h2>${say("web-connection")}</h2>
+    const times = this.roundTrips.map(({ ms }) => ms).sort((a, b) => a - b);
+    return html`<div
+      class="panel"
+      role="dialog"
+      aria-label=${say("web-connection")}
+      @keydown=${this.#escape}
+    >
       <p>${this.#meaning()}</p>
       ${this.roundTrips.length > 1 ? this.#sparkline() : nothing}
-      ${
-        times === undefined
-          ? nothing
-          : html`<div class="spread">
-              <span>${say("web-least")} <b>${rounded(times.least)} ms</b></span>
-              <span>${say("web-median")} <b>${rounded(times.median)} ms</b></span>
-              <span>${say("web-most")} <b>${rounded(times.most)} ms</b></span>
-            </div>`
-      }
       <dl>
+        ${
+          times.length > 0
+            ? html`<dt>${say("web-round-trip")}</dt>
+                <dd>
+                  ${rounded(times[0] ?? 0)} / ${rounded(times[times.length >> 1] ?? 0)} /
+                  ${rounded(times.at(-1) ?? 0)} ms
+                </dd>`
+            : nothing
+        }
         <dt>${say("web-reconnects")}</dt>
         <dd>${this.reconnects}</dd>
         <dt>${say("web-waiting")}</dt>
         <dd>${this.waiting}</dd>
         <dt>${say("web-server")}</dt>
         <dd>${this.server}</dd>
-        <dt>${say("web-join-name")}</dt>
-        <dd class="name">${this.username}</dd>
       </dl>
-      <button class="link" @click=${this.#wire}>${say("web-wire-show")}</button>
     </div>`;
   }
 
@@ -355,16 +283,23 @@ export class ConnectionPill extends LocalizedElement {
   }
 
   #sparkline(): TemplateResult {
-    const line = lineThrough(this.roundTrips, BOX);
-    const { width, height } = BOX;
+    const most = Math.max(...this.roundTrips.map(({ ms }) => ms), 1);
+    const first = this.roundTrips[0]?.at ?? 0;
+    const span = Math.max((this.roundTrips.at(-1)?.at ?? 0) - first, 1);
+    const points = this.roundTrips.map(({ at, ms }) => {
+      const x = ((at - first) / span) * WIDTH;
+      const y = HEIGHT - 4 - (ms / most) * (HEIGHT - 8);
+      return `${x.toFixed(1)} ${y.toFixed(1)}`;
+    });
+    const line = `M${points.join("L")}`;
     return html`<svg
       class="line"
-      viewBox="0 0 ${width} ${height}"
+      viewBox="0 0 ${WIDTH} ${HEIGHT}"
       preserveAspectRatio="none"
       role="img"
       aria-label=${say("web-round-trips-chart")}
     >
-      ${svg`<path class="area" d="${line}L${width} ${height}L0 ${height}Z" /><path d=${line} />`}
+      ${svg`<path class="area" d="${line}L${WIDTH} ${HEIGHT}L0 ${HEIGHT}Z" /><path d=${line} />`}
     </svg>`;
   }
 
@@ -384,19 +319,18 @@ export class ConnectionPill extends LocalizedElement {
   };
 
   #escape(event: KeyboardEvent): void {
-    if (event.key === "Escape" && this.isOpen) {
+    if (event.key === "Escape") {
       event.stopPropagation();
       this.#toggle();
       this.renderRoot.querySelector<HTMLElement>(".pill")?.focus();
     }
   }
 
-  #wire(): void {
-    this.#toggle();
-    this.dispatchEvent(new CustomEvent("wire"));
-  }
-
   #tryNow(): void {
     this.dispatchEvent(new CustomEvent("try-now"));
   }
+}
+
+function rounded(ms: number): number {
+  return ms < 10 ? Math.round(ms * 10) / 10 : Math.round(ms);
 }
