@@ -225,6 +225,7 @@ def test_everything_can_be_done_with_the_keyboard_alone(meet: Meet) -> None:
     bob = meet("Bob")
     alice = meet()
     keys = alice.page.keyboard
+    expect(alice.page.get_by_label("Your name")).to_be_focused()
     keys.type("Alice")
     keys.press("Enter")
     alice.pill("Connected")
