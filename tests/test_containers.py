@@ -78,7 +78,7 @@ def classifiers() -> list[str]:
         (".mypy_cache/x", True),
         ("web/node_modules/lit/index.js", True),
         ("sdk/typescript/dist/index.js", True),
-        ("data/causerie.sqlite3", True),
+        ("data/causerie.db", True),
         ("tests/test_app.py", True),
         ("pyproject.toml", False),
         ("README.md", False),
@@ -157,6 +157,7 @@ def test_causerie_is_built_serves_says_that_it_is_well_and_keeps_its_data(tmp_pa
     image = built(Path("Dockerfile"), tmp_path, environment)
     assert not image.path("/opt/build").exists()
     assert not image.path("/source").exists()
+    assert list(image.path("/opt/causerie").glob("lib/*/site-packages/causerie/_web/index.html"))
     assert not image.path("/opt/causerie/bin/pip").exists()
     assert image.environment["CAUSERIE_HOST"] == "0.0.0.0"
     port = _free_port("127.0.0.1")

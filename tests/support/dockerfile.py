@@ -170,7 +170,7 @@ def base_environment(*folders: Path) -> dict[str, str]:
     """What a base image brings, as far as it is needed: programs, looked for in some folders
     first, and where packages come from.
     """
-    kept = ("LANG", "HOME", "TMPDIR")
+    kept = ("LANG", "HOME", "TMPDIR", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE")
     return {
         **{name: os.environ[name] for name in kept if name in os.environ},
         **{name: value for name, value in os.environ.items() if name.startswith(("PIP_", "npm_"))},
