@@ -89,8 +89,9 @@ class Config:
     """Connections at a time; 0 for as many as the system allows."""
 
     names_per_address: int = 100
-    """New names that may be kept from one address in a day (a school is one, as seen from outside);
-    0 for no limit."""
+    """New names that one address may have in a day, those of people included who are connected and
+    have not spoken yet; 0 for no limit. A school behind one address (NAT) needs as many as it has
+    people."""
 
     heartbeat: float = 27.0
     """Seconds between two pings. A proxy that closes idle connections needs it below its limit."""
