@@ -5,7 +5,7 @@ The promises of Causerie live at this seam. Every adapter passes the contract su
 there.
 
 **How answers come.** Nothing here blocks, and nothing awaits: a call returns at once, and the
-answer comes later as a call of `done`, or of a listener, always from the thread that drives the
+answer comes later as a call of `done`, or of an observer, always from the thread that drives the
 server (the event loop's), never from within the call itself. Each `done` is called exactly once,
 unless the adapter is closed or has failed first.
 
@@ -101,7 +101,7 @@ class Failed(msgspec.Struct, frozen=True):
     reason: str
 
 
-class LogListener(Protocol):
+class LogObserver(Protocol):
     """Who is told of what the log has done."""
 
     def committed(self, commit: Commit) -> None:
@@ -126,8 +126,8 @@ class Log(Protocol):
     batch is `Rejected` alone.
     """
 
-    def listen(self, listener: LogListener) -> None:
-        """Names the one listener. Called once, before all else."""
+    def observe(self, observer: LogObserver) -> None:
+        """Names the one observer. Called once, before all else."""
 
     def append(self, draft: Draft) -> None:
         """Hands over a draft. Its outcome, with this very object in it, comes in a `Commit`, once
@@ -226,7 +226,7 @@ class Log(Protocol):
     def close(self, within: float = 4.0) -> None:
         """Commits what was appended, tells its outcome, and lets go. Blocks until done, and for so
         many seconds at most, whatever the disk does: what is not durable by then is not
-        acknowledged any more, and `log_failed` says so. The listener is called from within.
+        acknowledged any more, and `log_failed` says so. The observer is called from within.
         """
 
 

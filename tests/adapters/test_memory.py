@@ -107,7 +107,7 @@ def begin(store: MemoryStore) -> tuple[MemoryLog, Recorder, list[Callable[[], No
     steps: list[Callable[[], None]] = []
     log = MemoryLog(store, lambda: 0, steps.append)
     recorder = Recorder()
-    log.listen(recorder)
+    log.observe(recorder)
     return log, recorder, steps
 
 

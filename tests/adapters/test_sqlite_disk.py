@@ -315,7 +315,7 @@ from queue import SimpleQueue
 from causerie.adapters.sqlite import open_folder
 from causerie.chat.entry import Draft
 
-class Listener:
+class Observer:
     def committed(self, commit):
         told = [f"{outcome.entry.seq} {outcome.draft.id}" for outcome in commit.outcomes]
         sys.stdout.write("\\n".join(told) + "\\n")
@@ -326,7 +326,7 @@ class Listener:
 
 calls = SimpleQueue()
 log, _ = open_folder(Path(sys.argv[1]), clock=lambda: 0, call_threadsafe=calls.put)
-log.listen(Listener())
+log.observe(Observer())
 number = 0
 while True:
     for _ in range(20):

@@ -180,11 +180,11 @@ def test_what_was_durable_before_the_disk_hung_is_still_told_at_the_end(tmp_path
     disk.unregister()
 
 
-def test_a_log_that_nobody_listens_to_is_a_mistake(tmp_path: Path) -> None:
+def test_a_log_that_nobody_observes_is_a_mistake(tmp_path: Path) -> None:
     storage = SqliteStorage(base=tmp_path)
     log, _ = storage.open(lambda: 0, names_per_address=0)
     log.append(draft("1"))
-    with pytest.raises(AssertionError, match="listen"):
+    with pytest.raises(AssertionError, match="observe"):
         log.close()
     # For all that, it has let go of the folder.
     DataFolder(storage.folder).unlock()

@@ -56,7 +56,7 @@ def test_an_answer_that_fails_does_not_keep_the_others_back() -> None:
     answers = Answers(wakes.append)
 
     def fail() -> None:
-        raise ValueError("a mistake of the listener's")
+        raise ValueError("a mistake of the observer's")
 
     for answer in (fail, lambda: told.append("next"), fail):
         answers.add(answer)
@@ -146,13 +146,13 @@ def test_jobs_are_answered_after_the_drafts_of_their_batch(bench: Bench) -> None
     assert order == ["run by causerie-writer"] * 2 + ["answered after 2"] * 2
 
 
-def test_a_listener_that_fails_keeps_no_answer_of_the_batch_back(
+def test_an_observer_that_fails_keeps_no_answer_of_the_batch_back(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
 
     def fail(_outcomes: Sequence[Outcome]) -> None:
-        raise ValueError("a mistake of the listener's")
+        raise ValueError("a mistake of the observer's")
 
     def fails() -> None:
         raise ValueError("another one")

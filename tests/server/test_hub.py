@@ -275,13 +275,13 @@ def test_the_author_of_what_cannot_be_shown_asks_again_and_it_was_stored_once() 
         def log_failed(self, reason: str) -> None:
             server.hub.log_failed(reason)
 
-    server.log.listen(Spoiling())
+    server.log.observe(Spoiling())
     alice.send("message", room="lobby", content="hello", id="m")
     server.run()
     for one in (alice, bob):
         assert one.socket.close_code == 1011
         assert one.arrived("ack", "message") == []
-    server.log.listen(server.hub)
+    server.log.observe(server.hub)
     alice = v1(server, "Alice", key=key_of("Alice"))
     alice.join("lobby", limit=10)
     assert alice.contents() == ["hello"]

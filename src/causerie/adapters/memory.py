@@ -24,7 +24,7 @@ from causerie.ports import (
     Head,
     Holder,
     Located,
-    LogListener,
+    LogObserver,
     Outcome,
     Rejected,
     Stored,
@@ -64,7 +64,7 @@ class MemoryLog:
         self._clock = clock
         self._schedule = schedule
         self._stride = stride
-        self._listener: LogListener | None = None
+        self._observer: LogObserver | None = None
         self._work: deque[Draft | Callable[[], None]] = deque()
         """What the next commit takes, in order: drafts, and looks at a room's head."""
         self._answers: deque[Callable[[], None]] = deque()
@@ -77,9 +77,9 @@ class MemoryLog:
         self._read_fault = ""
         store.writer = self
 
-    def listen(self, listener: LogListener) -> None:
-        """Names the one listener."""
-        self._listener = listener
+    def observe(self, observer: LogObserver) -> None:
+        """Names the one observer."""
+        self._observer = observer
 
     def append(self, draft: Draft) -> None:
         """Hands over a draft."""
@@ -205,7 +205,7 @@ class MemoryLog:
 
     def _give_up(self, reason: str) -> None:
         self._stopped = True
-        self._listening().log_failed(reason)
+        self._observing().log_failed(reason)
 
     def _enqueue(self, work: Draft | Callable[[], None]) -> None:
         self._work.append(work)
@@ -264,7 +264,7 @@ class MemoryLog:
             for outcome in outcomes
             if isinstance(outcome, Stored) and outcome.entry.room in self._told
         ]
-        self._listening().committed(Commit(outcomes, entries))
+        self._observing().committed(Commit(outcomes, entries))
 
     def _read(self, look: Callable[[], _Answer], done: Callable[[_Answer | Failed], None]) -> None:
         self._answer(lambda: done(Failed(self._read_fault) if self._read_fault else look()))
@@ -281,9 +281,9 @@ class MemoryLog:
     def _lives(self) -> bool:
         return not self._stopped and self._store.writer is self
 
-    def _listening(self) -> LogListener:
-        assert self._listener is not None, "listen() comes before all else"
-        return self._listener
+    def _observing(self) -> LogObserver:
+        assert self._observer is not None, "observe() comes before all else"
+        return self._observer
 
 
 class MemoryDirectory:

@@ -20,7 +20,7 @@ from causerie.ports import (
     Failed,
     Head,
     Located,
-    LogListener,
+    LogObserver,
     Outcome,
     Stored,
 )
@@ -133,7 +133,7 @@ class SqliteLog:
         """Begins to serve a folder, which ends being locked when the log is closed."""
         self._folder = folder
         self._epoch = folder.epoch
-        self._listener: LogListener | None = None
+        self._observer: LogObserver | None = None
         self._watches: dict[str, object] = {}
         """The rooms asked for, each with a token of its own, made anew after an unwatch."""
         self._told: set[str] = set()
@@ -162,9 +162,9 @@ class SqliteLog:
         for thread in (self._reader, self._checkpointer, self._writer):
             thread.start()
 
-    def listen(self, listener: LogListener) -> None:
-        """Names the one listener."""
-        self._listener = listener
+    def observe(self, observer: LogObserver) -> None:
+        """Names the one observer."""
+        self._observer = observer
 
     def append(self, draft: Draft) -> None:
         """Hands over a draft."""
@@ -383,13 +383,13 @@ class SqliteLog:
             for outcome in outcomes
             if type(outcome) is Stored and outcome.entry.room in told
         ]
-        self._listening().committed(Commit(outcomes, entries))
+        self._observing().committed(Commit(outcomes, entries))
 
     def _fail(self, reason: str) -> None:
         if not self._ended:
             self._ended = True
-            self._listening().log_failed(reason)
+            self._observing().log_failed(reason)
 
-    def _listening(self) -> LogListener:
-        assert self._listener is not None, "listen() comes before all else"
-        return self._listener
+    def _observing(self) -> LogObserver:
+        assert self._observer is not None, "observe() comes before all else"
+        return self._observer

@@ -102,7 +102,7 @@ class Hub:
         self._wheel_at = 0
         self._stopping = False
         self._when_stopped: Callable[[], None] | None = None
-        log.listen(self)
+        log.observe(self)
         self.timers.at(clock.monotonic() + 1.0, self._turn_wheel)
 
     # What sockets tell.

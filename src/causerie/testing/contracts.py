@@ -91,7 +91,7 @@ class Storage(ABC):
 
 
 class Recorder:
-    """A listener that checks what it is told, as it is told.
+    """An observer that checks what it is told, as it is told.
 
     Each draft has one outcome. Of each watched room the entries come once each, in the order of
     the log, none missing from the head on.
@@ -142,7 +142,7 @@ class Answer(Generic[_Value]):
 
 
 class Rig:
-    """A server without a server: storage, the log and the directory on it, and a listener.
+    """A server without a server: storage, the log and the directory on it, and an observer.
 
     Every wait has a deadline. `now` is the clock, which only the test moves.
     """
@@ -161,7 +161,7 @@ class Rig:
         self.log, self.directory = self.storage.open(
             lambda: self.now, names_per_address=self._names_per_address
         )
-        self.log.listen(self.recorder)
+        self.log.observe(self.recorder)
 
     def close(self) -> None:
         """Ends the server gracefully."""
