@@ -173,9 +173,9 @@ def test_reads_fail_as_long_as_they_are_made_to() -> None:
     assert answers[2] == 0
 
 
-def test_a_log_that_nobody_listens_to_is_a_mistake() -> None:
+def test_a_log_that_nobody_observes_is_a_mistake() -> None:
     steps: list[Callable[[], None]] = []
     log = MemoryLog(MemoryStore(), lambda: 0, steps.append)
     log.append(draft("1"))
-    with pytest.raises(AssertionError, match="listen"):
+    with pytest.raises(AssertionError, match="observe"):
         run(steps)
