@@ -149,8 +149,8 @@ def command_line() -> App:
             No colours; they are also left out if NO_COLOR is set.
         """
         from causerie.client.address import websocket_url
+        from causerie.language import choose_language
         from causerie.tui.app import Options, chat
-        from causerie.tui.language import choose_language
 
         try:
             address = websocket_url(url)

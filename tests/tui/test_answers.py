@@ -1,6 +1,6 @@
+from causerie.language import LANGUAGES, Words
 from causerie.tui.answers import help_lines, member_lines, room_lines, sharing_a_name
 from causerie.tui.commands import COMMANDS
-from causerie.tui.language import LANGUAGES, Words
 from causerie.tui.lines import plain
 from causerie.wire.commands import Cursor
 from causerie.wire.replies import RoomSummary

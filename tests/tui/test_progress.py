@@ -3,7 +3,7 @@ import io
 
 import pytest
 
-from causerie.tui.language import Words
+from causerie.language import Words
 from causerie.tui.progress import APPEARS_AFTER, BAR, ERASE_LINE, REDRAWN_EVERY, Done, Progress, bar
 
 

@@ -8,7 +8,7 @@ from causerie.client.machine.states import (
     Disconnected,
     Reconnecting,
 )
-from causerie.tui.language import Words
+from causerie.language import Words
 from causerie.tui.lines import Line, Style, plain
 from causerie.tui.standing import Standing
 

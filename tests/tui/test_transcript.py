@@ -7,8 +7,8 @@ from typing import TextIO
 
 import pytest
 
+from causerie.language import Words
 from causerie.tui.chat import Typed
-from causerie.tui.language import Words
 from causerie.tui.lines import Span, Style, line
 from causerie.tui.progress import APPEARS_AFTER, ERASE_LINE, Done, Progress
 from causerie.tui.transcript import Transcript

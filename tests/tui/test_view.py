@@ -22,8 +22,8 @@ from causerie.client.machine.events import (
     Unknown,
 )
 from causerie.client.machine.states import Connected
+from causerie.language import Words
 from causerie.tui.attendance import BACK_WITHIN, GATHERED_FOR
-from causerie.tui.language import Words
 from causerie.tui.lines import Line, Style, plain
 from causerie.tui.view import ARRIVED_WITHIN, View
 from causerie.wire.commands import Cursor

@@ -12,9 +12,9 @@ from causerie.client.errors import (
     OutboxFull,
     refusal,
 )
+from causerie.language import LANGUAGES, Words
 from causerie.tui import wording
 from causerie.tui.commands import Misused, UnknownCommand
-from causerie.tui.language import LANGUAGES, Words
 from causerie.tui.wording import (
     LONGEST_EXCERPT,
     LONGEST_REASON,

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from causerie.language import Words
 from causerie.tui.commands import COMMANDS, MOST_HISTORY
-from causerie.tui.language import Words
 from causerie.tui.lines import Line, Span, Style, line
 from causerie.tui.sanitise import sanitise_name
 from causerie.wire.replies import RoomSummary

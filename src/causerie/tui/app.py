@@ -17,9 +17,9 @@ import msgspec
 from causerie.client.client import connect
 from causerie.client.errors import ClientError, HelloRefused
 from causerie.client.keys import KeyStore, new_key
+from causerie.language import Words
 from causerie.tui.chat import Chat, Source, Surface
 from causerie.tui.commands import Nothing, parse
-from causerie.tui.language import Words
 from causerie.tui.lines import Style, line
 from causerie.tui.progress import Done, Progress
 from causerie.tui.reader import LONGEST_LINE, LineReader, count_lines

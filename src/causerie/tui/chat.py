@@ -16,6 +16,7 @@ from causerie.client.client import Client
 from causerie.client.errors import ClientError, Ended, RecipientUnknown
 from causerie.client.machine.events import History, Receipt, StateChanged, Unknown
 from causerie.client.machine.states import Connected
+from causerie.language import Words
 from causerie.tui.answers import help_lines, member_lines, room_lines, sharing_a_name
 from causerie.tui.commands import (
     Help,
@@ -32,7 +33,6 @@ from causerie.tui.commands import (
     Who,
     parse,
 )
-from causerie.tui.language import Words
 from causerie.tui.lines import Line, Style, line
 from causerie.tui.sanitise import sanitise_name
 from causerie.tui.view import View

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, NamedTuple, TextIO
 
-from causerie.tui.language import Words
+from causerie.language import Words
 
 APPEARS_AFTER: Final = 0.5
 """Seconds; what is done sooner needs no progress bar."""

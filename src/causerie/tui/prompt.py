@@ -32,9 +32,9 @@ from prompt_toolkit.output import Output, create_output
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.utils import get_cwidth
 
+from causerie.language import Words
 from causerie.tui.chat import Chat, Typed, refusal_line
 from causerie.tui.commands import Nothing, Quit, Say, Tell, completions, parse
-from causerie.tui.language import Words
 from causerie.tui.lines import Line, Span, Style, painted, plain
 from causerie.tui.sanitise import one_line, sanitise_name
 from causerie.tui.wrapping import wrapped

@@ -11,7 +11,7 @@ from causerie.client.machine.states import (
     Reconnecting,
     State,
 )
-from causerie.tui.language import Words
+from causerie.language import Words
 from causerie.tui.lines import Line, Span, Style, line, restyled
 from causerie.tui.wording import explain_close
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TextIO
 
+from causerie.language import Words
 from causerie.tui.chat import Typed, refusal_line
-from causerie.tui.language import Words
 from causerie.tui.lines import Line, painted, plain
 from causerie.tui.progress import Progress
 

@@ -24,8 +24,8 @@ from causerie.client.machine.events import (
     TypingChanged,
     Unknown,
 )
+from causerie.language import Words
 from causerie.tui.attendance import Attendance, News
-from causerie.tui.language import Words
 from causerie.tui.lines import Line, Span, Style, line, restyled
 from causerie.tui.sanitise import sanitise, sanitise_name
 from causerie.tui.standing import Standing

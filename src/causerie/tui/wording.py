@@ -23,8 +23,8 @@ from causerie.client.errors import (
     InDoubt,
     OutboxFull,
 )
+from causerie.language import Words
 from causerie.tui.commands import MOST_HISTORY, Mistake, Misused, UnknownCommand
-from causerie.tui.language import Words
 from causerie.tui.sanitise import one_line, sanitise_name
 from causerie.wire.codes import CloseCode, ErrorCode
 

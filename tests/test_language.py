@@ -7,12 +7,19 @@ from string import Formatter
 
 import pytest
 
-import causerie.tui
+import causerie
+from causerie.language import LANGUAGES, Sentence, Words, choose_language, known_language
 from causerie.resources import catalogue_path
 from causerie.tui.commands import COMMANDS
-from causerie.tui.language import LANGUAGES, Sentence, Words, choose_language
 
-SOURCE = Path(causerie.tui.__file__).parent
+SOURCE = Path(causerie.__file__).parent
+
+
+def sources() -> Iterator[Path]:
+    """Yields the files of those who have something to say to people."""
+    yield SOURCE / "language.py"
+    for folder in ("client", "tui"):
+        yield from SOURCE.joinpath(folder).rglob("*.py")
 
 
 def variants(sentence: Sentence) -> list[str]:
@@ -30,7 +37,7 @@ def placeholders(sentence: Sentence) -> set[str]:
 
 def calls() -> Iterator[tuple[str, set[str]]]:
     """Yields each key that the sources name, as a pattern, and the values that come with it."""
-    for path in SOURCE.glob("*.py"):
+    for path in sources():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func).lower().endswith("words"):
                 match node.args:
@@ -100,7 +107,7 @@ def test_every_sentence_is_asked_for_somewhere() -> None:
     asked = [pattern for pattern, _ in calls()]
     named = {
         node.value
-        for path in SOURCE.glob("*.py")
+        for path in sources()
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
@@ -182,3 +189,11 @@ def test_the_language_is_the_one_wished_for_or_else_the_environments(
 def test_a_wish_for_a_language_that_there_is_not_is_refused() -> None:
     with pytest.raises(ValueError, match="only en and fr"):
         choose_language("klingon", {})
+
+
+@pytest.mark.parametrize(
+    ("locale", "language"),
+    [("fr", "fr"), ("fr-CA", "fr"), ("fr_CA.UTF-8", "fr"), ("en", "en"), ("de", "en"), ("", "en")],
+)
+def test_a_locale_whose_language_there_is_not_gets_english(locale: str, language: str) -> None:
+    assert known_language(locale) == language

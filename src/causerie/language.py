@@ -1,8 +1,8 @@
-"""The sentences of the terminal client, in the languages there are.
+"""The sentences that clients say to people, in the languages there are.
 
-Each language has a catalogue, `catalogue/<language>.json`, which the other clients read as well: a
-key leads to a sentence with placeholders in braces, or, where the sentence depends on a number, to
-`one` and `other` of them. What only the web client says has a key that begins with `web-`.
+Each language has a catalogue, `catalogue/<language>.json`, for all clients: a key leads to a
+sentence with placeholders in braces, or, where the sentence depends on a number, to `one` and
+`other` of them. What only the web client says has a key that begins with `web-`.
 """
 
 import json
@@ -68,6 +68,11 @@ def choose_language(wish: str | None, environment: Mapping[str, str]) -> str:
             raise ValueError(f"there is no {wish!r}, only {' and '.join(LANGUAGES)}")
         return language
     locale = next((environment[name] for name in _VARIABLES if environment.get(name)), "")
+    return known_language(locale)
+
+
+def known_language(locale: str) -> str:
+    """Returns the language of a locale (`fr-CA`, `fr_CA.UTF-8`), or the first where it has none."""
     language = _language_of(locale)
     return language if language in LANGUAGES else LANGUAGES[0]
 
