@@ -291,7 +291,7 @@ def test_what_does_not_hold_is_an_exit_code_of_1(
         (["--plain", "--v1"], "--plain and --v1 leave nothing to play"),
         (["--tag", "fun"], "there is no tag 'fun'"),
         (["--only", "presense"], "there is no conversation 'presense'; the nearest are presence"),
-        ([], "(`causerie serve` starts a server)"),
+        ([], "(“causerie serve” starts a server)"),
     ],
 )
 def test_what_cannot_be_played_is_a_sentence_and_an_exit_code_of_2(

@@ -8,6 +8,7 @@ from string import Formatter
 import pytest
 
 import causerie
+from causerie.client.machine import Reasons, Settings
 from causerie.language import LANGUAGES, Sentence, Words, choose_language, known_language
 from causerie.resources import catalogue_path
 from causerie.tui.commands import COMMANDS
@@ -197,3 +198,9 @@ def test_a_wish_for_a_language_that_there_is_not_is_refused() -> None:
 )
 def test_a_locale_whose_language_there_is_not_gets_english(locale: str, language: str) -> None:
     assert known_language(locale) == language
+
+
+def test_the_machine_gives_its_reasons_in_english_unless_it_is_told_otherwise() -> None:
+    words = Words("en")
+    own = Reasons(no_welcome=words("lost-no-welcome"), silent=words("lost-silent"))
+    assert Settings().reasons == own

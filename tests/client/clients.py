@@ -10,6 +10,7 @@ from tests.client.scripted_server import Peer, ScriptedServer
 from causerie.client.client import Client
 from causerie.client.machine import Machine, Settings
 from causerie.client.machine.events import Event
+from causerie.language import Words
 from causerie.wire.replies import (
     Ack,
 )
@@ -30,7 +31,7 @@ async def client_of(
         chance=lambda: 0.0,
         settings=Settings(**settings),
     )
-    client = Client(server.url, machine, queue=queue)
+    client = Client(server.url, machine, words=Words("en"), queue=queue)
     try:
         yield client
     finally:

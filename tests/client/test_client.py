@@ -19,6 +19,7 @@ from causerie.client.errors import (
     OutboxFull,
 )
 from causerie.client.keys import KeyStore
+from causerie.client.machine import link
 from causerie.client.machine.events import Acked, SendFailed, StateChanged
 from causerie.client.machine.states import (
     Closed,
@@ -40,6 +41,30 @@ from causerie.wire.replies import (
 )
 
 # Connecting.
+
+
+@pytest.mark.parametrize(
+    ("locale", "reason"), [("fr-CA", "personne n’écoute sur"), ("de", "nobody listens on")]
+)
+async def test_why_there_is_no_connection_is_told_in_the_locales_language(
+    locale: str, reason: str
+) -> None:
+    async with scripted_server() as gone:
+        url = gone.url
+    with pytest.raises(causerie.GaveUp) as caught:
+        async with causerie.connect(url, "Alice", key=KEY, locale=locale, max_attempts=1):
+            pass
+    assert caught.value.reason.startswith(reason)
+
+
+async def test_that_a_server_does_not_answer_is_told_in_the_locales_language(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "WELCOME_TIMEOUT", 0.05)
+    with pytest.raises(causerie.GaveUp) as caught:
+        async with causerie.connect(server.url, "Alice", key=KEY, locale="fr", max_attempts=1):
+            pass
+    assert caught.value.reason == "le serveur ne répond pas à hello"
 
 
 async def test_a_context_is_entered_when_one_is_connected_and_left_with_a_goodbye(

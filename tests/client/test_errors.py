@@ -9,6 +9,7 @@ from causerie.client.errors import (
     GaveUp,
     HelloRefused,
     InDoubt,
+    KeyDamaged,
     OutboxFull,
     TryAgain,
     refusal,
@@ -42,6 +43,14 @@ def test_a_newer_code_is_a_plain_refusal() -> None:
         ),
         (GaveUp(3, "refused"), "gave up after 3 attempts: refused"),
         (GaveUp(1, "refused"), "gave up after 1 attempt: refused"),
+        (GaveUp(1, "", code=1012), "gave up after 1 attempt: close code 1012"),
+        (
+            KeyDamaged("Alice", "ws://localhost:8080", "/keys/1.json"),
+            (
+                "the key for Alice on ws://localhost:8080 cannot be read: put a whole copy of "
+                "/keys/1.json in its place, or take another name"
+            ),
+        ),
         (HelloRefused(refusal("name_invalid", "No name.")), "No name."),
         (
             HelloRefused(refusal("name_taken", "Taken.")),

@@ -15,15 +15,18 @@ from websockets.http11 import Response
 
 from causerie.client import transport as transport_module
 from causerie.client.transport import Lost, open_transport
+from causerie.language import Words
 from causerie.wire.codec import encode
 from causerie.wire.commands import Ping
+
+ENGLISH, FRENCH = Words("en"), Words("fr")
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
 
 
-async def fails_to_open(url: str, *, within: float = 10.0) -> Lost:
+async def fails_to_open(url: str, *, within: float = 10.0, words: Words = ENGLISH) -> Lost:
     with pytest.raises(Lost) as caught:
-        await open_transport(url, within=within)
+        await open_transport(url, within=within, words=words)
     return caught.value
 
 
@@ -36,7 +39,7 @@ async def tcp_server(handler: Handler) -> AsyncIterator[str]:
 
 async def test_messages_go_both_ways() -> None:
     async with scripted_server() as server:
-        transport = await open_transport(server.url, within=10)
+        transport = await open_transport(server.url, within=10, words=ENGLISH)
         peer = await server.accept()
         await transport.send(encode(Ping(id="é")))
         assert await peer.read() == {"type": "ping", "id": "é"}
@@ -47,7 +50,7 @@ async def test_messages_go_both_ways() -> None:
 
 async def test_a_message_as_large_as_the_servers_largest_reply_is_received() -> None:
     async with scripted_server() as server:
-        transport = await open_transport(server.url, within=10)
+        transport = await open_transport(server.url, within=10, words=ENGLISH)
         peer = await server.accept()
         await peer.connection.send("x" * 300_000)
         assert len(await transport.receive()) == 300_000
@@ -56,7 +59,7 @@ async def test_a_message_as_large_as_the_servers_largest_reply_is_received() -> 
 
 async def test_the_handshake_asks_for_the_profile_and_no_compression() -> None:
     async with scripted_server() as server:
-        transport = await open_transport(server.url, within=10)
+        transport = await open_transport(server.url, within=10, words=ENGLISH)
         peer = await server.accept()
         request = peer.connection.request
         assert request is not None
@@ -68,7 +71,7 @@ async def test_the_handshake_asks_for_the_profile_and_no_compression() -> None:
 
 async def test_a_goodbye_is_a_close_with_1000() -> None:
     async with scripted_server() as server:
-        transport = await open_transport(server.url, within=10)
+        transport = await open_transport(server.url, within=10, words=ENGLISH)
         peer = await server.accept()
         await transport.close()
         assert await peer.closed() == 1000
@@ -79,7 +82,7 @@ async def test_a_goodbye_is_a_close_with_1000() -> None:
 async def ended(end: Callable[[Peer], Coroutine[Any, Any, None]]) -> Lost:
     """What is told of a connection that the server ends so."""
     async with scripted_server() as server:
-        transport = await open_transport(server.url, within=10)
+        transport = await open_transport(server.url, within=10, words=ENGLISH)
         await end(await server.accept())
         with pytest.raises(Lost) as caught:
             await transport.receive()
@@ -101,7 +104,7 @@ async def test_a_cut_is_told_as_1006() -> None:
 
 async def test_what_came_before_the_close_can_still_be_received() -> None:
     async with scripted_server() as server:
-        transport = await open_transport(server.url, within=10)
+        transport = await open_transport(server.url, within=10, words=ENGLISH)
         peer = await server.accept()
         await peer.send(Ping(id="last"))
         await peer.close(1001)
@@ -112,7 +115,7 @@ async def test_what_came_before_the_close_can_still_be_received() -> None:
 
 async def test_an_abort_ends_the_connection_without_a_word() -> None:
     async with scripted_server() as server:
-        transport = await open_transport(server.url, within=10)
+        transport = await open_transport(server.url, within=10, words=ENGLISH)
         peer = await server.accept()
         transport.abort()
         with pytest.raises(Lost):
@@ -126,7 +129,18 @@ async def test_where_nobody_listens_trying_again_may_help() -> None:
     lost = await fails_to_open(url)
     assert lost.code == 1006
     assert lost.reason.startswith("nobody listens on 127.0.0.1:")
-    assert "`causerie serve`" in lost.reason
+    assert "“causerie serve”" in lost.reason
+
+
+async def test_the_reason_is_given_in_the_words_of_whoever_asks() -> None:
+    async with scripted_server() as server:
+        server.refuse += [(HTTPStatus.FORBIDDEN, {}), (HTTPStatus.FOUND, {"Location": "ftp://x/"})]
+        refused = await fails_to_open(server.url, words=FRENCH)
+        led_astray = await fails_to_open(server.url, words=FRENCH)
+    gone = await fails_to_open(server.url, words=FRENCH)
+    assert "ne laisse pas entrer ce programme (HTTP 403" in refused.reason
+    assert "renvoie à ftp://x/, qui n’est pas l’adresse d’un chat" in led_astray.reason
+    assert gone.reason.startswith("personne n’écoute sur 127.0.0.1:")
 
 
 async def test_a_host_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,7 +252,7 @@ async def test_a_redirection_is_followed() -> None:
     async with scripted_server() as server, scripted_server() as other:
         target = other.url.replace("ws:", "http:")
         server.refuse.append((HTTPStatus.TEMPORARY_REDIRECT, {"Location": target}))
-        transport = await open_transport(server.url, within=10)
+        transport = await open_transport(server.url, within=10, words=ENGLISH)
         await other.accept()
         await transport.close()
 
@@ -246,7 +260,7 @@ async def test_a_redirection_is_followed() -> None:
 async def test_a_redirection_within_the_server_is_followed() -> None:
     async with scripted_server() as server:
         server.refuse.append((HTTPStatus.MOVED_PERMANENTLY, {"Location": "/chat"}))
-        transport = await open_transport(server.url, within=10)
+        transport = await open_transport(server.url, within=10, words=ENGLISH)
         peer = await server.accept()
         assert peer.connection.request is not None
         assert peer.connection.request.path == "/chat"
@@ -307,7 +321,7 @@ async def test_a_fault_of_ours_is_not_taken_for_a_redirection(
 
     monkeypatch.setattr(transport_module, "open_socket", fault)
     with pytest.raises(ValueError, match="a fault of ours"):
-        await open_transport("ws://127.0.0.1:1/", within=10)
+        await open_transport("ws://127.0.0.1:1/", within=10, words=ENGLISH)
 
 
 @pytest.mark.parametrize("profile", [None, "other.v9"])
@@ -352,7 +366,9 @@ async def test_a_proxy_that_stands_in_the_way_is_told_of(
 async def test_every_address_of_a_host_is_tried() -> None:
     async with scripted_server() as server:
         # It listens on 127.0.0.1 alone; localhost may be ::1 first.
-        transport = await open_transport(server.url.replace("127.0.0.1", "localhost"), within=10)
+        transport = await open_transport(
+            server.url.replace("127.0.0.1", "localhost"), within=10, words=ENGLISH
+        )
         await server.accept()
         await transport.close()
 

@@ -9,6 +9,7 @@ from causerie.client.errors import (
     GaveUp,
     HelloRefused,
     InDoubt,
+    KeyDamaged,
     OutboxFull,
     refusal,
 )
@@ -75,11 +76,23 @@ def test_any_other_reason_is_one_line_that_does_nothing() -> None:
             GaveUp(3, "no route"),
             "Gave up after 3 attempts: no route; --url names another server.",
         ),
-        (EndedByServer(1008, "go away\x1b"), "The server does not want this connection: go away␛"),
-        (EndedByServer(4999, ""), "The server does not want this connection: close code 4999"),
+        (
+            GaveUp(1, "the server's own words", code=1012),
+            "Gave up after 1 attempt: the server is restarting; --url names another server.",
+        ),
+        (GaveUp(1, ""), "Gave up after 1 attempt: close code 1006; --url names another server."),
+        (
+            KeyDamaged("Alice\x1b", "ws://localhost:8080", "/keys/1.json"),
+            (
+                "the key for Alice␛ on ws://localhost:8080 cannot be read: put a whole copy of "
+                "/keys/1.json in its place, or take another name"
+            ),
+        ),
+        (EndedByServer(1008, "go away\x1b"), "No connection, and none will be tried: go away␛"),
+        (EndedByServer(4999, ""), "No connection, and none will be tried: close code 4999"),
         (
             EndedByServer(4500, "version"),
-            "The server does not want this connection: it is too new for this program",
+            "No connection, and none will be tried: the server is too new for this program",
         ),
         (
             HelloRefused(refusal("name_taken", "Taken.")),

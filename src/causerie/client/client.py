@@ -14,10 +14,11 @@ from typing import Final
 from causerie.client.address import DEFAULT_URL, websocket_url
 from causerie.client.errors import Ended
 from causerie.client.keys import KeyStore
-from causerie.client.machine import Machine, Settings
+from causerie.client.machine import Machine, Reasons, Settings
 from causerie.client.machine.events import Event, History, Receipt
 from causerie.client.machine.states import Closed, Connected, Disconnected, State
 from causerie.client.shell import Shell
+from causerie.language import Words, known_language
 from causerie.wire.commands import (
     Cursor,
     GetHistory,
@@ -50,9 +51,9 @@ class Client:
     as many are kept; beyond that the entries of each room become one `Gap`.
     """
 
-    def __init__(self, url: str, machine: Machine, *, queue: int) -> None:
+    def __init__(self, url: str, machine: Machine, *, words: Words, queue: int) -> None:
         self._machine = machine
-        self._shell = Shell(url, machine, queue=queue)
+        self._shell = Shell(url, machine, words=words, queue=queue)
 
     # What one can see.
 
@@ -294,7 +295,8 @@ async def connect(
             made there the first time.
         token: Says who one is, where a server asks for tokens.
         keys: Where keys are kept: in the user's data folder unless told otherwise.
-        locale: The language of the server's sentences.
+        locale: The language of the server's sentences, and of the reasons why there is no
+            connection, which are in English where there are none in that language.
         max_attempts: How many attempts in a row may fail before the client gives up; None: it never
             does.
         catch_up: Entries of a room that are asked for after a cut; what is beyond is told as a
@@ -315,6 +317,7 @@ async def connect(
     address = websocket_url(url)
     if key is None and token is None:
         key = (keys or KeyStore()).find_or_make(url, username)
+    words = Words(known_language(locale))
     machine = Machine(
         username,
         key=key,
@@ -327,9 +330,10 @@ async def connect(
             outbox=outbox,
             catch_up=catch_up,
             private_replay=private_replay,
+            reasons=Reasons(no_welcome=words("lost-no-welcome"), silent=words("lost-silent")),
         ),
     )
-    client = Client(address, machine, queue=queue)
+    client = Client(address, machine, words=words, queue=queue)
     try:
         if wait:
             await client.wait_connected()

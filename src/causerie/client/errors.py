@@ -25,7 +25,7 @@ A command that was refused may be given again, changed; after `Ended` only a new
 
 from typing import Final
 
-from causerie.wire.codes import ErrorCode
+from causerie.wire.codes import CloseCode, ErrorCode
 from causerie.wire.errors import CauserieError
 
 HOW_TO_BRING_A_NAME: Final = (
@@ -45,6 +45,18 @@ class KeyExists(ClientError):
 
 class KeyDamaged(ClientError):
     """The file that keeps a key holds none: it was written by something else, or damaged."""
+
+    def __init__(self, username: str, server: str, path: str) -> None:
+        super().__init__(username, server, path)
+        self.username = username
+        self.server = server
+        self.path = path
+
+    def __str__(self) -> str:
+        return (
+            f"the key for {self.username} on {self.server} cannot be read: put a whole copy of "
+            f"{self.path} in its place, or take another name"
+        )
 
 
 class OutboxFull(ClientError):
@@ -140,16 +152,21 @@ class EndedByServer(Ended):
 
 
 class GaveUp(Ended):
-    """As many attempts in a row failed as were allowed; `reason` is what befell the last."""
+    """As many attempts in a row failed as were allowed.
 
-    def __init__(self, attempts: int, reason: str) -> None:
+    `reason` says what befell the last, if anything does, and `code` is its close code (1006 where
+    there was none).
+    """
+
+    def __init__(self, attempts: int, reason: str, *, code: int = CloseCode.ABNORMAL) -> None:
         super().__init__(attempts, reason)
         self.attempts = attempts
+        self.code = code
         self.reason = reason
 
     def __str__(self) -> str:
         times = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
-        return f"gave up after {times}: {self.reason}"
+        return f"gave up after {times}: {self.reason or f'close code {self.code:d}'}"
 
 
 class HelloRefused(Ended):

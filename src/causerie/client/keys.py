@@ -53,10 +53,7 @@ class KeyStore:
         except FileNotFoundError:
             return None
         except (msgspec.DecodeError, UnicodeDecodeError):
-            raise KeyDamaged(
-                f"the key for {username} on {origin(server)} cannot be read: put a whole copy of "
-                f"{path} in its place, or take another name"
-            ) from None
+            raise KeyDamaged(username, origin(server), str(path)) from None
 
     def find_or_make(self, server: str, username: str) -> str:
         """The key for a name on a server; a new one is stored, if there is none.

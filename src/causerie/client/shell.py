@@ -27,6 +27,7 @@ from causerie.client.machine.events import (
 )
 from causerie.client.machine.states import Closed
 from causerie.client.transport import Lost, Transport, open_transport
+from causerie.language import Words
 from causerie.wire.codes import CloseCode
 
 WATCHED_EVERY: Final = 5.0
@@ -50,11 +51,13 @@ class Shell:
     """What a machine needs of the world: it runs from when it is made until `close`.
 
     `queue`: how many events may wait for the application before nothing more is read from the
-    server, save while a call waits for its answer.
+    server, save while a call waits for its answer. `words` are those of the reasons why there is no
+    connection.
     """
 
-    def __init__(self, url: str, machine: Machine, *, queue: int) -> None:
+    def __init__(self, url: str, machine: Machine, *, words: Words, queue: int) -> None:
         self.url = url
+        self._words = words
         self.machine = machine
         self._loop = asyncio.get_running_loop()
         self._queue = EventQueue(queue, self._presence_snapshot)
@@ -229,7 +232,7 @@ class Shell:
                 await self.wait_for_step()
                 continue
             try:
-                transport = await open_transport(self.url, within=OPEN_TIMEOUT)
+                transport = await open_transport(self.url, within=OPEN_TIMEOUT, words=self._words)
             except Lost as lost:
                 # Whom a server has let in once it will let in again, whatever stands before it now.
                 code = lost.code if self.machine.welcome is None else CloseCode.TRY_AGAIN_LATER

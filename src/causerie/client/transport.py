@@ -23,6 +23,7 @@ from websockets.uri import parse_uri
 from causerie.client.address import LOCAL_HOSTS, websocket_url
 from causerie.client.dialing import open_socket
 from causerie.client.unreachable import place_of, why_closed, why_no_chat, why_not_connected
+from causerie.language import Words
 from causerie.version import __version__
 from causerie.wire.codes import CloseCode
 from causerie.wire.profiles import SUBPROTOCOL, close_reason
@@ -41,7 +42,6 @@ GOODBYE_TIMEOUT: Final = 2.0
 REDIRECTS: Final = 5
 """How many are followed, one after the other."""
 
-_PROXY: Final = "the proxy that the environment names"
 _TRY_AGAIN: Final = {408, 425, 429}
 _SERVER_ERRORS: Final = 500
 
@@ -111,58 +111,59 @@ class Transport:
 
 
 async def open_transport(
-    url: str, *, within: float, subprotocol: Subprotocol | None = PROFILE
+    url: str, *, within: float, words: Words, subprotocol: Subprotocol | None = PROFILE
 ) -> Transport:
     """Opens a WebSocket to a URL as `causerie.client.address` makes it, within so many seconds.
 
     All of the host's addresses are tried, IPv6 and IPv4. Without a subprotocol the profile is the
-    plain one.
+    plain one. `words` are those of the reason, if it fails.
 
     Raises:
         Lost: it could not; with a code that says whether trying again may help.
     """
     try:
         async with asyncio.timeout(within):
-            connection = await _follow(url, subprotocol)
+            connection = await _follow(words, url, subprotocol)
     except TimeoutError:
-        reason = f"{place_of(url)} does not answer within {within:g} s (is the address right?)"
+        reason = words("unreachable-mute-within", place=place_of(url), seconds=f"{within:g}")
         raise Lost(CloseCode.ABNORMAL, reason) from None
     except InvalidURI:
-        raise Lost(CloseCode.POLICY_VIOLATION, f"{url} is not the address of a chat") from None
+        raise Lost(CloseCode.POLICY_VIOLATION, words("unreachable-url", url=url)) from None
     if connection.subprotocol != subprotocol:
         await connection.close()
-        raise _stranger(url, subprotocol)
+        raise _stranger(words, url, subprotocol)
     return Transport(connection)
 
 
-async def _follow(url: str, subprotocol: Subprotocol | None) -> ClientConnection:
+async def _follow(words: Words, url: str, subprotocol: Subprotocol | None) -> ClientConnection:
     """Opens a WebSocket, wherever the server sends one to; but never from TLS to none."""
     for _ in range(REDIRECTS):
         try:
             return await _connect(url, subprotocol)
         except (OSError, InvalidHandshake, InvalidProxy, ImportError) as error:
-            raise _explained(error, url, subprotocol) from None
+            raise _explained(words, error, url, subprotocol) from None
         except (ValueError, InvalidURI) as error:
             # The library does not follow with a socket that it was given, or to http and https.
             status = error.__context__
             if not isinstance(status, InvalidStatus):
                 raise
             location = status.response.headers["Location"]
-        url = _next(url, location)
-    reason = f"{place_of(url)} sends one on and on (more than {REDIRECTS} redirects)"
+        url = _next(words, url, location)
+    reason = words("unreachable-redirects", place=place_of(url), most=REDIRECTS)
     raise Lost(CloseCode.POLICY_VIOLATION, reason)
 
 
-def _next(url: str, location: str) -> str:
+def _next(words: Words, url: str, location: str) -> str:
     """Works out where a server sends one to."""
-    sent_on = f"{place_of(url)} sends one on to {location}"
+    place = place_of(url)
     try:
         target = urljoin(url, location)
         if url.startswith("wss:") and not target.startswith(("https:", "wss:")):
-            raise Lost(CloseCode.POLICY_VIOLATION, f"{sent_on}, without TLS")
+            reason = words("unreachable-redirect-plain", place=place, location=location)
+            raise Lost(CloseCode.POLICY_VIOLATION, reason)
         return websocket_url(target)
     except ValueError:
-        reason = f"{sent_on}, which is not the address of a chat"
+        reason = words("unreachable-redirect-odd", place=place, location=location)
         raise Lost(CloseCode.POLICY_VIOLATION, reason) from None
 
 
@@ -192,45 +193,43 @@ def _proxy(url: str) -> str | None:
     return None if uri.host in LOCAL_HOSTS else get_proxy(uri)
 
 
-def _explained(error: Exception, url: str, subprotocol: Subprotocol | None) -> Lost:
+def _explained(words: Words, error: Exception, url: str, subprotocol: Subprotocol | None) -> Lost:
     """Says why a connection could not be opened, and whether another attempt may do better."""
     match error:
         case InvalidStatus():
-            return _refused(error, url)
+            return _refused(words, error, url)
         case NegotiationError():
-            return _stranger(url, subprotocol)
+            return _stranger(words, url, subprotocol)
         case InvalidProxy():
-            return Lost(CloseCode.POLICY_VIOLATION, f"{_PROXY} is none (is HTTPS_PROXY right?)")
+            return Lost(CloseCode.POLICY_VIOLATION, words("unreachable-proxy-odd"))
         case ImportError():
-            reason = f"{_PROXY} speaks SOCKS, for which Python needs the package python-socks"
-            return Lost(CloseCode.POLICY_VIOLATION, reason)
+            return Lost(CloseCode.POLICY_VIOLATION, words("unreachable-proxy-socks"))
         case ProxyError():
-            return Lost(CloseCode.ABNORMAL, f"{_PROXY} does not let the connection through")
+            return Lost(CloseCode.ABNORMAL, words("unreachable-proxy-denies"))
         case ssl.SSLCertVerificationError():
-            return Lost(CloseCode.POLICY_VIOLATION, why_not_connected(error, url))
+            return Lost(CloseCode.POLICY_VIOLATION, why_not_connected(words, error, url))
         case OSError():
             # TLS is spoken with the server itself, through the proxy.
             proxied = _proxy(url) is not None and not isinstance(error, ssl.SSLError)
-            return Lost(CloseCode.ABNORMAL, why_not_connected(error, url, proxied=proxied))
+            reason = why_not_connected(words, error, url, proxied=proxied)
+            return Lost(CloseCode.ABNORMAL, reason)
         case InvalidMessage() if isinstance(error.__cause__, EOFError):
-            return Lost(CloseCode.ABNORMAL, why_closed(url))
+            return Lost(CloseCode.ABNORMAL, why_closed(words, url))
         case InvalidMessage():
-            reason = f"what answers on {place_of(url)} is no web server (is the port right?)"
-            return Lost(CloseCode.ABNORMAL, reason)
+            return Lost(CloseCode.ABNORMAL, words("unreachable-port", place=place_of(url)))
         case _:
-            reason = f"{place_of(url)} answers as no chat does (is the address right?)"
-            return Lost(CloseCode.ABNORMAL, reason)
+            return Lost(CloseCode.ABNORMAL, words("unreachable-odd", place=place_of(url)))
 
 
-def _stranger(url: str, subprotocol: Subprotocol | None) -> Lost:
-    profile = subprotocol or "the plain profile"
-    reason = f"{place_of(url)} does not speak {profile} (is it a server of Causerie?)"
+def _stranger(words: Words, url: str, subprotocol: Subprotocol | None) -> Lost:
+    profile = subprotocol or words("profile-plain")
+    reason = words("unreachable-stranger", place=place_of(url), profile=profile)
     return Lost(CloseCode.POLICY_VIOLATION, reason)
 
 
-def _refused(error: InvalidStatus, url: str) -> Lost:
+def _refused(words: Words, error: InvalidStatus, url: str) -> Lost:
     status = error.response.status_code
-    reason = why_no_chat(status, url)
+    reason = why_no_chat(words, status, url)
     if status not in _TRY_AGAIN and status < _SERVER_ERRORS:
         return Lost(CloseCode.POLICY_VIOLATION, reason)
     wish = error.response.headers.get("Retry-After", "")

@@ -6,6 +6,7 @@ import time
 from typing import Final
 
 from causerie.client.transport import PROFILE, Lost, Transport, open_transport
+from causerie.language import LANGUAGES, Words
 from causerie.testing.conversations import Ability, Action, Profile
 from causerie.testing.playing import Closed, Link, Unreachable
 from causerie.wire.codes import CloseCode
@@ -42,7 +43,10 @@ class WebSocketDriver:
         subprotocol = PROFILE if profile == "v1" else None
         try:
             transport = await open_transport(
-                self._url, within=CONNECT_WITHIN, subprotocol=subprotocol
+                self._url,
+                within=CONNECT_WITHIN,
+                words=Words(LANGUAGES[0]),
+                subprotocol=subprotocol,
             )
         except Lost as lost:
             refused = lost.code == CloseCode.POLICY_VIOLATION

@@ -21,6 +21,7 @@ from causerie.client.errors import (
     GaveUp,
     HelloRefused,
     InDoubt,
+    KeyDamaged,
     OutboxFull,
 )
 from causerie.language import Words
@@ -77,8 +78,9 @@ def explain_error(words: Words, error: Exception, given: Mapping[str, str] = NOT
     name that it refuses, the sentence says what is wrong with it.
     """
     match error:
-        case GaveUp(attempts=attempts, reason=why):
-            return words("gave-up", count=attempts, reason=reason(why))
+        case GaveUp(attempts=attempts, code=code, reason=why):
+            told = explain_close(words, code, why) or words("no-reason", code=code)
+            return words("gave-up", count=attempts, reason=told)
         case EndedByServer(code=code, reason=why):
             told = explain_close(words, code, why) or words("no-reason", code=code)
             return words("ended-by-server", reason=told)
@@ -86,6 +88,9 @@ def explain_error(words: Words, error: Exception, given: Mapping[str, str] = NOT
             return words("name-refused", reason=explain_error(words, refusal, given))
         case CommandRefused():
             return _explain_refusal(words, error, given)
+        case KeyDamaged(username=username, server=server, path=path):
+            name, server = excerpt(username), reason(server)
+            return words("key-damaged", username=name, server=server, path=reason(path))
         case OutboxFull(limit=limit):
             return words("outbox-full", count=limit)
         case InDoubt(why=cause):

@@ -13,7 +13,14 @@ from causerie.client.machine.events import (
     ServerError,
     StateChanged,
 )
-from causerie.client.machine.link import STABLE_AFTER, WELCOME_TIMEOUT, Credentials, Greeted, Link
+from causerie.client.machine.link import (
+    STABLE_AFTER,
+    WELCOME_TIMEOUT,
+    Credentials,
+    Greeted,
+    Link,
+    Reasons,
+)
 from causerie.client.machine.liveness import PROBE
 from causerie.client.machine.output import Output
 from causerie.client.machine.states import (
@@ -40,6 +47,7 @@ class Rig:
             "Alice",
             Credentials(key=KEY, locale="fr"),
             max_attempts=max_attempts,
+            reasons=Reasons(no_welcome="no welcome", silent="silence"),
             new_id=self.new_id,
             chance=lambda: chance,
             out=self.out,
@@ -142,7 +150,7 @@ def test_a_server_that_does_not_answer_hello_is_as_good_as_none() -> None:
     rig.link.tick(WELCOME_TIMEOUT)
     [state] = rig.states()
     assert isinstance(state, Disconnected)
-    assert (state.code, state.reason) == (1006, "the server does not answer hello")
+    assert (state.code, state.reason) == (1006, "no welcome")
 
 
 def test_the_servers_time_is_told_without_a_clock_of_ones_own() -> None:
@@ -308,11 +316,12 @@ def test_after_as_many_failed_attempts_as_are_allowed_the_client_gives_up() -> N
     rig.link.lost(0.0, 1006, "refused")
     assert isinstance(rig.link.state, Disconnected)
     rig.link.tick(9.0)
-    rig.link.lost(9.0, 1006, "")
+    rig.link.lost(9.0, 1012, "restarting")
     state = rig.states()[-1]
     assert isinstance(state, Closed)
     assert isinstance(state.error, GaveUp)
-    assert (state.error.attempts, state.error.reason) == (2, "close code 1006")
+    assert (state.error.attempts, state.error.reason) == (2, "restarting")
+    assert state.error.code == 1012
 
 
 def test_a_lost_connection_is_no_failed_attempt() -> None:
@@ -362,7 +371,7 @@ def test_a_server_that_has_fallen_silent_is_lost() -> None:
         rig.link.tick(deadline)
     state = rig.link.state
     assert isinstance(state, Disconnected)
-    assert (state.reason, state.retry_at) == ("the server has fallen silent", 50.0)
+    assert (state.reason, state.retry_at) == ("silence", 50.0)
 
 
 def test_who_wakes_asks_at_once_whether_the_connection_lives() -> None:

@@ -23,7 +23,7 @@ import msgspec
 
 from causerie.client.errors import Ended, refusal
 from causerie.client.machine.events import Event, ServerError, Unknown
-from causerie.client.machine.link import Credentials, Greeted, Link, NoConnection
+from causerie.client.machine.link import Credentials, Greeted, Link, NoConnection, Reasons
 from causerie.client.machine.outbox import Lane
 from causerie.client.machine.output import Output
 from causerie.client.machine.reading import read_frame, read_history
@@ -93,6 +93,8 @@ class Settings(
     """Entries of each private conversation that are asked for by a client that has seen none of
     it.
     """
+    reasons: Reasons = Reasons()
+    """Why the machine gave a connection up, in the application's language."""
 
 
 class Machine:
@@ -125,6 +127,7 @@ class Machine:
             username,
             Credentials(key=key, token=token, locale=chosen.locale),
             max_attempts=chosen.max_attempts,
+            reasons=chosen.reasons,
             new_id=new_id,
             chance=chance,
             out=self._out,

@@ -47,6 +47,13 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
         return Hello(id=id, username=username, key=self.key, token=self.token, locale=self.locale)
 
 
+class Reasons(msgspec.Struct, frozen=True, kw_only=True):
+    """The reasons that the machine itself gives for a lost connection, in words."""
+
+    no_welcome: str = "the server does not answer hello"
+    silent: str = "the server has fallen silent"
+
+
 class NoConnection(msgspec.Struct, frozen=True):
     """There is none, though there may be an attempt to open one."""
 
@@ -93,6 +100,7 @@ class Link:
         "_max_attempts",
         "_new_id",
         "_out",
+        "_reasons",
         "connection",
         "credentials",
         "rtt_ms",
@@ -107,6 +115,7 @@ class Link:
         credentials: Credentials,
         *,
         max_attempts: int | None,
+        reasons: Reasons,
         new_id: Callable[[], str],
         chance: Callable[[], float],
         out: Output,
@@ -121,6 +130,7 @@ class Link:
         self.rtt_ms: int | None = None
         """The last round trip that was measured on this connection."""
         self._max_attempts = max_attempts
+        self._reasons = reasons
         self._new_id = new_id
         self._chance = chance
         self._out = out
@@ -200,7 +210,7 @@ class Link:
                 pass
             case Greeting(said_at=said_at):
                 if said_at + WELCOME_TIMEOUT <= now:
-                    self.lost(now, CloseCode.ABNORMAL, "the server does not answer hello")
+                    self.lost(now, CloseCode.ABNORMAL, self._reasons.no_welcome)
             case Holding(again_at=again_at):
                 if again_at <= now:
                     self._say_hello(now)
@@ -229,7 +239,7 @@ class Link:
         if not reconnects(code):
             self.end(EndedByServer(code, reason))
         elif self._max_attempts is not None and self._failures >= self._max_attempts:
-            self.end(GaveUp(self._failures, reason or f"close code {code}"))
+            self.end(GaveUp(self._failures, reason, code=code))
         else:
             delay = self._backoff.delay(now, wish_of(reason))
             attempt = self._failures + 1
@@ -274,7 +284,7 @@ class Link:
                 greeted.liveness.pinged(id, now)
                 self._out.write(Ping(id=id))
             case "dead":
-                self.lost(now, CloseCode.ABNORMAL, "the server has fallen silent")
+                self.lost(now, CloseCode.ABNORMAL, self._reasons.silent)
             case unknown:
                 assert_never(unknown)
 
