@@ -21,19 +21,13 @@ import {
 } from "@causerie/client";
 import { say, words } from "./i18n.js";
 import { recall, remember } from "./memory.js";
+import type { RoundTrip } from "./round-trips.js";
 import { ChatState, type Room } from "./store/chat.js";
 
 /** Entries asked for at a time. */
 const PAGE = 50;
 /** Round trips that the connection's panel shows. */
 const MOST_ROUND_TRIPS = 240;
-
-/** A measured round trip. */
-export interface RoundTrip {
-  /** Milliseconds since 1970. */
-  readonly at: number;
-  readonly ms: number;
-}
 
 /** What a session says: something has changed, or calls for the person. */
 export interface SessionEvents {

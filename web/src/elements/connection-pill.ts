@@ -2,12 +2,12 @@ import type { State } from "@causerie/client";
 import { css, html, nothing, svg, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { say } from "../i18n.js";
-import type { RoundTrip } from "../session.js";
+import { lineThrough, type RoundTrip, rounded, spread } from "../round-trips.js";
 import { base } from "../styles/tokens.js";
 import { LocalizedElement } from "./localized.js";
 
 /** The sparkline's size, in its own units. */
-const [WIDTH, HEIGHT] = [240, 48];
+const BOX = { width: 240, height: 48, margin: 4 };
 
 /**
  * Whether one is connected, and how fast. A click opens a panel with the last minutes.
@@ -25,6 +25,8 @@ export class ConnectionPill extends LocalizedElement {
   /** Messages that wait for their ack. */
   @property({ attribute: false }) waiting = 0;
   @property() server = "";
+  /** The name that one has there. */
+  @property() username = "";
   /** Changes whenever any of it has. */
   @property({ attribute: false }) version = 0;
   @state() private isOpen = false;
@@ -125,8 +127,14 @@ export class ConnectionPill extends LocalizedElement {
         color: var(--text);
       }
 
+      .panel h2 {
+        margin: 0 0 var(--space-2);
+        font-size: var(--type);
+      }
+
       .panel p {
         margin: 0 0 var(--space-3);
+        overflow-wrap: anywhere;
         color: var(--text-soft);
         line-height: 1.45;
       }
@@ -167,6 +175,10 @@ export class ConnectionPill extends LocalizedElement {
         text-align: end;
         font-variant-numeric: tabular-nums;
       }
+
+      .name {
+        unicode-bidi: isolate;
+      }
     `,
   ];
 
@@ -182,6 +194,13 @@ export class ConnectionPill extends LocalizedElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     clearInterval(this.#clock);
+    document.removeEventListener("pointerdown", this.#outside);
+    this.isOpen = false;
+  }
+
+  protected override firstUpdated(): void {
+    // Wherever in it the focus is: the button keeps it while the panel is open.
+    this.renderRoot.addEventListener("keydown", (event) => this.#escape(event as KeyboardEvent));
   }
 
   protected override render(): TemplateResult {
@@ -191,6 +210,7 @@ export class ConnectionPill extends LocalizedElement {
         class="pill ${this.state.state}"
         aria-haspopup="dialog"
         aria-expanded=${this.isOpen}
+        aria-controls="panel"
         @click=${this.#toggle}
       >
         <span class="dot"></span><span class="words">${words}</span>
@@ -238,24 +258,19 @@ export class ConnectionPill extends LocalizedElement {
   }
 
   #panel(): TemplateResult {
-    const times = this.roundTrips.map(({ ms }) => ms).sort((a, b) => a - b);
-    return html`<div
-      class="panel"
-      role="dialog"
-      aria-label=${say("web-connection")}
-      @keydown=${this.#escape}
-    >
+    const times = spread(this.roundTrips);
+    return html`<div id="panel" class="panel" role="dialog" aria-label=${say("web-connection")}>
+      <h2>${say("web-connection")}</h2>
       <p>${this.#meaning()}</p>
       ${this.roundTrips.length > 1 ? this.#sparkline() : nothing}
       <dl>
         ${
-          times.length > 0
-            ? html`<dt>${say("web-round-trip")}</dt>
+          times === undefined
+            ? nothing
+            : html`<dt>${say("web-round-trip")}</dt>
                 <dd>
-                  ${rounded(times[0] ?? 0)} / ${rounded(times[times.length >> 1] ?? 0)} /
-                  ${rounded(times.at(-1) ?? 0)} ms
+                  ${rounded(times.least)} / ${rounded(times.median)} / ${rounded(times.most)} ms
                 </dd>`
-            : nothing
         }
         <dt>${say("web-reconnects")}</dt>
         <dd>${this.reconnects}</dd>
@@ -263,6 +278,8 @@ export class ConnectionPill extends LocalizedElement {
         <dd>${this.waiting}</dd>
         <dt>${say("web-server")}</dt>
         <dd>${this.server}</dd>
+        <dt>${say("web-join-name")}</dt>
+        <dd class="name">${this.username}</dd>
       </dl>
     </div>`;
   }
@@ -283,23 +300,16 @@ export class ConnectionPill extends LocalizedElement {
   }
 
   #sparkline(): TemplateResult {
-    const most = Math.max(...this.roundTrips.map(({ ms }) => ms), 1);
-    const first = this.roundTrips[0]?.at ?? 0;
-    const span = Math.max((this.roundTrips.at(-1)?.at ?? 0) - first, 1);
-    const points = this.roundTrips.map(({ at, ms }) => {
-      const x = ((at - first) / span) * WIDTH;
-      const y = HEIGHT - 4 - (ms / most) * (HEIGHT - 8);
-      return `${x.toFixed(1)} ${y.toFixed(1)}`;
-    });
-    const line = `M${points.join("L")}`;
+    const line = lineThrough(this.roundTrips, BOX);
+    const { width, height } = BOX;
     return html`<svg
       class="line"
-      viewBox="0 0 ${WIDTH} ${HEIGHT}"
+      viewBox="0 0 ${width} ${height}"
       preserveAspectRatio="none"
       role="img"
       aria-label=${say("web-round-trips-chart")}
     >
-      ${svg`<path class="area" d="${line}L${WIDTH} ${HEIGHT}L0 ${HEIGHT}Z" /><path d=${line} />`}
+      ${svg`<path class="area" d="${line}L${width} ${height}L0 ${height}Z" /><path d=${line} />`}
     </svg>`;
   }
 
@@ -319,7 +329,7 @@ export class ConnectionPill extends LocalizedElement {
   };
 
   #escape(event: KeyboardEvent): void {
-    if (event.key === "Escape") {
+    if (event.key === "Escape" && this.isOpen) {
       event.stopPropagation();
       this.#toggle();
       this.renderRoot.querySelector<HTMLElement>(".pill")?.focus();
@@ -329,8 +339,4 @@ export class ConnectionPill extends LocalizedElement {
   #tryNow(): void {
     this.dispatchEvent(new CustomEvent("try-now"));
   }
-}
-
-function rounded(ms: number): number {
-  return ms < 10 ? Math.round(ms * 10) / 10 : Math.round(ms);
 }
