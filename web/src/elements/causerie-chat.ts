@@ -340,6 +340,7 @@ export class CauserieChat extends LocalizedElement {
     if (offer !== undefined) {
       return html`<device-import
         .offer=${offer}
+        .present=${this.memories.username}
         .error=${this.error}
         @take=${() => this.#take(offer)}
         @refuse=${() => this.#enter()}
@@ -433,6 +434,7 @@ export class CauserieChat extends LocalizedElement {
               .reconnects=${session.reconnects}
               .waiting=${client.waiting}
               .server=${client.url}
+              .username=${chat.username}
               .version=${this.version}
               @try-now=${() => client.wake()}
             ></connection-pill>
@@ -636,6 +638,7 @@ export class CauserieChat extends LocalizedElement {
       return;
     }
     const { state: now } = session.chat;
+    this.#wire.moved(now, Date.now());
     if (now.state === "Closed") {
       const { error } = now;
       this.#ended("refusal" in error ? (error.refusal as Error) : error);

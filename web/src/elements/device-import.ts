@@ -9,6 +9,8 @@ import { LocalizedElement } from "./localized.js";
 @customElement("device-import")
 export class DeviceImport extends LocalizedElement {
   @property({ attribute: false }) offer!: KeyLink;
+  /** The name that one has in this browser now; empty, if one has none. */
+  @property() present = "";
   /** What went wrong. */
   @property() error = "";
 
@@ -43,6 +45,7 @@ export class DeviceImport extends LocalizedElement {
         margin: 0;
         color: var(--text-soft);
         line-height: 1.5;
+        overflow-wrap: anywhere;
       }
 
       .error {
@@ -70,6 +73,11 @@ export class DeviceImport extends LocalizedElement {
     return html`<section>
       <h1>${say("web-import-ask", { name: this.offer.username })}</h1>
       <p>${say("web-import-about")}</p>
+      ${
+        this.present !== "" && this.present !== this.offer.username
+          ? html`<p>${say("web-import-present", { name: this.present })}</p>`
+          : nothing
+      }
       ${this.error ? html`<p class="error" role="alert">${this.error}</p>` : nothing}
       <div class="row">
         <button class="primary" @click=${() => this.dispatchEvent(new CustomEvent("take"))}>

@@ -11,7 +11,8 @@ import { LocalizedElement } from "./localized.js";
 @customElement("device-key")
 export class DeviceKey extends LocalizedElement {
   @property({ attribute: false }) session!: Session;
-  @state() private link = "";
+  /** Undefined until it is known; empty, if there is no key. */
+  @state() private link: string | undefined;
   @state() private isCopied = false;
 
   static override readonly styles = [
@@ -67,57 +68,62 @@ export class DeviceKey extends LocalizedElement {
   }
 
   protected override render(): TemplateResult | typeof nothing {
-    if (this.link === "") {
+    const { link } = this;
+    if (link === undefined) {
       return nothing;
+    }
+    if (link === "") {
+      return html`<p>${say("web-device-none")}</p>`;
     }
     return html`
       <p>${say("web-device-about")}</p>
-      ${this.#code()}
+      ${qrCode(link)}
       <div class="row">
         <input
           readonly
           aria-label=${say("web-device-link")}
-          .value=${this.link}
+          .value=${link}
           @focus=${(event: Event) => (event.target as HTMLInputElement).select()}
         />
         <button class="primary" @click=${this.#copy}>
           ${this.isCopied ? say("web-copied") : say("web-copy")}
         </button>
       </div>
+      <span class="visually-hidden" role="status">${this.isCopied ? say("web-copied") : ""}</span>
       <p class="warning">${say("web-device-warning")}</p>
     `;
   }
 
-  #code(): TemplateResult {
-    const { data, size } = encode(this.link, { border: 2 });
-    const dark = data
-      .flatMap((row, y) => row.map((isDark, x) => (isDark ? `M${x} ${y}h1v1h-1z` : "")))
-      .join("");
-    return html`<svg
-      class="code"
-      viewBox="0 0 ${size} ${size}"
-      shape-rendering="crispEdges"
-      role="img"
-      aria-label=${say("web-device-code")}
-    >
-      ${svg`<rect width=${size} height=${size} fill="#ffffff" /><path d=${dark} fill="#000000" />`}
-    </svg>`;
-  }
-
   async #load(): Promise<void> {
     const key = await this.session.key();
-    if (key !== undefined) {
-      const { username } = this.session.chat;
-      this.link = keyLink({ server: this.session.client.url, username, key });
-    }
+    const { username } = this.session.chat;
+    const server = this.session.client.url;
+    this.link = key === undefined ? "" : keyLink({ server, username, key });
   }
 
   async #copy(): Promise<void> {
     try {
-      await navigator.clipboard.writeText(this.link);
+      await navigator.clipboard.writeText(this.link ?? "");
       this.isCopied = true;
     } catch {
       this.renderRoot.querySelector("input")?.focus(); // no clipboard here: it is selected
     }
   }
+}
+
+/** A text as a QR code: black on white in a dark theme too, as many readers want it. */
+function qrCode(text: string): TemplateResult {
+  const { data, size } = encode(text, { border: 2 });
+  const dark = data
+    .flatMap((row, y) => row.map((isDark, x) => (isDark ? `M${x} ${y}h1v1h-1z` : "")))
+    .join("");
+  return html`<svg
+    class="code"
+    viewBox="0 0 ${size} ${size}"
+    shape-rendering="crispEdges"
+    role="img"
+    aria-label=${say("web-device-code")}
+  >
+    ${svg`<rect width=${size} height=${size} fill="#ffffff" /><path d=${dark} fill="#000000" />`}
+  </svg>`;
 }

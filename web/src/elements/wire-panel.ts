@@ -1,43 +1,44 @@
-import { type State, TRANSITIONS } from "@causerie/client";
-import { css, html, nothing, type SVGTemplateResult, svg, type TemplateResult } from "lit";
+import type { State } from "@causerie/client";
+import { css, html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
-import { say } from "../i18n.js";
+import { type Key, say } from "../i18n.js";
 import { base } from "../styles/tokens.js";
-import { bytesOf, inline, pieces, pretty, typeOf } from "../wire/describe.js";
-import { acceptOf, EXAMPLE_KEY, GUID } from "../wire/handshake.js";
+import { pieces, pretty, timeOf } from "../wire/describe.js";
 import type { WireLog, WireRecord } from "../wire/wire-log.js";
 import { close } from "./icons.js";
 import { LocalizedElement } from "./localized.js";
+import "./wire-handshake.js";
+import "./wire-mask.js";
+import "./wire-states.js";
+import { lesson } from "./wire-styles.js";
 
 /** Records that are drawn: the newest. */
 const DRAWN = 200;
 
-type Name = State["state"];
-
-/** Where each state stands in the diagram. */
-const PLACES: Readonly<Record<Name, readonly [x: number, y: number]>> = {
-  Connecting: [50, 24],
-  Connected: [190, 24],
-  Reconnecting: [50, 96],
-  Disconnected: [190, 96],
-  Closed: [310, 60],
-};
-
-/** What this page and the server exchange, live. Tells `close`. */
+/**
+ * What this page and the server exchange, live. It is a drawer: as large as what it is put into.
+ *
+ * Tells `close`, and `trace` when the server is to tell (`on`) of pings, pongs and masks, or no more.
+ */
 @customElement("wire-panel")
 export class WirePanel extends LocalizedElement {
   @property({ attribute: false }) log!: WireLog;
   @property({ attribute: false }) state: State = { state: "Connecting" };
+  /** Whether the server tells of frames that no page sees; undefined where it cannot. */
+  @property({ attribute: false }) trace: boolean | undefined;
   @state() private isPaused = false;
   @state() private direction: "both" | "sent" | "received" = "both";
+  @state() private type = "";
   @state() private wanted = "";
-  @state() private key = EXAMPLE_KEY;
   @state() private open: ReadonlySet<number> = new Set();
   #frozen: readonly WireRecord[] = [];
+  #stop: (() => void) | undefined;
+  #drawing: number | undefined;
 
   static override readonly styles = [
     base,
+    lesson,
     css`
       :host {
         display: flex;
@@ -83,76 +84,16 @@ export class WirePanel extends LocalizedElement {
         font-weight: 600;
       }
 
-      p {
-        margin: var(--space-2) 0;
-        color: var(--text-soft);
-        line-height: 1.5;
-      }
-
-      pre,
-      .frame code,
-      .key {
+      .frame code {
         font-family: var(--mono);
         font-size: var(--type-tiny);
       }
 
-      pre {
-        overflow-x: auto;
-        margin: var(--space-2) 0;
-        padding: var(--space-2);
-        border-radius: var(--radius);
-        background: var(--surface-sunken);
-        line-height: 1.5;
-        overflow-wrap: anywhere;
-        white-space: pre-wrap;
-      }
-
-      pre b {
-        color: var(--accent);
-      }
-
-      .key {
-        inline-size: 100%;
-        padding: var(--space-1) var(--space-2);
-        border: 1px solid var(--line-strong);
-        border-radius: 6px;
-        background: var(--surface);
-        color: var(--text);
-      }
-
-      .diagram {
-        inline-size: 100%;
-        max-block-size: 11rem;
-      }
-
-      .diagram rect {
-        fill: var(--surface-sunken);
-        stroke: var(--line-strong);
-      }
-
-      .diagram text {
-        fill: var(--text-soft);
-        font: 11px var(--font);
-        text-anchor: middle;
-      }
-
-      .diagram path {
-        fill: none;
-        stroke: var(--line-strong);
-      }
-
-      .diagram .end {
-        opacity: 0.3;
-      }
-
-      .diagram .lit rect {
-        fill: var(--accent);
-        stroke: var(--accent);
-      }
-
-      .diagram .lit text {
-        fill: var(--on-accent);
-        font-weight: 600;
+      .trace {
+        display: flex;
+        gap: var(--space-2);
+        align-items: baseline;
+        padding-block: var(--space-1);
       }
 
       .bar {
@@ -252,33 +193,50 @@ export class WirePanel extends LocalizedElement {
         color: var(--warn);
       }
 
+      .mask {
+        margin: 0 var(--space-4) var(--space-3);
+      }
+
       .event {
         padding: var(--space-1) var(--space-4);
         color: var(--text-faint);
         font-style: italic;
+      }
+
+      .none {
+        padding: var(--space-4);
+        text-align: center;
       }
     `,
   ];
 
   override connectedCallback(): void {
     super.connectedCallback();
-    this.log.addEventListener("change", this.#changed);
+    this.#follow();
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    this.log.removeEventListener("change", this.#changed);
+    this.#unfollow();
+  }
+
+  protected override willUpdate(changes: PropertyValues<this>): void {
+    if (changes.has("log")) {
+      this.#unfollow();
+      this.#follow();
+    }
   }
 
   protected override render(): TemplateResult {
-    const records = this.#wanted();
+    const all = this.isPaused ? this.#frozen : this.log.records;
+    const records = this.#wanted(all);
     return html`
       <header>
         <h2>${say("web-wire")}</h2>
         <button
           class="icon-button"
           aria-label=${say("web-close")}
-          @click=${() => this.dispatchEvent(new CustomEvent("close"))}
+          @click=${() => this.#tell("close")}
         >
           ${close}
         </button>
@@ -286,176 +244,186 @@ export class WirePanel extends LocalizedElement {
       <div class="lesson">
         <details open>
           <summary>${say("web-wire-states")}</summary>
-          ${this.#diagram()}
+          <wire-states
+            .client=${this.state.state}
+            .socket=${this.log.socket}
+            .transitions=${[...this.log.transitions]}
+          ></wire-states>
         </details>
         <details>
           <summary>${say("web-wire-handshake")}</summary>
-          ${this.#handshake()}
+          <wire-handshake></wire-handshake>
+        </details>
+        <details>
+          <summary>${say("web-wire-mask")}</summary>
+          <p>${say("web-wire-mask-about")}</p>
+          <wire-mask></wire-mask>
+          <p>${say("web-wire-unseen")}</p>
         </details>
       </div>
-      <div class="bar" role="search">
-        <input
-          type="search"
-          aria-label=${say("web-wire-filter")}
-          placeholder=${say("web-wire-filter")}
-          @input=${(event: Event) => {
-            this.wanted = (event.target as HTMLInputElement).value;
-          }}
-        />
-        <select
-          aria-label=${say("web-wire-direction")}
-          @change=${(event: Event) => {
-            this.direction = (event.target as HTMLSelectElement).value as typeof this.direction;
-          }}
-        >
-          <option value="both">${say("web-wire-both")}</option>
-          <option value="sent">${say("web-wire-sent")}</option>
-          <option value="received">${say("web-wire-received")}</option>
-        </select>
-        <button aria-pressed=${this.isPaused} @click=${this.#pause}>
-          ${say("web-wire-pause")}
-        </button>
-        <button @click=${this.#clear}>${say("web-wire-clear")}</button>
-      </div>
-      <ol aria-label=${say("web-wire-frames")}>
-        ${repeat(
-          records,
-          ({ number }) => number,
-          (record) => html`<li>${this.#record(record)}</li>`,
-        )}
-      </ol>
+      ${this.#bar(all)}
+      ${
+        records.length === 0
+          ? html`<p class="none">
+              ${all.length === 0 ? say("web-wire-none") : say("web-wire-none-such")}
+            </p>`
+          : html`<ol aria-label=${say("web-wire-frames")}>
+              ${repeat(
+                records,
+                ({ number }) => number,
+                (record) => html`<li>${this.#record(record)}</li>`,
+              )}
+            </ol>`
+      }
     `;
   }
 
-  #record({ number, event }: WireRecord): TemplateResult {
-    const time = new Date(event.at).toISOString().slice(11, 23);
-    if (event.wire !== "sent" && event.wire !== "received") {
+  #bar(all: readonly WireRecord[]): TemplateResult {
+    const types = new Set(all.map(({ summary }) => summary.type).filter(Boolean));
+    if (this.type !== "") {
+      types.add(this.type); // it stays chosen, though none of it is left
+    }
+    return html`<div class="bar" role="search">
+      <input
+        type="search"
+        aria-label=${say("web-wire-filter")}
+        placeholder=${say("web-wire-filter")}
+        @input=${(event: Event) => {
+          this.wanted = chosen(event);
+        }}
+      />
+      <select
+        aria-label=${say("web-wire-direction")}
+        @change=${(event: Event) => {
+          this.direction = chosen(event) as typeof this.direction;
+        }}
+      >
+        <option value="both">${say("web-wire-both")}</option>
+        <option value="sent">${say("web-wire-sent")}</option>
+        <option value="received">${say("web-wire-received")}</option>
+      </select>
+      <select
+        class="types"
+        aria-label=${say("web-wire-type")}
+        @change=${(event: Event) => {
+          this.type = chosen(event);
+        }}
+      >
+        <option value="">${say("web-wire-all-types")}</option>
+        ${repeat(
+          [...types].sort(),
+          (type) => type,
+          (type) => html`<option value=${type} ?selected=${type === this.type}>${type}</option>`,
+        )}
+      </select>
+      <button aria-pressed=${this.isPaused} @click=${this.#pause}>${say("web-wire-pause")}</button>
+      <button @click=${this.#clear}>${say("web-wire-clear")}</button>
+      ${
+        this.trace === undefined
+          ? nothing
+          : html`<label class="trace">
+              <input
+                type="checkbox"
+                .checked=${this.trace}
+                @change=${(event: Event) =>
+                  this.#tell("trace", { on: (event.target as HTMLInputElement).checked })}
+              />
+              ${say("web-wire-trace")}
+            </label>`
+      }
+    </div>`;
+  }
+
+  #record(record: WireRecord): TemplateResult {
+    const { number, event, direction, summary } = record;
+    if (direction === undefined) {
       const more = event.wire === "closed" ? ` ${event.code} ${event.reason}` : "";
       return html`<div class="event">
-        <span class="meta">${time}</span> ${say(`web-wire-${event.wire}`)}${more}
+        <span class="meta">${timeOf(event.at)}</span> ${say(wordFor(event.wire))}${more}
       </div>`;
     }
-    const { text, wire } = event;
+    const head = html`<span class="arrow" role="img" aria-label=${say(`web-wire-${direction}`)}
+        >${direction === "sent" ? "↑" : "↓"}</span
+      >
+      <b>${summary.type}</b>
+      <code>${summary.line}</code>
+      <span class="meta"
+        >${say("web-wire-bytes", { count: summary.bytes })} · ${timeOf(event.at)}</span
+      >`;
+    if (event.wire === "control") {
+      return html`<div class="frame control ${direction}">${head}</div>`;
+    }
     const isOpen = this.open.has(number);
     return html`<button
-        class="frame ${wire}"
+        class="frame ${direction}"
         aria-expanded=${isOpen}
         @click=${() => this.#toggle(number)}
       >
-        <span class="arrow" aria-label=${say(`web-wire-${wire}`)}>${wire === "sent" ? "↑" : "↓"}</span>
-        <b>${typeOf(text)}</b>
-        <code>${inline(text)}</code>
-        <span class="meta">${bytesOf(text)} B · ${time}</span>
+        ${head}
       </button>
+      ${isOpen && "text" in event ? this.#inside(event.text, record.mask) : nothing}`;
+  }
+
+  #inside(text: string, mask: string): TemplateResult {
+    const json = pieces(pretty(text)).map(
+      ({ kind, text }) => html`<span class=${kind === "key" ? "key-piece" : kind}>${text}</span>`,
+    );
+    return html`<pre tabindex="0">${json}</pre>
       ${
-        isOpen
-          ? html`<pre tabindex="0">${pieces(pretty(text)).map(
-              (piece) =>
-                html`<span class=${piece.kind === "key" ? "key-piece" : piece.kind}
-                  >${piece.text}</span
-                >`,
-            )}</pre>`
-          : nothing
+        mask === ""
+          ? nothing
+          : html`<div class="mask">
+              <p>${say("web-wire-mask-frame")}</p>
+              <wire-mask .text=${text} .mask=${mask}></wire-mask>
+            </div>`
       }`;
   }
 
-  #diagram(): TemplateResult {
-    const arrows: SVGTemplateResult[] = [];
-    for (const [from, targets] of Object.entries(TRANSITIONS) as [Name, object][]) {
-      for (const to of new Set<Name>(Object.values(targets))) {
-        const [x1, y1] = PLACES[from];
-        const [x2, y2] = PLACES[to];
-        // Of two arrows between the same states each stands a little aside.
-        const isBothWays = Object.values(TRANSITIONS[to]).includes(from);
-        const [dx, dy] = isBothWays ? [Math.sign(y2 - y1) * 6, Math.sign(x1 - x2) * 6] : [0, 0];
-        const [x, y] = [(x1 + x2) / 2 + dx, (y1 + y2) / 2 + dy];
-        arrows.push(svg`<path
-          class=${to === "Closed" ? "end" : ""}
-          d="M${x1 + dx} ${y1 + dy}L${x} ${y}L${x2 + dx} ${y2 + dy}"
-          marker-mid="url(#arrow)"
-        />`);
-      }
-    }
-    const states = (Object.entries(PLACES) as [Name, readonly [number, number]][]).map(
-      ([name, [x, y]]) => svg`<g class=${name === this.state.state ? "lit" : ""}>
-        <rect x=${x - 42} y=${y - 12} width="84" height="24" rx="12" />
-        <text x=${x} y=${y + 4}>${name}</text>
-      </g>`,
-    );
-    return html`<svg
-      class="diagram"
-      viewBox="0 0 360 120"
-      role="img"
-      aria-label=${say("web-wire-state-is", { state: this.state.state })}
-    >
-      <defs>
-        <marker id="arrow" viewBox="0 0 8 8" refX="5" refY="4" markerWidth="7" markerHeight="7" orient="auto">
-          <path d="M1 1 7 4 1 7" />
-        </marker>
-      </defs>
-      ${arrows}${states}
-    </svg>`;
-  }
-
-  #handshake(): TemplateResult {
-    const { joined, digest, accept } = acceptOf(this.key);
-    return html`
-      <p>${say("web-wire-handshake-about")}</p>
-      <pre>
-GET /ws HTTP/1.1
-Host: ${location.host}
-Connection: Upgrade
-Upgrade: websocket
-Sec-WebSocket-Version: 13
-Sec-WebSocket-Protocol: causerie.v1
-Sec-WebSocket-Key: <b>${this.key}</b></pre>
-      <label>
-        ${say("web-wire-key")}
-        <input
-          class="key"
-          .value=${this.key}
-          spellcheck="false"
-          autocomplete="off"
-          maxlength="64"
-          @input=${(event: Event) => {
-            this.key = (event.target as HTMLInputElement).value;
-          }}
-        />
-      </label>
-      <p>${say("web-wire-accept-about")}</p>
-      <pre>
-key + GUID  ${joined.slice(0, -GUID.length)}<b>${GUID}</b>
-SHA-1       ${digest}
-base64      <b>${accept}</b></pre>
-      <pre>
-HTTP/1.1 101 Switching Protocols
-Upgrade: websocket
-Connection: Upgrade
-Sec-WebSocket-Protocol: causerie.v1
-Sec-WebSocket-Accept: <b>${accept}</b></pre>
-      <p>${say("web-wire-unseen")}</p>
-    `;
-  }
-
-  #wanted(): readonly WireRecord[] {
-    const records = this.isPaused ? this.#frozen : this.log.records;
+  #wanted(all: readonly WireRecord[]): readonly WireRecord[] {
     const wanted = this.wanted.trim().toLowerCase();
-    return records
-      .filter(({ event }) => {
-        const isFrame = event.wire === "sent" || event.wire === "received";
-        if (this.direction !== "both" && event.wire !== this.direction) {
+    return all
+      .filter(({ direction, summary }) => {
+        if (this.direction !== "both" && direction !== this.direction) {
           return false;
         }
-        return wanted === "" || (isFrame && inline(event.text).toLowerCase().includes(wanted));
+        if (this.type !== "" && summary.type !== this.type) {
+          return false;
+        }
+        return (
+          wanted === "" ||
+          (direction !== undefined &&
+            `${summary.type} ${summary.line}`.toLowerCase().includes(wanted))
+        );
       })
       .slice(-DRAWN)
       .reverse();
   }
 
-  readonly #changed = (): void => {
-    if (!this.isPaused) {
-      this.requestUpdate();
+  #follow(): void {
+    if (this.#stop === undefined && this.log !== undefined && this.isConnected) {
+      const { log } = this;
+      const unwatch = log.watch();
+      log.addEventListener("change", this.#changed);
+      this.#stop = () => {
+        unwatch();
+        log.removeEventListener("change", this.#changed);
+      };
     }
+  }
+
+  #unfollow(): void {
+    this.#stop?.();
+    this.#stop = undefined;
+    cancelAnimationFrame(this.#drawing ?? 0);
+    this.#drawing = undefined;
+  }
+
+  /** However much has come, it is drawn once a frame. */
+  readonly #changed = (): void => {
+    this.#drawing ??= requestAnimationFrame(() => {
+      this.#drawing = undefined;
+      this.requestUpdate();
+    });
   };
 
   #pause(): void {
@@ -475,5 +443,27 @@ Sec-WebSocket-Accept: <b>${accept}</b></pre>
       open.add(number);
     }
     this.open = open;
+  }
+
+  #tell(type: "close" | "trace", detail?: { on: boolean }): void {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+function chosen(event: Event): string {
+  return (event.target as HTMLInputElement | HTMLSelectElement).value;
+}
+
+/** The key of the word for what has happened to the connection. */
+function wordFor(happened: WireRecord["event"]["wire"]): Key {
+  switch (happened) {
+    case "opening":
+      return "web-wire-opening";
+    case "opened":
+      return "web-wire-opened";
+    case "dropped":
+      return "web-wire-dropped";
+    default:
+      return "web-wire-closed";
   }
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { words } from "../i18n.js";
+
 /** Values of these fields are somebody's secret. */
 const SECRET: ReadonlySet<string> = new Set(["key", "token"]);
 
@@ -12,6 +14,9 @@ export function typeOf(text: string): string {
   const type = (parsed(text) as { type?: unknown } | undefined)?.type;
   return typeof type === "string" ? type : "?";
 }
+
+/** The format of times: to make one takes long. */
+let clock: { readonly language: string; readonly format: Intl.DateTimeFormat } | undefined;
 
 /** A frame as one line, without secrets. */
 export function inline(text: string): string {
@@ -51,6 +56,22 @@ export function pieces(json: string): Piece[] {
     }
     return [{ kind: word === undefined ? "sign" : "word", text: whole }];
   });
+}
+
+/** A time as the language of the page writes it, with milliseconds. */
+export function timeOf(at: number): string {
+  const { language } = words();
+  if (clock?.language !== language) {
+    const format = new Intl.DateTimeFormat(language, {
+      hour: "2-digit",
+      minute: "2-digit",
+      second: "2-digit",
+      fractionalSecondDigits: 3,
+      hour12: false,
+    });
+    clock = { language, format };
+  }
+  return clock.format.format(at);
 }
 
 /** Bytes of a text in UTF-8. */
