@@ -21,27 +21,44 @@ export class Notifier {
 
   /** Asks to be allowed; answers whether one is. */
   async ask(): Promise<boolean> {
-    return "Notification" in window && (await Notification.requestPermission()) === "granted";
+    return "Notification" in globalThis && (await Notification.requestPermission()) === "granted";
   }
 
-  /** Tells of a message, if the page is not looked at. */
+  /**
+   * Tells of a message, if the page is not looked at, and may.
+   *
+   * A room has one notification at a time: what comes later takes the place of what came before.
+   */
   notify(room: Room, entry: Message | Private): void {
     const isLookedAt = document.visibilityState === "visible" && document.hasFocus();
-    if (isLookedAt || !("Notification" in window) || Notification.permission !== "granted") {
+    const isAllowed = "Notification" in globalThis && Notification.permission === "granted";
+    if (isLookedAt || !isAllowed) {
       return;
     }
     const title = room.isPrivate
       ? say("web-notify-private", { name: entry.username })
       : say("web-notify-mention", { name: entry.username, room: room.title });
-    const notification = new Notification(title, {
+    const notification = shown(title, {
       body: [...entry.content].slice(0, SHOWN).join(""),
       tag: room.name,
       icon: "/favicon.svg",
     });
-    notification.onclick = () => {
+    notification?.addEventListener("click", () => {
       window.focus();
       this.#show(room);
       notification.close();
-    };
+    });
+  }
+}
+
+/**
+ * Shows a notification; undefined where a page may not: on Android only service workers do, and the
+ * constructor throws, whatever the permission says.
+ */
+function shown(title: string, options: NotificationOptions): Notification | undefined {
+  try {
+    return new Notification(title, options);
+  } catch {
+    return undefined;
   }
 }
