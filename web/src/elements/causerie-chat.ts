@@ -437,6 +437,7 @@ export class CauserieChat extends LocalizedElement {
               .username=${chat.username}
               .version=${this.version}
               @try-now=${() => client.wake()}
+              @wire=${() => this.isWireOpen || this.#toggleWire()}
             ></connection-pill>
           </header>
           ${room === undefined ? this.#nowhere() : this.#room(session, room)}

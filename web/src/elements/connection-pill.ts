@@ -12,7 +12,7 @@ const BOX = { width: 240, height: 48, margin: 4 };
 /**
  * Whether one is connected, and how fast. A click opens a panel with the last minutes.
  *
- * Tells `try-now` when one wants to wait no longer.
+ * Tells `try-now` when one wants to wait no longer, `wire` when one wants to see more.
  */
 @customElement("connection-pill")
 export class ConnectionPill extends LocalizedElement {
@@ -59,6 +59,28 @@ export class ConnectionPill extends LocalizedElement {
 
       .pill:hover {
         background: var(--surface-hover);
+      }
+
+      .short {
+        display: none;
+      }
+
+      @media (max-width: 44rem) {
+        .pill {
+          padding-inline: 0.5625rem;
+        }
+
+        .pill .short {
+          display: inline;
+        }
+
+        .pill .words {
+          position: absolute;
+          overflow: hidden;
+          clip-path: inset(50%);
+          inline-size: 1px;
+          block-size: 1px;
+        }
       }
 
       .dot {
@@ -157,11 +179,24 @@ export class ConnectionPill extends LocalizedElement {
         stroke: none;
       }
 
+      .spread {
+        display: flex;
+        justify-content: space-between;
+        margin-block: var(--space-1) var(--space-3);
+        color: var(--text-soft);
+        font-size: var(--type-tiny);
+      }
+
+      .spread b {
+        color: var(--text);
+        font-variant-numeric: tabular-nums;
+      }
+
       dl {
         display: grid;
-        grid-template-columns: minmax(0, 1fr) auto;
+        grid-template-columns: auto minmax(0, 1fr);
         gap: var(--space-1) var(--space-3);
-        margin: var(--space-3) 0 0;
+        margin: var(--space-3) 0;
       }
 
       dt {
@@ -170,7 +205,6 @@ export class ConnectionPill extends LocalizedElement {
 
       dd {
         margin: 0;
-        max-inline-size: 11rem;
         overflow-wrap: anywhere;
         text-align: end;
         font-variant-numeric: tabular-nums;
@@ -213,7 +247,8 @@ export class ConnectionPill extends LocalizedElement {
         aria-controls="panel"
         @click=${this.#toggle}
       >
-        <span class="dot"></span><span class="words">${words}</span>
+        <span class="dot"></span><span class="words">${words}</span
+        ><span class="short" aria-hidden="true">${this.#short()}</span>
       </button>
       <span class="visually-hidden" role="status">${this.#spoken()}</span>
       ${
@@ -236,13 +271,29 @@ export class ConnectionPill extends LocalizedElement {
           : say("connected", { ms: rounded(this.rttMs) });
       case "Disconnected":
         return say("web-disconnected-retry", {
-          seconds: Math.ceil((this.retryIn() ?? 0) / 1000),
+          seconds: this.#secondsLeft(),
         });
       case "Reconnecting":
         return say("web-reconnecting");
       case "Closed":
         return say("closed");
     }
+  }
+
+  /** What the pill says where there is no place: what changes, next to the dot's colour. */
+  #short(): string {
+    switch (this.state.state) {
+      case "Connected":
+        return this.rttMs === undefined ? "" : `${rounded(this.rttMs)} ms`;
+      case "Disconnected":
+        return `${this.#secondsLeft()} s`;
+      default:
+        return "";
+    }
+  }
+
+  #secondsLeft(): number {
+    return Math.ceil((this.retryIn() ?? 0) / 1000);
   }
 
   /** What a screen reader says: only when the state is another. */
@@ -263,15 +314,16 @@ export class ConnectionPill extends LocalizedElement {
       <h2>${say("web-connection")}</h2>
       <p>${this.#meaning()}</p>
       ${this.roundTrips.length > 1 ? this.#sparkline() : nothing}
+      ${
+        times === undefined
+          ? nothing
+          : html`<div class="spread">
+              <span>${say("web-least")} <b>${rounded(times.least)} ms</b></span>
+              <span>${say("web-median")} <b>${rounded(times.median)} ms</b></span>
+              <span>${say("web-most")} <b>${rounded(times.most)} ms</b></span>
+            </div>`
+      }
       <dl>
-        ${
-          times === undefined
-            ? nothing
-            : html`<dt>${say("web-round-trip")}</dt>
-                <dd>
-                  ${rounded(times.least)} / ${rounded(times.median)} / ${rounded(times.most)} ms
-                </dd>`
-        }
         <dt>${say("web-reconnects")}</dt>
         <dd>${this.reconnects}</dd>
         <dt>${say("web-waiting")}</dt>
@@ -281,6 +333,7 @@ export class ConnectionPill extends LocalizedElement {
         <dt>${say("web-join-name")}</dt>
         <dd class="name">${this.username}</dd>
       </dl>
+      <button class="link" @click=${this.#wire}>${say("web-wire-show")}</button>
     </div>`;
   }
 
@@ -334,6 +387,11 @@ export class ConnectionPill extends LocalizedElement {
       this.#toggle();
       this.renderRoot.querySelector<HTMLElement>(".pill")?.focus();
     }
+  }
+
+  #wire(): void {
+    this.#toggle();
+    this.dispatchEvent(new CustomEvent("wire"));
   }
 
   #tryNow(): void {

@@ -54,7 +54,18 @@ export class DeviceImport extends LocalizedElement {
 
       .row {
         display: flex;
+        flex-wrap: wrap;
         gap: var(--space-3);
+      }
+
+      button {
+        white-space: nowrap;
+      }
+
+      @media (max-width: 30rem) {
+        section {
+          padding: var(--space-5);
+        }
       }
 
       .secondary {

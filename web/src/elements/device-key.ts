@@ -20,6 +20,7 @@ export class DeviceKey extends LocalizedElement {
     css`
       :host {
         display: grid;
+        grid-template-columns: minmax(0, 1fr);
         gap: var(--space-3);
       }
 

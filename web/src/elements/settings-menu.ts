@@ -52,6 +52,7 @@ export class SettingsMenu extends LocalizedElement {
 
       .choices {
         display: grid;
+        grid-template-columns: minmax(0, 1fr);
         gap: var(--space-4);
         padding: var(--space-5);
       }

@@ -92,8 +92,9 @@ export class WirePanel extends LocalizedElement {
       .trace {
         display: flex;
         gap: var(--space-2);
-        align-items: baseline;
+        align-items: center;
         padding-block: var(--space-1);
+        line-height: 1.3;
       }
 
       .bar {
@@ -105,12 +106,17 @@ export class WirePanel extends LocalizedElement {
         border-block-end: 1px solid var(--line);
       }
 
-      .bar input {
-        flex: 1;
-        min-inline-size: 6rem;
+      .bar [type="search"] {
+        flex: 1 1 10rem;
+        min-inline-size: 0;
       }
 
-      .bar input,
+      .bar select {
+        flex: 1 1 8rem;
+        min-inline-size: 0;
+      }
+
+      .bar [type="search"],
       .bar select,
       .bar button {
         min-block-size: 1.875rem;
@@ -292,6 +298,8 @@ export class WirePanel extends LocalizedElement {
           this.wanted = chosen(event);
         }}
       />
+      <button aria-pressed=${this.isPaused} @click=${this.#pause}>${say("web-wire-pause")}</button>
+      <button @click=${this.#clear}>${say("web-wire-clear")}</button>
       <select
         aria-label=${say("web-wire-direction")}
         @change=${(event: Event) => {
@@ -316,8 +324,6 @@ export class WirePanel extends LocalizedElement {
           (type) => html`<option value=${type} ?selected=${type === this.type}>${type}</option>`,
         )}
       </select>
-      <button aria-pressed=${this.isPaused} @click=${this.#pause}>${say("web-wire-pause")}</button>
-      <button @click=${this.#clear}>${say("web-wire-clear")}</button>
       ${
         this.trace === undefined
           ? nothing

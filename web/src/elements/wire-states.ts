@@ -19,6 +19,9 @@ const PLACES: Readonly<Record<Name, readonly [x: number, y: number]>> = {
   Closed: [310, 60],
 };
 
+/** How far along an arrow its head stands. */
+const HEAD = 0.58;
+
 /** Changes of state that are listed: the newest. */
 const LISTED = 8;
 
@@ -130,7 +133,8 @@ export class WireStates extends LocalizedElement {
         // Of two arrows between the same states each stands a little aside.
         const isBothWays = Object.values(TRANSITIONS[to]).includes(from);
         const [dx, dy] = isBothWays ? [Math.sign(y2 - y1) * 6, Math.sign(x1 - x2) * 6] : [0, 0];
-        const [x, y] = [(x1 + x2) / 2 + dx, (y1 + y2) / 2 + dy];
+        // Past the middle, where others cross.
+        const [x, y] = [x1 + (x2 - x1) * HEAD + dx, y1 + (y2 - y1) * HEAD + dy];
         arrows.push(svg`<path
           class=${to === "Closed" ? "end" : ""}
           d="M${x1 + dx} ${y1 + dy}L${x} ${y}L${x2 + dx} ${y2 + dy}"
@@ -153,13 +157,13 @@ export class WireStates extends LocalizedElement {
 
   #socket(): TemplateResult {
     const boxes = SOCKET_STATES.map((name, index) =>
-      box(name, { x: 42 + index * 92, y: 40, width: 74, radius: 4, isLit: name === this.socket }),
+      box(name, { x: 39 + index * 94, y: 40, width: 70, radius: 4, isLit: name === this.socket }),
     );
     // Side by side; and over the top, where it is refused or lost without a goodbye.
-    const arrows = ["M79 40H97", "M171 40H189", "M263 40H281"].map(
+    const arrows = ["M74 40H95", "M168 40H189", "M262 40H283"].map(
       (line) => svg`<path d=${line} marker-end="url(#arrow)" />`,
     );
-    const overTheTop = ["M42 28C42 -4 328 -4 328 28", "M134 28C134 10 308 10 308 28"].map(
+    const overTheTop = ["M39 28C39 -4 328 -4 328 28", "M133 28C133 10 308 10 308 28"].map(
       (line) => svg`<path class="end" d=${line} />`,
     );
     return html`<svg
