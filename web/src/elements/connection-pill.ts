@@ -140,7 +140,7 @@ export class ConnectionPill extends LocalizedElement {
         inset-block-start: calc(100% + var(--space-2));
         inset-inline-end: 0;
         z-index: 5;
-        inline-size: min(18rem, calc(100vw - 2rem));
+        inline-size: min(20rem, calc(100vw - 2rem));
         padding: var(--space-4);
         border: 1px solid var(--line);
         border-radius: var(--radius-large);
@@ -287,6 +287,8 @@ export class ConnectionPill extends LocalizedElement {
         return this.rttMs === undefined ? "" : `${rounded(this.rttMs)} ms`;
       case "Disconnected":
         return `${this.#secondsLeft()} s`;
+      case "Closed":
+        return say("closed");
       default:
         return "";
     }

@@ -107,12 +107,12 @@ export class WirePanel extends LocalizedElement {
       }
 
       .bar [type="search"] {
-        flex: 1 1 10rem;
+        flex: 1 1 5rem;
         min-inline-size: 0;
       }
 
       .bar select {
-        flex: 1 1 8rem;
+        flex: 1 1 6rem;
         min-inline-size: 0;
       }
 
