@@ -62,6 +62,15 @@ test("numbers go on when the log is cleared, and watchers are told", () => {
   expect(told).toHaveBeenCalledTimes(3);
 });
 
+test("what was cleared takes no place any more", () => {
+  const log = new WireLog();
+  log.add(received("x".repeat(200_000)));
+  log.clear();
+  log.add(received("x".repeat(200_000)));
+  log.add(received("short"));
+  expect(log.records).toHaveLength(2);
+});
+
 test("it knows the state of the socket and of the client, and how they came there", () => {
   const log = new WireLog();
   expect(log.socket).toBeUndefined();
