@@ -499,5 +499,7 @@ class PresenceMachine(RuleBasedStateMachine):
             assert reader.members == len(self.presence)
 
 
-TestWhatIsAnnouncedIsWhoIsHere = PresenceMachine.TestCase
+TestWhatIsAnnouncedIsWhoIsHere = pytest.mark.slow(
+    pytest.mark.timeout(300)(PresenceMachine.TestCase)
+)
 TestWhatIsAnnouncedIsWhoIsHere.settings = settings(max_examples=150, stateful_step_count=40)

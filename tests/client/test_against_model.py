@@ -261,4 +261,4 @@ class ClientAgainstModel(RuleBasedStateMachine):
 
 
 ClientAgainstModel.TestCase.settings = settings(max_examples=300, stateful_step_count=40)
-TestClientAgainstModel = pytest.mark.slow(ClientAgainstModel.TestCase)
+TestClientAgainstModel = pytest.mark.slow(pytest.mark.timeout(300)(ClientAgainstModel.TestCase))

@@ -9,6 +9,7 @@ acknowledged stands in it once.
 import json
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -283,4 +284,4 @@ class Everybody(RuleBasedStateMachine):
 
 
 Everybody.TestCase.settings = settings(max_examples=200, stateful_step_count=50)
-TestEverybody = Everybody.TestCase
+TestEverybody = pytest.mark.slow(pytest.mark.timeout(300)(Everybody.TestCase))

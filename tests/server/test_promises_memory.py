@@ -417,7 +417,7 @@ class Promises(RuleBasedStateMachine):
         assert_nothing_is_left(self.server)
 
 
-TestThePromisesHoldWhateverHappens = Promises.TestCase
+TestThePromisesHoldWhateverHappens = pytest.mark.slow(pytest.mark.timeout(300)(Promises.TestCase))
 TestThePromisesHoldWhateverHappens.settings = settings(max_examples=500, stateful_step_count=80)
 TestThePromisesHoldWhateverHappens = pytest.mark.slow(TestThePromisesHoldWhateverHappens)
 
