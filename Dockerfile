@@ -5,19 +5,19 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /source
 
 # Two environments, of exactly the files that are locked: one to build with, which stays behind, and
-# one that goes into the image. As long as the locks are the same, these layers are.
+# one that goes into the image. As long as the locks are the same, these layers are. The base image's
+# pip fills both: neither has one of its own.
 COPY requirements/ requirements/
-RUN python -m venv /opt/build \
- && /opt/build/bin/pip install --require-hashes -r requirements/build.txt
-RUN python -m venv /opt/causerie \
- && /opt/causerie/bin/pip install --require-hashes -r requirements/runtime.txt
+RUN python -m venv --without-pip /opt/build \
+ && pip --python /opt/build install --no-compile --require-hashes -r requirements/build.txt
+RUN python -m venv --without-pip /opt/causerie \
+ && pip --python /opt/causerie install --require-hashes -r requirements/runtime.txt
 
 # Node, for the web client, is among what Causerie is built with.
 ENV PATH=/opt/build/bin:$PATH
 COPY . .
-RUN pip wheel --no-build-isolation --no-deps --wheel-dir /opt/wheel . \
- && /opt/causerie/bin/pip install --no-index --no-deps /opt/wheel/*.whl \
- && /opt/causerie/bin/pip uninstall --yes pip \
+RUN pip --python /opt/build wheel --no-build-isolation --no-deps --wheel-dir /opt/wheel . \
+ && pip --python /opt/causerie install --no-index --no-deps /opt/wheel/*.whl \
  && mkdir /data
 
 

@@ -71,11 +71,13 @@ FOREIGN := $(VENV)/.foreign \
 tests: $(VENV)/.dev $(FOREIGN) $(NODE_TOOLS) $(WEB) ## run the tests, and prove that each module is covered by its own
 	$(NODE) npm test --silent --workspace sdk/typescript
 	$(NODE) npm test --silent --workspace web
-	$(call MEASURE,--durations=10 --durations-min=1 --ignore tests/test_containers.py,)
+	$(call MEASURE,--durations=10 --durations-min=1 $(addprefix --ignore ,$(PACKAGES)),)
 
-.PHONY: containers
-containers: $(VENV)/.dev $(NODE_TOOLS) ## carry out the steps of the Dockerfiles, which takes minutes
-	$(BIN)/pytest tests/test_containers.py
+PACKAGES := tests/test_installing.py tests/test_containers.py
+
+.PHONY: packages
+packages: $(VENV)/.dev $(NODE_TOOLS) ## install from the sources, and carry out the Dockerfiles: a minute or two
+	$(BIN)/pytest --durations=5 $(PACKAGES)
 
 # tests/chat/test_presence.py for src/causerie/chat/presence.py
 OWN_TEST = $(patsubst src/causerie/%,tests/%,$(dir $(FILE)))test_$(notdir $(FILE))
