@@ -102,6 +102,34 @@ it("says what to install where there is no WebSocket, and then needs no more", a
   }
 });
 
+it.each([
+  ["en", /^causerie: this Node \(v[\d.]+\) has no WebSocket: .*npm install ws/u],
+  ["fr", /^causerie: ce Node \(v[\d.]+\) n’a pas de WebSocket : .*npm install ws/u],
+])("says so in a terminal in %s, and then talks", async (language, told) => {
+  const server = await Server.start();
+  const say = () => {
+    const args = ["Old", "--url", server.url, "--lang", language];
+    // As Node 20 is.
+    const env = {
+      ...process.env,
+      NODE_OPTIONS: "--no-experimental-websocket",
+      XDG_DATA_HOME: work,
+    };
+    const said = run(join(project, "node_modules/.bin/causerie-chat"), args, { env });
+    said.child.stdin?.end("from an old Node\n");
+    return said;
+  };
+  const ws = join(project, "node_modules/ws");
+  try {
+    await expect(say()).rejects.toMatchObject({ code: 1, stderr: expect.stringMatching(told) });
+    await cp(join(ROOT, "node_modules/ws"), ws, { recursive: true });
+    expect((await say()).stdout).toContain("Old: from an old Node");
+  } finally {
+    await rm(ws, { recursive: true, force: true });
+    await server[Symbol.asyncDispose]();
+  }
+});
+
 const CONSUMER = `
 import { type Client, connect, type Receipt, type State } from "@causerie/client";
 import { Machine } from "@causerie/client/machine";

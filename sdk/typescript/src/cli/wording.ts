@@ -10,6 +10,7 @@ import {
   GaveUp,
   HelloRefused,
   InDoubt,
+  NoWebSocket,
   OutboxFull,
 } from "../errors.js";
 import { CloseCode, ErrorCode } from "../generated/codes.js";
@@ -80,6 +81,9 @@ export function explainError(words: Words, error: unknown, given: Given = {}): s
   if (error instanceof OutboxFull) return words.say("outbox-full", { count: error.limit });
   if (error instanceof InDoubt) {
     return words.say("in-doubt", { reason: explainError(words, error.why, given) });
+  }
+  if (error instanceof NoWebSocket) {
+    return words.say("node-no-websocket", { version: process.version });
   }
   return reasonOf(error instanceof Error ? error.message : String(error));
 }

@@ -185,6 +185,7 @@ export const CATALOGUE: {
     "lost-no-welcome": "the server does not answer hello",
     "lost-silent": "the server has fallen silent",
     "key-damaged": "the key for {username} on {server} cannot be read: put a whole copy of {path} in its place, or take another name",
+    "node-no-websocket": "this Node ({version}) has no WebSocket: use version 22 or newer, or add the package ws (npm install ws, or npx -p ws -p @causerie/client causerie-chat)",
   },
   fr: {
     "decimal-point": ",",
@@ -358,5 +359,6 @@ export const CATALOGUE: {
     "lost-no-welcome": "le serveur ne répond pas à hello",
     "lost-silent": "le serveur ne donne plus signe de vie",
     "key-damaged": "la clé de {username} sur {server} est illisible : remettez une copie intacte de {path} à sa place, ou prenez un autre nom",
+    "node-no-websocket": "ce Node ({version}) n’a pas de WebSocket : prenez la version 22 ou une plus récente, ou ajoutez le paquet ws (npm install ws, ou npx -p ws -p @causerie/client causerie-chat)",
   },
 };
