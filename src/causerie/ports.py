@@ -243,6 +243,8 @@ class Claimed(msgspec.Struct, frozen=True):
     """The name is the claimant's."""
 
     holder: Holder
+    instead: Name | None = None
+    """The name that it is, where one who comes back holds another than the one claimed."""
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -275,6 +277,10 @@ class Directory(Protocol):
     `claim` is atomic, in a cluster too. An identity may hold several names. Claims are not counted:
     one `release` ends them all.
 
+    **The last name.** Of the names that an identity holds, one is its last: that claimed last of
+    those it uses, or else, durably, of those it keeps. So that this is what people called it last,
+    an identity that keeps a name keeps each other one from the `claim` on.
+
     **The limit.** From one address so many new names may be kept in a day, and no more. Those that
     are borrowed from there count as well, since they may be kept at any moment; one that is given
     up before it was kept counts no longer. The addresses of kept names are held until the first
@@ -289,13 +295,14 @@ class Directory(Protocol):
         address: str,
         now: int,
         replacing: str | None,
+        returning: bool,
         done: Callable[[ClaimAnswer], None],
     ) -> None:
         """Takes a name for an identity: if it is free, or the identity's already, or borrowed by
         the identity `replacing` (a session known to be dead or in its grace). Of a kept name, notes
         that it is used, and how its holder writes it now. A new name counts against the `address`
         from which it was first claimed; that is empty if there is no limit, as for who cannot keep
-        a name.
+        a name. For one that is `returning`, the name is its last one, if it holds any.
         """
 
     def keep(self, name: Name, identity: str, *, now: int) -> None:

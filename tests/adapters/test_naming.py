@@ -20,6 +20,10 @@ class Table(dict[str, Kept]):
     def alike(self, skeleton: str) -> Sequence[Kept]:
         return [kept for kept in self.values() if kept.skeleton == skeleton]
 
+    def last(self, identity: str) -> Kept | None:
+        mine = [kept for kept in self.values() if kept.identity == identity]
+        return max(mine, key=lambda kept: kept.claimed, default=None)
+
     def newest(self, address: str, limit: int) -> Sequence[int]:
         times = [kept.created for kept in self.values() if kept.address == address]
         return sorted(times, reverse=True)[:limit]
@@ -46,7 +50,7 @@ def begin(*, names_per_address: int = 0) -> tuple[Table, Names]:
 def claim(
     names: Names, name: object = ALICE, identity: str = "a", **other: object
 ) -> Claimed | Taken | TooManyNames:
-    arguments = {"address": "", "now": 0, "replacing": None} | other
+    arguments = {"address": "", "now": 0, "replacing": None, "returning": False} | other
     return names.claim(name, identity, **arguments)  # type: ignore[arg-type]
 
 
@@ -75,12 +79,13 @@ def test_a_kept_name_is_written_when_it_is_kept_claimed_and_released() -> None:
         address="x",
         created=5,
         used=5,
+        claimed=0,
     )
     assert table == {"alice": kept}
     names.keep(ALICE, "a", now=6)
     assert table.writes == 1
     claim(names, SHOUTED, now=7)
-    assert table == {"alice": msgspec.structs.replace(kept, display="ALICE", used=7)}
+    assert table == {"alice": msgspec.structs.replace(kept, display="ALICE", used=7, claimed=7)}
     names.release("alice", "a", now=8)
     names.release("alice", "b", now=9)
     assert table["alice"].used == 8
@@ -89,6 +94,32 @@ def test_a_kept_name_is_written_when_it_is_kept_claimed_and_released() -> None:
     claim(names, now=4)
     assert table["alice"].used == 8
     assert table.writes == 5
+
+
+def test_of_claims_the_last_comes_last_whatever_the_clock_says() -> None:
+    table, names = begin()
+    claim(names, now=9)
+    claim(names, BOB, now=3)
+    names.keep(BOB, "a", now=3)
+    names.keep(ALICE, "a", now=3)
+    assert (table["alice"].claimed, table["bob"].claimed) == (9, 10)
+    again = Names(table, names_per_address=0)
+    assert claim(again, ALICE, returning=True, now=1) == Claimed(
+        Holder(identity="a", display="Bob", kept=True), instead=BOB
+    )
+    assert table["bob"].claimed == 11
+
+
+def test_who_comes_back_under_the_same_name_has_its_skeleton_worked_out_anew() -> None:
+    table, names = begin()
+    claim(names)
+    names.keep(ALICE, "a", now=0)
+    names.release("alice", "a", now=0)
+    newer = msgspec.structs.replace(ALICE, skeleton="a1ice")
+    answer = claim(names, newer, returning=True)
+    assert isinstance(answer, Claimed)
+    assert answer.instead is None
+    assert table["alice"].skeleton == "a1ice"
 
 
 def test_an_unused_name_is_removed_once_another_takes_it() -> None:

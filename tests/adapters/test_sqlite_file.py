@@ -122,6 +122,27 @@ def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path) -> None:
         DataFolder(tmp_path)
 
 
+def test_an_older_database_is_brought_up_to_date_and_what_is_in_it_stays(tmp_path: Path) -> None:
+    DataFolder(tmp_path).unlock()
+    older = connect(tmp_path)
+    older.execute("""
+        DROP INDEX names_by_identity;
+        ALTER TABLE names DROP COLUMN claimed;
+        INSERT INTO names VALUES ('alice', 'alice', 'Alice', 'a', '', 1, 3);
+        INSERT INTO names VALUES ('bob', 'bob', 'Bob', 'a', '', 2, 2);
+        PRAGMA user_version = 1;
+    """)
+    epoch = list(older.execute("SELECT * FROM meta"))
+    older.close()
+    DataFolder(tmp_path).unlock()
+    newer = connect(tmp_path)
+    assert newer.pragma("user_version") == SCHEMA_VERSION
+    found = newer.execute("SELECT display FROM names WHERE identity = 'a' ORDER BY claimed")
+    assert list(found) == [("Bob",), ("Alice",)]
+    assert list(newer.execute("SELECT * FROM meta")) == epoch
+    newer.close()
+
+
 def test_a_damaged_database_is_told_of(tmp_path: Path) -> None:
     DataFolder(tmp_path).unlock()
     connect(tmp_path).close()

@@ -99,6 +99,10 @@ class ModelServer:
         self.stored: dict[str, AnyEntry] = {}
         """What Alice said, by id."""
         self.refusals: deque[str] = deque()
+        self.name = ""
+        """How Alice is called, once anybody has said hello with her key."""
+        self.wishes: list[str | None] = []
+        """The hellos that gave her a name, by id."""
         self._epochs = 0
         self._count = 0
 
@@ -141,6 +145,13 @@ class ModelServer:
     def others_say(self, room: str, *, kind: str) -> None:
         """Bob says something."""
         self.say(room, "Bob", f"b{self._count}", "hello", kind=kind)
+
+    def rename(self, name: str, *, by: "ModelLink | None" = None) -> None:
+        """Alice is called otherwise; her other connections are told."""
+        self.name = name
+        for link in self.links:
+            if link is not by:
+                link.tell_name()
 
     def restore(self, keep: int) -> None:
         """Puts back an older copy of all logs, with so many entries each; all links are cut."""
@@ -208,6 +219,12 @@ class ModelLink:
         if self._knows_alice:
             self.places.setdefault(room, len(self.server.log(room).entries))
 
+    def tell_name(self) -> None:
+        """Who has said hello is told how it is called now."""
+        if self._knows_alice:
+            self._flush()
+            self._reply(welcome(None, self.server.name))
+
     def lose_next(self, room: str) -> None:
         """The next entry of the room does not reach this link."""
         self._flush()
@@ -229,7 +246,10 @@ class ModelLink:
         match command:
             case Hello():
                 self._knows_alice = True
-                self._reply(welcome(command.id, command.username))
+                if not (command.returning and self.server.name):
+                    self.server.wishes.append(command.id)
+                    self.server.rename(command.username, by=self)
+                self._reply(welcome(command.id, self.server.name))
                 for room in filter(lambda room: room.startswith("~"), self.server.logs):
                     self.follow(room)
             case Join():

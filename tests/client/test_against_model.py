@@ -1,8 +1,8 @@
 """The machine against a model of the server, over links that are cut at any time.
 
 Whatever happens: what the application was shown of a room is the room's log, in its order, nothing
-twice; whatever is missing was told; and all that it said ends acked or failed, and acked means
-that it is in the log once.
+twice; whatever is missing was told; all that it said ends acked or failed, and acked means that it
+is in the log once; and nobody is renamed who was not to be.
 """
 
 import pytest
@@ -17,7 +17,15 @@ from causerie.client.machine import Machine, Settings
 from causerie.client.machine.events import Entry, Gap
 from causerie.client.machine.states import Closed
 from causerie.wire.codes import ErrorCode
-from causerie.wire.commands import Cursor, Join, Leave, SendMessage, SendPrivate, SetTyping
+from causerie.wire.commands import (
+    Cursor,
+    Hello,
+    Join,
+    Leave,
+    SendMessage,
+    SendPrivate,
+    SetTyping,
+)
 from causerie.wire.replies import Joined
 
 ROOMS = st.sampled_from(["lobby", "garden"])
@@ -49,6 +57,9 @@ class ClientAgainstModel(RuleBasedStateMachine):
         self.joined = set[str]()
         self.left = False
         self.said_inside = set[str]()
+        self.renames = set[str]()
+        self.welcomed = False
+        self.names = 0
         machine = Machine(
             "Alice",
             key="k" * 22,
@@ -111,7 +122,22 @@ class ClientAgainstModel(RuleBasedStateMachine):
     def type(self, room: str) -> None:
         self.driver.give(SetTyping(room=room, is_typing=True))
 
+    @rule()
+    def rename(self) -> None:
+        id = self.driver.give(Hello(username=self.new_name()))
+        if id is not None:
+            self.renames.add(id)
+
+    def new_name(self) -> str:
+        self.names += 1
+        return f"Alice{self.names}"
+
     # The others.
+
+    @rule()
+    def rename_on_another_device(self) -> None:
+        if self.server.name:
+            self.server.rename(self.new_name())
 
     @rule(room=LOGS, count=SOME)
     def others_say(self, room: str, count: int) -> None:
@@ -189,6 +215,14 @@ class ClientAgainstModel(RuleBasedStateMachine):
             for room, told in self.driver.shown.items():
                 self.check(room, told)
 
+    @invariant()
+    def only_wishes_rename(self) -> None:
+        if hasattr(self, "driver"):
+            wishes = [id for id in self.server.wishes if id not in self.renames]
+            self.server.wishes.clear()
+            assert not wishes or not self.welcomed, "a name of before was taken for a wish"
+            self.welcomed = self.driver.machine.welcome is not None
+
     def check(self, room: str, told: list[Entry | Gap | Joined]) -> None:
         shown: list[Key] = []
         head = Cursor(0, "")
@@ -244,6 +278,8 @@ class ClientAgainstModel(RuleBasedStateMachine):
         self.driver.settle()
         assert not isinstance(self.driver.machine.state, Closed)
         self.everything_shown_is_the_log()
+        self.only_wishes_rename()
+        assert self.driver.machine.username == self.server.name
         for room in self.joined:
             assert self.driver.machine.position(room)[1] == self.server.log(room).head()
         if self.server.log("~bob").entries and self.driver.shown["~bob"]:

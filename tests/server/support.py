@@ -124,10 +124,10 @@ class V1(Client):
         assert len(replies) == 1, frames
         return replies[0]
 
-    def hello(self, name: str, *, key: str | None = None) -> Frame:
+    def hello(self, name: str, *, key: str | None = None, returning: bool = False) -> Frame:
         """Says who one is."""
         fields = {"key": key} if key is not None else {}
-        return self.ask("hello", username=name, **fields)
+        return self.ask("hello", username=name, returning=returning, **fields)
 
     def join(self, room: str = "lobby", **fields: object) -> Frame:
         """Joins a room."""

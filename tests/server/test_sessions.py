@@ -602,9 +602,8 @@ def test_a_kept_name_stays_ones_own_after_a_rename() -> None:
     server = MemoryServer()
     alice = v1(server, "Alice", "lobby", key=key_of("Alice"))
     alice.say("mine")
-    assert not alice.hello("Ada", key=key_of("Alice"))["kept"]
+    assert alice.hello("Ada", key=key_of("Alice"))["kept"], "its key has spoken"
     assert V1(server).hello("Alice")["code"] == "name_taken"
-    alice.say("mine too")
     assert alice.hello("Alice", key=key_of("Alice"))["kept"]
     assert V1(server).hello("Ada")["code"] == "name_taken"
 
@@ -647,6 +646,86 @@ def test_two_devices_that_rename_at_once_leave_the_name_in_use_to_nobody_else() 
     assert one.connection.display == "Alice", "the last word counts"
     assert V1(server).hello("Alice")["code"] == "name_taken"
     assert V1(server).hello("Zoe")["type"] == "welcome"
+
+
+# Coming back.
+
+
+def test_who_comes_back_after_a_rename_by_another_device_renames_nobody_back() -> None:
+    server = MemoryServer()
+    key = key_of("Alice")
+    laptop, phone = v1(server, "Alice", "lobby", key=key), v1(server, "Alice", "lobby", key=key)
+    laptop.say("mine")
+    phone.cut()
+    laptop.hello("Ada")
+    back = V1(server)
+    assert back.hello("Alice", key=key, returning=True)["username"] == "Ada"
+    assert session_of(back) is session_of(laptop)
+    assert laptop.take("welcome") == []
+    assert back.hello("Alice")["username"] == "Alice", "a wish counts"
+    assert laptop.only("welcome")["username"] == "Alice"
+
+
+def test_who_comes_back_when_nobody_is_there_gets_the_last_name_after_a_crash_too() -> None:
+    server = MemoryServer()
+    key = key_of("Alice")
+    laptop = v1(server, "Alice", "lobby", key=key)
+    laptop.say("mine")
+    laptop.hello("Ada")
+    laptop.quit()
+    again = MemoryServer(server.die())
+    welcome = V1(again).hello("Alice", key=key, returning=True)
+    assert (welcome["username"], welcome["kept"]) == ("Ada", True)
+    assert V1(again).hello("Alice")["code"] == "name_taken"
+
+
+def test_who_comes_back_to_a_server_that_does_not_know_it_keeps_its_name() -> None:
+    server = MemoryServer()
+    welcome = V1(server).hello("Alice", key=key_of("Alice"), returning=True)
+    assert (welcome["username"], welcome["kept"]) == ("Alice", False)
+    assert V1(server).hello("Bob", returning=True)["username"] == "Bob"
+    refused = V1(server).hello("Alice", key=key_of("Eve"), returning=True)
+    assert refused["code"] == "name_taken"
+
+
+def test_a_rename_under_way_and_a_return_at_once_leave_one_name_in_use() -> None:
+    server = MemoryServer()
+    key = key_of("Alice")
+    laptop, phone = v1(server, "Alice", key=key), V1(server)
+    laptop.send("hello", username="Ada", id="1")
+    phone.send("hello", username="Alice", key=key, returning=True, id="2")
+    assert laptop.answer("1")["username"] == phone.answer("2")["username"] == "Ada"
+    assert V1(server).hello("Alice")["type"] == "welcome"
+    assert V1(server).hello("Ada")["code"] == "name_taken"
+
+
+def test_a_name_is_not_taken_from_who_is_just_coming_back_to_it_under_an_old_one() -> None:
+    server = MemoryServer()
+    key = key_of("Alice")
+    alice = v1(server, "Alice", key=key)
+    alice.hello("Ada")
+    alice.cut()
+    claimant, back = V1(server), V1(server)
+    claimant.send("hello", username="Ada", id="h")
+    back.send("hello", username="Alice", key=key, returning=True, id="h")
+    refused, welcome = answer(claimant), answer(back)
+    assert welcome is not None
+    assert refused is not None
+    assert (welcome["username"], refused["code"]) == ("Ada", "name_taken")
+
+
+def test_a_session_that_ends_while_it_is_come_back_to_keeps_the_name_that_is_answered() -> None:
+    server = MemoryServer()
+    key = key_of("Alice")
+    laptop, phone = v1(server, "Alice", key=key), V1(server)
+    laptop.hello("Ada")
+    phone.send("hello", username="Alice", key=key, returning=True, id="h")
+    laptop.socket.hang_up(1000)
+    assert phone.answer("h")["username"] == "Ada"
+    assert V1(server).hello("Ada")["code"] == "name_taken"
+    phone.quit()
+    assert V1(server).hello("Ada")["type"] == "welcome"
+    assert not server.hub.sessions._claiming
 
 
 # What goes wrong.
@@ -802,7 +881,9 @@ def test_a_name_that_its_claimant_may_not_have_is_free_for_others() -> None:
 def test_a_name_left_in_use_by_nobody_here_is_taken_over() -> None:
     server = MemoryServer()
     name = parse_username("Alice")
-    server.directory.claim(name, "s:ghost", address="", now=0, replacing=None, done=lambda _: None)
+    server.directory.claim(
+        name, "s:ghost", address="", now=0, replacing=None, returning=False, done=lambda _: None
+    )
     assert V1(server).hello("Alice")["type"] == "welcome"
 
 

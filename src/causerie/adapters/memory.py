@@ -308,10 +308,13 @@ class MemoryDirectory:
         address: str,
         now: int,
         replacing: str | None,
+        returning: bool,
         done: Callable[[ClaimAnswer], None],
     ) -> None:
         """Takes a name."""
-        answer = self._names.claim(name, identity, address=address, now=now, replacing=replacing)
+        answer = self._names.claim(
+            name, identity, address=address, now=now, replacing=replacing, returning=returning
+        )
         self._schedule(lambda: done(answer))
 
     def keep(self, name: Name, identity: str, *, now: int) -> None:
@@ -345,6 +348,10 @@ class _KeptInMemory:
 
     def alike(self, skeleton: str) -> Sequence[Kept]:
         return [kept for kept in self._names.values() if kept.skeleton == skeleton]
+
+    def last(self, identity: str) -> Kept | None:
+        mine = (kept for kept in self._names.values() if kept.identity == identity)
+        return max(mine, key=lambda kept: kept.claimed, default=None)
 
     def newest(self, address: str, limit: int) -> Sequence[int]:
         created = [kept.created for kept in self._names.values() if kept.address == address]

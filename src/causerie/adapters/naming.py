@@ -31,6 +31,13 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """From which it was claimed, for as long as that counts; then empty."""
     created: int
     used: int
+    claimed: int
+    """When it was claimed last: greater than that of all that its holder claimed before."""
+
+    @property
+    def name(self) -> Name:
+        """The name, as its holder writes it."""
+        return Name(display=self.display, folded=self.folded, skeleton=self.skeleton)
 
 
 class KeptNames(Protocol):
@@ -41,6 +48,9 @@ class KeptNames(Protocol):
 
     def alike(self, skeleton: str) -> Sequence[Kept]:
         """Finds the names that have a skeleton."""
+
+    def last(self, identity: str) -> Kept | None:
+        """Finds the one of an identity's names that was claimed last."""
 
     def newest(self, address: str, limit: int) -> Sequence[int]:
         """Tells when the newest `limit` names of an address were created, newest first."""
@@ -64,6 +74,8 @@ class _Use(msgspec.Struct):
     """Whose limit it counts against while it is not kept, or empty."""
     noted: int
     """When it was last seen to that its use is noted, if it is kept."""
+    claimed: int
+    """As of a kept one."""
 
 
 class Names:
@@ -81,13 +93,28 @@ class Names:
         """By folded name."""
         self._in_use_alike: dict[str, set[str]] = {}
         """By skeleton, the folded names in use."""
+        self._in_use_by: dict[str, dict[str, None]] = {}
+        """By identity, the folded names that it uses, the one claimed last at the end."""
         self._borrowed: dict[str, int] = {}
         """By address, how many names in use count against it."""
 
     def claim(
-        self, name: Name, identity: str, *, address: str, now: int, replacing: str | None
+        self,
+        name: Name,
+        identity: str,
+        *,
+        address: str,
+        now: int,
+        replacing: str | None,
+        returning: bool,
     ) -> Claimed | Taken | TooManyNames:
         """Decides as `causerie.ports.Directory.claim` says."""
+        wished = name
+        if returning:
+            last = self._last(identity)
+            # Of one and the same, the skeleton that was worked out now counts.
+            if last is not None and last.name.display != wished.display:
+                name = last.name
         evicted = []
         for folded, holder, used in self._rivals(name):
             if holder.identity == identity:
@@ -116,6 +143,7 @@ class Names:
                 self._kept.remove(folded)
             else:
                 self._free(folded)
+        claimed = self._next_claim(identity, now)
         if mine is not None:
             self._kept.put(
                 msgspec.structs.replace(
@@ -123,19 +151,26 @@ class Names:
                     skeleton=name.skeleton,
                     display=name.display,
                     used=max(mine.used, now),
+                    claimed=claimed,
                 )
             )
-        self._use(name, identity, address=counts_for, now=now)
+        self._use(_Use(name, identity, counts_for, now, claimed))
+        keeps = self._kept.last(identity) is not None
+        if keeps:
+            self.keep(name, identity, now=now)
         return Claimed(
-            holder=Holder(identity=identity, display=name.display, kept=mine is not None)
+            holder=Holder(identity=identity, display=name.display, kept=keeps),
+            instead=None if name == wished else name,
         )
 
     def keep(self, name: Name, identity: str, *, now: int) -> None:
         """Makes a borrowed name kept; does nothing if it is kept already or another's."""
         if not self._uses(name.folded, identity) or self._kept.kept(name.folded) is not None:
             return
-        address = self._in_use[name.folded].address
-        self._use(name, identity, address="", now=now)
+        use = self._in_use[name.folded]
+        address = use.address
+        self._count_no_longer(use)
+        use.name, use.noted = name, now
         self._kept.put(
             Kept(
                 folded=name.folded,
@@ -145,6 +180,7 @@ class Names:
                 address=address,
                 created=now,
                 used=now,
+                claimed=use.claimed,
             )
         )
 
@@ -178,6 +214,16 @@ class Names:
         if kept is None or now - kept.used >= UNUSED:
             return None
         return Holder(identity=kept.identity, display=kept.display, kept=True)
+
+    def _last(self, identity: str) -> _Use | Kept | None:
+        """The one of an identity's names that counts for whoever comes back."""
+        used = self._in_use_by.get(identity)
+        return self._in_use[next(reversed(used))] if used else self._kept.last(identity)
+
+    def _next_claim(self, identity: str, now: int) -> int:
+        """The time of a claim that comes after all earlier ones, whatever the clock says."""
+        lasts = (self._last(identity), self._kept.last(identity))
+        return max([now, *(last.claimed + 1 for last in lasts if last is not None)])
 
     def _rivals(self, name: Name) -> list[tuple[str, Holder, int]]:
         """Lists who holds the name or what looks like it, with the time of last use; itself first.
@@ -216,12 +262,14 @@ class Names:
         use = self._in_use.get(folded)
         return use is not None and use.identity == identity
 
-    def _use(self, name: Name, identity: str, *, address: str, now: int) -> None:
+    def _use(self, use: _Use) -> None:
+        name = use.name
         self._free(name.folded)
-        self._in_use[name.folded] = _Use(name, identity, address, now)
+        self._in_use[name.folded] = use
         self._in_use_alike.setdefault(name.skeleton, set()).add(name.folded)
-        if address:
-            self._borrowed[address] = self._borrowed.get(address, 0) + 1
+        self._in_use_by.setdefault(use.identity, {})[name.folded] = None
+        if use.address:
+            self._borrowed[use.address] = self._borrowed.get(use.address, 0) + 1
 
     def _free(self, folded: str) -> None:
         use = self._in_use.pop(folded, None)
@@ -231,7 +279,15 @@ class Names:
         alike.discard(folded)
         if not alike:
             del self._in_use_alike[use.name.skeleton]
+        names = self._in_use_by[use.identity]
+        del names[folded]
+        if not names:
+            del self._in_use_by[use.identity]
+        self._count_no_longer(use)
+
+    def _count_no_longer(self, use: _Use) -> None:
         if use.address:
             self._borrowed[use.address] -= 1
             if not self._borrowed[use.address]:
                 del self._borrowed[use.address]
+            use.address = ""

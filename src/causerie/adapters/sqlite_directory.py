@@ -14,16 +14,18 @@ from causerie.chat.names import Name
 from causerie.ports import ClaimAnswer, Failed, Holder
 
 _KEPT: Final = """
-    SELECT folded, skeleton, display, identity, address, created, used FROM names
+    SELECT folded, skeleton, display, identity, address, created, used, claimed FROM names
 """
 _BY_NAME: Final = _KEPT + "WHERE folded = ?"
 _BY_SKELETON: Final = _KEPT + "WHERE skeleton = ? ORDER BY folded"
+_LAST: Final = _KEPT + "WHERE identity = ? ORDER BY claimed DESC LIMIT 1"
 _NEWEST: Final = "SELECT created FROM names WHERE address = ? ORDER BY created DESC LIMIT ?"
 # No name has an address that no longer counts for long: few rows are looked at.
 _FORGET: Final = "UPDATE names SET address = '' WHERE address > '' AND created <= ?"
 _PUT: Final = """
-    INSERT OR REPLACE INTO names (folded, skeleton, display, identity, address, created, used)
-    VALUES (?, ?, ?, ?, ?, ?, ?)
+    INSERT OR REPLACE INTO names (
+        folded, skeleton, display, identity, address, created, used, claimed
+    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 _REMOVE: Final = "DELETE FROM names WHERE folded = ?"
 
@@ -47,12 +49,15 @@ class SqliteDirectory:
         address: str,
         now: int,
         replacing: str | None,
+        returning: bool,
         done: Callable[[ClaimAnswer], None],
     ) -> None:
         """Takes a name."""
 
         def run() -> ClaimAnswer:
-            return self._names.claim(name, identity, address=address, now=now, replacing=replacing)
+            return self._names.claim(
+                name, identity, address=address, now=now, replacing=replacing, returning=returning
+            )
 
         self._log.do(run, done, writes=True)
 
@@ -106,6 +111,10 @@ class _KeptNames:
     def alike(self, skeleton: str) -> Sequence[Kept]:
         return [_kept(row) for row in self._connection.execute(_BY_SKELETON, (skeleton,))]
 
+    def last(self, identity: str) -> Kept | None:
+        row = self._connection.execute(_LAST, (identity,)).fetchone()
+        return None if row is None else _kept(row)
+
     def newest(self, address: str, limit: int) -> Sequence[int]:
         return [created for (created,) in self._connection.execute(_NEWEST, (address, limit))]
 
@@ -119,8 +128,8 @@ class _KeptNames:
         self._connection.execute(_REMOVE, (folded,))
 
 
-def _kept(row: tuple[str, str, str, str, str, int, int]) -> Kept:
-    folded, skeleton, display, identity, address, created, used = row
+def _kept(row: tuple[str, str, str, str, str, int, int, int]) -> Kept:
+    folded, skeleton, display, identity, address, created, used, claimed = row
     return Kept(
         folded=folded,
         skeleton=skeleton,
@@ -129,6 +138,7 @@ def _kept(row: tuple[str, str, str, str, str, int, int]) -> Kept:
         address=address,
         created=created,
         used=used,
+        claimed=claimed,
     )
 
 

@@ -28,7 +28,7 @@ LOCK: Final = "causerie.lock"
 
 APPLICATION_ID: Final = int.from_bytes(b"Caus", "big")
 """Marks the file as ours (https://sqlite.org/fileformat2.html#application_id)."""
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 BUSY_MS: Final = 10_000
 """How long to wait for another process that writes: an operator's command, at most."""
@@ -89,11 +89,22 @@ CREATE TABLE names (
     identity TEXT NOT NULL,
     address TEXT NOT NULL,               -- from which it was claimed, for a day; then empty
     created INTEGER NOT NULL,            -- microseconds since 1970
-    used INTEGER NOT NULL
+    used INTEGER NOT NULL,
+    claimed INTEGER NOT NULL             -- greater than of all that its holder claimed before
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX names_by_identity ON names (identity, claimed);
 CREATE INDEX names_by_skeleton ON names (skeleton);
 CREATE INDEX names_by_address ON names (address, created);
 """
+
+UPGRADES: Final = {
+    1: """
+        ALTER TABLE names ADD COLUMN claimed INTEGER NOT NULL DEFAULT 0;
+        UPDATE names SET claimed = used;
+        CREATE INDEX names_by_identity ON names (identity, claimed);
+    """,
+}
+"""By a schema's version, what makes the next one of it."""
 
 
 class StorageError(CauserieError):
@@ -184,12 +195,18 @@ class DataFolder:
                     "can be read while something is written: choose a local folder with --data."
                 )
             with connection:
-                if connection.pragma("user_version") == 0:
+                version = connection.pragma("user_version")
+                assert isinstance(version, int), "SQLite says so"
+                if version == 0:
                     connection.execute(SCHEMA)
                     connection.execute(
                         "INSERT INTO meta VALUES ('epoch', ?)", (secrets.token_urlsafe(9),)
                     )
                     connection.pragma("application_id", APPLICATION_ID)
+                else:
+                    for earlier in range(version, SCHEMA_VERSION):
+                        connection.execute(UPGRADES[earlier])
+                if version != SCHEMA_VERSION:
                     connection.pragma("user_version", SCHEMA_VERSION)
             (epoch,) = next(connection.execute("SELECT value FROM meta WHERE key = 'epoch'"))
         except apsw.Error as error:

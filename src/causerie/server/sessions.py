@@ -41,13 +41,19 @@ Answer = Callable[["Session | Refused"], None]
 class Claim:
     """Somebody asks for a name."""
 
-    __slots__ = ("address", "answer", "identity", "name")
+    __slots__ = ("address", "answer", "identity", "name", "returning", "withheld")
 
-    def __init__(self, name: Name, identity: str, address: str, answer: Answer) -> None:
+    def __init__(
+        self, name: Name, identity: str, address: str, answer: Answer, *, returning: bool
+    ) -> None:
         self.name = name
         self.identity = identity
         self.address = address
         self.answer = answer
+        self.returning = returning
+        """It is the name had last, and no wish: the one held by now counts."""
+        self.withheld: list[Name] = []
+        """Names whose release waits, since this may be answered with one of them."""
 
 
 class Session:
@@ -111,10 +117,10 @@ class Sessions:
         self._stopped_typing = stopped_typing
         self._displaced = displaced
         self._by_identity: dict[str, Session] = {}
-        # The names that an identity has claimed without an answer yet. None of them is released,
+        # What an identity has claimed without an answer yet. No name that it may get is released,
         # or given to others, behind the claim's back: its answer would let a session begin under
         # a name that is no longer its own.
-        self._claiming: dict[str, list[Name]] = {}
+        self._claiming: dict[str, list[Claim]] = {}
         timers.at(clock.monotonic() + FIRST_SWEEP, self._sweep)
 
     def __len__(self) -> int:
@@ -131,12 +137,22 @@ class Sessions:
         session = self._by_identity.get(holder.identity)
         return session is not None and bool(session.connections)
 
-    def claim(self, name: Name, identity: str, address: str, answer: Answer) -> None:
-        """Gives a name to an identity, or says why not; its session begins, or is renamed.
+    def claim(
+        self,
+        name: Name,
+        identity: str,
+        address: str,
+        answer: Answer,
+        *,
+        returning: bool = False,
+    ) -> None:
+        """Gives a name to an identity, or says why not; its session begins, or is renamed. Who is
+        `returning` does not wish for the name: where the identity holds another by now, that stays.
 
         The answer may take as long as a probe does.
         """
-        self._claim(Claim(name, identity, address, answer), replacing=None)
+        claim = Claim(name, identity, address, answer, returning=returning)
+        self._claim(claim, replacing=None)
 
     def keep(self, session: Session) -> None:
         """Makes a session's name its identity's for good: it has spoken, and has a key."""
@@ -177,7 +193,7 @@ class Sessions:
             claim.answer(self._taken())
 
     def _claim(self, claim: Claim, replacing: str | None) -> None:
-        self._claiming.setdefault(claim.identity, []).append(claim.name)
+        self._claiming.setdefault(claim.identity, []).append(claim)
         self._directory.claim(
             claim.name,
             claim.identity,
@@ -185,17 +201,26 @@ class Sessions:
             address=claim.address if is_lasting(claim.identity) else "",
             now=self._clock.wall(),
             replacing=replacing,
+            returning=claim.returning,
             done=partial(self._claimed, claim),
         )
 
     def _claimed(self, claim: Claim, answer: ClaimAnswer) -> None:
         claiming = self._claiming[claim.identity]
-        claiming.remove(claim.name)
+        claiming.remove(claim)
         if not claiming:
             del self._claiming[claim.identity]
+        self._answer(claim, answer)
+        withheld, claim.withheld = claim.withheld, []
+        for name in withheld:
+            session = self._by_identity.get(claim.identity)
+            if session is None or session.name.folded != name.folded:
+                self._release(name, claim.identity)
+
+    def _answer(self, claim: Claim, answer: ClaimAnswer) -> None:
         match answer:
-            case Claimed(holder):
-                claim.answer(self._begin(claim, kept=holder.kept))
+            case Claimed(holder, instead):
+                claim.answer(self._begin(claim.identity, instead or claim.name, kept=holder.kept))
             case Taken(holder):
                 session = self._by_identity.get(holder.identity)
                 if holder.kept:
@@ -256,7 +281,7 @@ class Sessions:
     def _is_coming_back(self, identity: str, name: Name) -> bool:
         """Whether an identity is just claiming a name, or one that looks like it."""
         claiming = self._claiming.get(identity, ())
-        return any(other.skeleton == name.skeleton for other in claiming)
+        return any(other.returning or other.name.skeleton == name.skeleton for other in claiming)
 
     def _give_way(self, session: Session) -> None:
         self._supplant(session, self._end_probe(session))
@@ -291,13 +316,13 @@ class Sessions:
             self._claim(claim, replacing=session.identity)
         self._release(session.name, session.identity)
 
-    def _begin(self, claim: Claim, *, kept: bool) -> Session:
-        session = self._by_identity.get(claim.identity)
+    def _begin(self, identity: str, name: Name, *, kept: bool) -> Session:
+        session = self._by_identity.get(identity)
         if session is None:
-            session = Session(claim.identity, claim.name, kept=kept)
-            self._by_identity[claim.identity] = session
-        elif session.name != claim.name:
-            self._rename(session, claim.name, kept=kept)
+            session = Session(identity, name, kept=kept)
+            self._by_identity[identity] = session
+        elif session.name != name:
+            self._rename(session, name, kept=kept)
         return session
 
     def _rename(self, session: Session, name: Name, *, kept: bool) -> None:
@@ -330,9 +355,13 @@ class Sessions:
             del self._by_identity[session.identity]
 
     def _release(self, name: Name, identity: str) -> None:
-        claiming = self._claiming.get(identity, ())
-        if all(other.folded != name.folded for other in claiming):
-            self._directory.release(name.folded, identity, now=self._clock.wall())
+        for claim in self._claiming.get(identity, ()):
+            if claim.returning:
+                claim.withheld.append(name)
+                return
+            if claim.name.folded == name.folded:
+                return
+        self._directory.release(name.folded, identity, now=self._clock.wall())
 
     def _taken(self) -> Refused:
         return Refused(

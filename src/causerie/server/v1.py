@@ -121,7 +121,11 @@ class V1Connection(Connection):
         self._locale = command.locale
         self.hold()
         self.hub.sessions.claim(
-            name, identity, self.address, self.contained(partial(self._claimed, command))
+            name,
+            identity,
+            self.address,
+            self.contained(partial(self._claimed, command)),
+            returning=command.returning,
         )
 
     def _claimed(self, command: commands.Hello, answer: Session | Refused) -> None:

@@ -325,12 +325,24 @@ class Rig:
     # The directory.
 
     def claim(
-        self, name: Name, identity: str, *, address: str = "", replacing: str | None = None
+        self,
+        name: Name,
+        identity: str,
+        *,
+        address: str = "",
+        replacing: str | None = None,
+        returning: bool = False,
     ) -> Claimed | Taken | TooManyNames:
         """Claims a name."""
         answer = Answer[Claimed | Taken | TooManyNames]()
         self.directory.claim(
-            name, identity, address=address, now=self.now, replacing=replacing, done=answer
+            name,
+            identity,
+            address=address,
+            now=self.now,
+            replacing=replacing,
+            returning=returning,
+            done=answer,
         )
         return self.wait(answer)
 

@@ -44,6 +44,12 @@ class DirectoryContract(Contract):
         """Checks that an identity has a name for good."""
         assert rig.find(name) == Holder(identity=identity, display=name.display, kept=True)
 
+    def return_as(self, rig: Rig, name: Name, identity: str) -> Name:
+        """Comes back under a name, and tells under which it is."""
+        answer = rig.claim(name, identity, returning=True)
+        assert isinstance(answer, Claimed), answer
+        return answer.instead or name
+
     # Borrowing.
 
     def test_a_name_that_nobody_holds_is_borrowed(self) -> None:
@@ -72,6 +78,7 @@ class DirectoryContract(Contract):
                     address="",
                     now=rig.now,
                     replacing=None,
+                    returning=False,
                     done=answers.append,
                 )
             rig.until(lambda: len(answers) == 20, "an answer")
@@ -288,6 +295,57 @@ class DirectoryContract(Contract):
             rig.sweep()
             answer = rig.claim(BOB, "b")
             assert answer == Claimed(Holder(identity="b", display="Bob", kept=True))
+
+    # The last name.
+
+    def test_who_comes_back_and_holds_nothing_gets_the_name_asked_for(self) -> None:
+        with self.rig() as rig:
+            assert self.return_as(rig, ALICE, "a") == ALICE
+            assert rig.claim(ALICE, "b", returning=True) == Taken(
+                holder=Holder(identity="a", display="Alice", kept=False), folded="alice"
+            )
+
+    def test_who_comes_back_gets_the_name_in_use_in_its_last_spelling(self) -> None:
+        with self.rig() as rig:
+            self.borrow(rig, ALICE, "a")
+            assert self.return_as(rig, ALICE, "a") == ALICE
+            self.borrow(rig, SHOUTED, "a")
+            assert self.return_as(rig, ALICE, "a") == SHOUTED
+            self.borrow(rig, BOB, "a")
+            rig.release(ALICE, "a")
+            assert self.return_as(rig, ALICE, "a") == BOB
+            assert rig.find(ALICE) is None, "what was not wished for is not taken"
+
+    def test_who_comes_back_after_a_restart_gets_the_name_it_claimed_last(self) -> None:
+        with self.rig() as rig:
+            self.obtain(rig, ALICE, "a")
+            rig.claim(BOB, "a")
+            rig.release(ALICE, "a")
+            rig.crash()
+            assert self.return_as(rig, ALICE, "a") == BOB
+            rig.claim(ALICE, "a")
+            rig.release(BOB, "a")
+            rig.crash()
+            assert self.return_as(rig, BOB, "a") == ALICE
+
+    def test_a_wish_is_not_the_name_of_before(self) -> None:
+        with self.rig() as rig:
+            self.obtain(rig, ALICE, "a")
+            answer = rig.claim(BOB, "a")
+            assert isinstance(answer, Claimed)
+            assert answer.instead is None
+
+    def test_who_keeps_a_name_keeps_each_that_it_claims_from_then_on(self) -> None:
+        with self.rig(names_per_address=2) as rig:
+            self.obtain(rig, ALICE, "a", address="here")
+            assert rig.claim(BOB, "a", address="here") == Claimed(
+                Holder(identity="a", display="Bob", kept=True)
+            )
+            rig.crash()
+            self.check_kept(rig, BOB, "a")
+            self.check_kept(rig, ALICE, "a")
+            [carol] = names(1)
+            assert isinstance(rig.claim(carol, "a", address="here"), TooManyNames)
 
     # The limit.
 

@@ -246,15 +246,26 @@ class AdapterMachine(RuleBasedStateMachine):
 
     # Names.
 
-    @rule(name=NAMES, identity=IDENTITIES, address=ADDRESSES, replacing=st.none() | IDENTITIES)
-    def claim(self, name: Name, identity: str, address: str, replacing: str | None) -> None:
-        answer = self.rig.claim(name, identity, address=address, replacing=replacing)
+    @rule(
+        name=NAMES,
+        identity=IDENTITIES,
+        address=ADDRESSES,
+        replacing=st.none() | IDENTITIES,
+        returning=st.booleans(),
+    )
+    def claim(
+        self, name: Name, identity: str, address: str, replacing: str | None, *, returning: bool
+    ) -> None:
+        answer = self.rig.claim(
+            name, identity, address=address, replacing=replacing, returning=returning
+        )
         self.directory.claim(
             name,
             identity,
             address=address,
             now=self.rig.now,
             replacing=replacing,
+            returning=returning,
             answer=answer,
         )
 

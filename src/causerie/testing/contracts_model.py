@@ -128,11 +128,14 @@ class DirectoryModel:
         self.borrowed: dict[str, str] = {}
         """Of names in use that were not kept since they were claimed, the address."""
         self.kept: dict[str, _Kept] = {}
+        self.claims: list[tuple[str, str]] = []
+        """By whom which name was claimed, the last at the end."""
 
     def copy(self) -> "DirectoryModel":
         """Copies it, as a backup does: without what is borrowed."""
         copy = DirectoryModel(self._names_per_address)
         copy.kept = dict(self.kept)
+        copy.claims = [(who, folded) for who, folded in self.claims if folded in self.kept]
         return copy
 
     def find(self, folded: str, now: int) -> Holder | None:
@@ -153,9 +156,14 @@ class DirectoryModel:
         address: str,
         now: int,
         replacing: str | None,
+        returning: bool,
         answer: Claimed | Taken | TooManyNames,
     ) -> None:
         """Checks the answer to a claim, and takes in what it changed."""
+        instead = self._last(identity) if returning else None
+        if instead == name:
+            instead = None
+        name = instead or name
         rivals = {}
         for folded, other in self._names().items():
             holder = self.find(folded, now)
@@ -182,7 +190,9 @@ class DirectoryModel:
                 waits += [60_000_000] * pending
                 assert answer == TooManyNames(retry_after=-(-min(waits) // 1000))
                 return
-        assert answer == Claimed(Holder(identity=identity, display=name.display, kept=mine))
+        keeps = any(other.identity == identity for other in self.kept.values())
+        holder = Holder(identity=identity, display=name.display, kept=keeps)
+        assert answer == Claimed(holder, instead)
         for folded, other in self._names().items():
             owner = self.kept.get(folded)
             if other.skeleton == name.skeleton:
@@ -193,8 +203,11 @@ class DirectoryModel:
         self.in_use[name.folded] = (name, identity)
         if not borrowed:
             self.borrowed[name.folded] = "" if mine else address
+        self.claims.append((identity, name.folded))
         if mine and kept is not None:
             self.kept[name.folded] = msgspec.structs.replace(kept, name=name, used=now)
+        elif keeps:
+            self.keep(name, identity, now=now)
 
     def keep(self, name: Name, identity: str, *, now: int) -> None:
         """Keeps a name that the identity uses."""
@@ -218,6 +231,21 @@ class DirectoryModel:
         kept = self.kept.get(folded)
         if kept is not None and kept.identity == identity:
             self.kept[folded] = msgspec.structs.replace(kept, used=now)
+
+    def _last(self, identity: str) -> Name | None:
+        """The name that one who comes back gets: of those in use, else of those kept."""
+        names = [folded for who, folded in self.claims if who == identity]
+        used = [name for folded in names if (name := self._used_by(folded, identity))]
+        kept = [
+            self.kept[folded].name
+            for folded in names
+            if folded in self.kept and self.kept[folded].identity == identity
+        ]
+        return next(reversed(used or kept), None)
+
+    def _used_by(self, folded: str, identity: str) -> Name | None:
+        name, user = self.in_use.get(folded, (None, None))
+        return name if user == identity else None
 
     def _names(self) -> dict[str, Name]:
         names = {folded: kept.name for folded, kept in self.kept.items()}

@@ -47,6 +47,13 @@ class Hello(Command, frozen=True, tag="hello"):
     """Says who one is; the first command of a connection. Again, with another name: a rename."""
 
     username: str
+    returning: Annotated[
+        bool,
+        msgspec.Meta(
+            description="The name is the one had last, and no wish: if the key holds another by "
+            "now, that is the one of welcome."
+        ),
+    ] = False
     key: (
         Annotated[
             str,

@@ -101,8 +101,22 @@ def test_the_first_word_on_a_connection_is_hello() -> None:
 
 
 def test_hello_can_carry_a_token() -> None:
-    hello = Credentials(token="t").hello("h", "Alice")
+    hello = Credentials(token="t").hello("h", "Alice", returning=False)
     assert (hello.token, hello.key, hello.locale) == ("t", None, "en")
+
+
+def test_the_name_is_a_wish_until_it_is_answered_and_then_the_one_had_last() -> None:
+    rig = Rig()
+    rig.link.opened(0.0)
+    assert "returning" not in rig.frames()[0]
+    rig.link.lost(1.0, 1006, "")
+    rig.link.tick(10.0)
+    rig.greet(10.0)
+    assert "returning" not in rig.frames()[0]
+    rig.link.lost(11.0, 1006, "")
+    rig.link.tick(20.0)
+    rig.link.opened(20.0)
+    assert rig.frames()[0]["returning"]
 
 
 def test_a_key_or_token_is_not_shown_where_it_may_be_logged() -> None:

@@ -11,6 +11,11 @@
 export interface Hello {
   readonly type: "hello";
   readonly username: string;
+  /**
+   * The name is the one had last, and no wish: if the key holds another by now, that is the one of
+   * welcome.
+   */
+  readonly returning?: boolean;
   /** 128 bits or more, made by the client and kept by it. */
   readonly key?: string;
   readonly token?: string;

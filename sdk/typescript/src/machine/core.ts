@@ -278,7 +278,7 @@ export class Machine {
         this.#requests.add(id, "ask:", command);
         break;
       case "hello":
-        this.#requests.add(id, "ask:", this.#link.hello(id, command.username));
+        this.#requests.add(id, "ask:", this.#link.rename(id, command.username));
         break;
       default:
         command satisfies never;

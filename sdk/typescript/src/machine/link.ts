@@ -70,12 +70,21 @@ export function serverTime({ welcome, since }: Greeted, now: number): number {
   return welcome.time + Math.floor(now - since);
 }
 
-/** The command that says who one is. */
-export function hello({ key, token, locale }: Credentials, id: string, username: string): Hello {
+/**
+ * The command that says who one is; `returning`: under the name had last, which may have become
+ * another meanwhile.
+ */
+export function hello(
+  { key, token, locale }: Credentials,
+  id: string,
+  username: string,
+  returning: boolean,
+): Hello {
   return {
     type: "hello",
     id,
     username,
+    ...(returning && { returning }),
     ...(key !== undefined && { key }),
     ...(token !== undefined && { token }),
     locale,
@@ -129,9 +138,9 @@ export class Link {
     return this.connection.kind !== "none";
   }
 
-  /** The command that says who one is, under a name. */
-  hello(id: string, username: string): Hello {
-    return hello(this.#credentials, id, username);
+  /** The command that asks for another name. */
+  rename(id: string, username: string): Hello {
+    return hello(this.#credentials, id, username, false);
   }
 
   /** There is a connection: says hello. */
@@ -272,7 +281,9 @@ export class Link {
   #sayHello(now: number): void {
     const id = this.#sources.newId();
     this.connection = { kind: "greeting", id, saidAt: now };
-    this.#out.write(this.hello(id, this.username));
+    // Until it is answered once, the name is a wish.
+    const returning = this.welcome !== undefined;
+    this.#out.write(hello(this.#credentials, id, this.username, returning));
   }
 
   #check({ liveness, pacer }: Greeted, now: number): void {

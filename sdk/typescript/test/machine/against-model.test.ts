@@ -2,8 +2,8 @@
  * The machine against a model of the server, over links that are cut at any time.
  *
  * Whatever happens: what the application was shown of a room is the room's log, in its order,
- * nothing twice; whatever is missing was told; and all that it said ends acked or failed, and acked
- * means that it is in the log once.
+ * nothing twice; whatever is missing was told; all that it said ends acked or failed, and acked means
+ * that it is in the log once; and nobody is renamed who was not to be.
  */
 
 import fc from "fast-check";
@@ -38,6 +38,9 @@ class World {
   #left = false;
   readonly #joined = new Set<string>();
   readonly #saidInside = new Set<string>();
+  readonly #renames = new Set<string | undefined>();
+  #names = 0;
+  #welcomed = false;
 
   constructor({ catchUp, outbox, privateReplay, quickly }: Setup) {
     this.#catchUp = catchUp;
@@ -86,7 +89,15 @@ class World {
     if (id !== undefined && this.#joined.has(room)) this.#saidInside.add(id);
   }
 
+  rename(): void {
+    this.#renames.add(this.driver.give({ type: "hello", username: this.#newName() }));
+  }
+
   // The others, and the server's own faults.
+
+  renameOnAnotherDevice(): void {
+    if (this.server.name !== "") this.server.rename(this.#newName());
+  }
 
   othersSay(room: string, count: number): void {
     for (let said = 0; said < count; said += 1) {
@@ -104,6 +115,9 @@ class World {
   /** What was shown so far is the log. */
   check(): void {
     for (const [room, told] of this.driver.shown) this.#checkRoom(room, told);
+    const wishes = this.server.wishes.splice(0).filter((id) => !this.#renames.has(id));
+    if (this.#welcomed) expect(wishes, "a name of before was taken for a wish").toEqual([]);
+    this.#welcomed = this.driver.machine.welcome !== undefined;
   }
 
   /** Everything runs its course, and in the end all is as it should be. */
@@ -116,6 +130,7 @@ class World {
     driver.settle();
     expect(driver.machine.state.state).not.toBe("Closed");
     this.check();
+    expect(driver.machine.username).toBe(server.name);
     for (const room of this.#joined) {
       expect(driver.machine.position(room).cursor).toEqual(server.log(room).head);
     }
@@ -135,6 +150,11 @@ class World {
     for (const [id, { error }] of driver.failed) {
       expect(error instanceof InDoubt || !said.includes(id), "what failed was not said").toBe(true);
     }
+  }
+
+  #newName(): string {
+    this.#names += 1;
+    return `Alice${this.#names}`;
   }
 
   #isKnown(room: string): boolean {
@@ -239,7 +259,9 @@ const happenings = fc.oneof(
   happening("type", [room], (world, name) => {
     world.driver.give({ type: "typing", room: name, isTyping: true });
   }),
+  happening("rename", [], (world) => world.rename()),
   // The others.
+  happening("renameOnAnotherDevice", [], (world) => world.renameOnAnotherDevice()),
   happening("othersSay", [log, some], (world, name, count) => world.othersSay(name, count)),
   happening("othersReact", [room], (world, name) => world.server.othersSay(name, "reaction")),
   // The network.

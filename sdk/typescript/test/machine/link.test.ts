@@ -119,7 +119,21 @@ test("nobody opens a connection that was not wanted", () => {
 
 test("hello can carry a token", () => {
   const command = { type: "hello", id: "h", username: "Alice", token: "t", locale: "en" };
-  expect(hello({ token: "t", locale: "en" }, "h", "Alice")).toEqual(command);
+  expect(hello({ token: "t", locale: "en" }, "h", "Alice", false)).toEqual(command);
+});
+
+test("the name is a wish until it is answered, and then the one had last", () => {
+  const rig = new Rig();
+  rig.link.opened(0);
+  expect(rig.frames()[0]).not.toHaveProperty("returning");
+  rig.link.lost(1_000, 1006, "");
+  rig.link.tick(10_000);
+  rig.greet(10_000);
+  expect(rig.frames()[0]).not.toHaveProperty("returning");
+  rig.link.lost(11_000, 1006, "");
+  rig.link.tick(20_000);
+  rig.link.opened(20_000);
+  expect(rig.frames()[0]).toHaveProperty("returning", true);
 });
 
 test("a key is not shown where the link may be logged", () => {

@@ -82,6 +82,10 @@ export class ModelServer {
   /** What Alice said, by id. */
   readonly stored = new Map<string, StoredEntry>();
   readonly refusals: string[] = [];
+  /** How Alice is called, once anybody has said hello with her key. */
+  name = "";
+  /** The hellos that gave her a name, by id. */
+  readonly wishes: (string | undefined)[] = [];
   #count = 0;
 
   /** A room's log; it begins when somebody first looks. */
@@ -119,6 +123,12 @@ export class ModelServer {
   /** Bob says something. */
   othersSay(room: string, kind: Kind): void {
     this.say(room, "Bob", `b${this.#count}`, "hello", kind);
+  }
+
+  /** Alice is called otherwise; her other connections are told. */
+  rename(name: string, by?: ModelLink): void {
+    this.name = name;
+    for (const link of this.links) if (link !== by) link.tellName();
   }
 
   /** Puts back an older copy of all logs, with so many entries each; all links are cut. */
@@ -204,6 +214,13 @@ export class ModelLink {
     }
   }
 
+  /** Who has said hello is told how it is called now. */
+  tellName(): void {
+    if (!this.#knowsAlice) return;
+    this.#flush();
+    this.#reply(undefined, welcome(undefined, { username: this.#server.name }));
+  }
+
   /** The next entry of the room does not reach this link. */
   loseNext(room: string): void {
     this.#flush();
@@ -229,7 +246,11 @@ export class ModelLink {
     switch (command.type) {
       case "hello":
         this.#knowsAlice = true;
-        this.#reply(id, welcome(id, { username: command.username }));
+        if (!command.returning || this.#server.name === "") {
+          this.#server.wishes.push(id);
+          this.#server.rename(command.username, this);
+        }
+        this.#reply(id, welcome(id, { username: this.#server.name }));
         for (const room of this.#server.logs.keys()) if (room.startsWith("~")) this.follow(room);
         break;
       case "join":

@@ -277,7 +277,7 @@ class Machine:
             case GetHistory() | Members() | ListRooms():
                 self._requests.add(id, Lane("ask", ""), command)
             case Hello(username=username):
-                hello = self._link.credentials.hello(id, username)
+                hello = self._link.credentials.hello(id, username, returning=False)
                 self._requests.add(id, Lane("ask", ""), hello)
             case _:
                 assert_never(command)

@@ -42,9 +42,18 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return "Credentials(…)"  # a key in a traceback is a key in a log
 
-    def hello(self, id: str, username: str) -> Hello:
-        """The command that says who one is."""
-        return Hello(id=id, username=username, key=self.key, token=self.token, locale=self.locale)
+    def hello(self, id: str, username: str, *, returning: bool) -> Hello:
+        """The command that says who one is; `returning`: under the name had last, which may have
+        become another meanwhile.
+        """
+        return Hello(
+            id=id,
+            username=username,
+            returning=returning,
+            key=self.key,
+            token=self.token,
+            locale=self.locale,
+        )
 
 
 class Reasons(msgspec.Struct, frozen=True, kw_only=True):
@@ -272,7 +281,9 @@ class Link:
     def _say_hello(self, now: float) -> None:
         id = self._new_id()
         self.connection = Greeting(id=id, said_at=now)
-        self._out.write(self.credentials.hello(id, self.username))
+        # Until it is answered once, the name is a wish.
+        returning = self.welcome is not None
+        self._out.write(self.credentials.hello(id, self.username, returning=returning))
 
     def _check(self, greeted: Greeted, now: float) -> None:
         match greeted.liveness.check(now):
