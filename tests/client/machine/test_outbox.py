@@ -74,6 +74,16 @@ def test_after_a_cut_all_goes_again_in_the_old_order() -> None:
     assert send_all(outbox) == ["a", "c", "d"]
 
 
+def test_after_a_cut_lanes_go_again_in_the_order_in_which_they_were_served() -> None:
+    outbox = Outbox(10)
+    for id in ("a", "b", "c"):
+        outbox.add(id, Lane("room", id), SendMessage(id=id, room=id, content=id))
+    for id in ("a", "b"):
+        outbox.take(Lane("room", id))
+    outbox.cut()
+    assert send_all(outbox) == ["c", "a", "b"]
+
+
 def test_what_is_to_go_again_keeps_its_place_and_its_lane_rests() -> None:
     outbox = filled("a", "b", "c")
     for _ in range(2):

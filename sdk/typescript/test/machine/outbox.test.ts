@@ -81,6 +81,16 @@ test("after a cut all goes again in the old order", () => {
   expect(sendAll(outbox)).toBe("acd");
 });
 
+test("after a cut lanes go again in the order in which they were served", () => {
+  const outbox = new Outbox(10);
+  for (const id of "abc") {
+    outbox.add(id, `room:${id}`, { type: "message", id, room: id, content: id });
+  }
+  for (const id of "ab") outbox.take(`room:${id}`);
+  outbox.cut();
+  expect(sendAll(outbox)).toBe("cab");
+});
+
 test("what is to go again keeps its place, and its lane rests", () => {
   const outbox = filled("abc");
   outbox.take(LOBBY);

@@ -147,7 +147,7 @@ class Outbox:
 
     def cut(self) -> None:
         """The connection is lost: whatever was under way waits again, in its old place."""
-        for item in sorted(self._under_way.values(), key=lambda item: -item.number):
+        for item in self._under_way.values():
             item.in_doubt = True
             self._put_back(item)
         self._under_way.clear()
