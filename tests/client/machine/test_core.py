@@ -1,12 +1,8 @@
 import pytest
-from tests.client.frames import cursor, message, private, summary, welcome
+from tests.client.frames import cursor, joined, message, private, summary, welcome
 from tests.client.machine.rig import Rig, connected, error_of, hi, in_lobby
 
-from causerie.client.errors import (
-    Ended,
-    HelloRefused,
-    InDoubt,
-)
+from causerie.client.errors import Ended, HelloRefused, InDoubt, InvalidCommand
 from causerie.client.machine import AppCommand, Machine
 from causerie.client.machine.events import (
     Acked,
@@ -130,6 +126,64 @@ def test_each_command_goes_to_the_server() -> None:
         "leave",
         "join",
     ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        Join(room="\ud800"),
+        Join(room="lobby", since=Cursor(1, "\udfff"), epoch="e1"),
+        Leave(room="\ud800"),
+        SendMessage(room="lobby", content="half \ud83d"),
+        SendPrivate(to="\ud800", content="psst"),
+        SetTyping(room="\ud800", is_typing=True),
+        GetHistory(room="\ud800"),
+        Hello(username="\ud800"),
+        Members(room="lobby", after="\ud800"),
+        Rooms(id="\ud800"),
+    ],
+)
+def test_what_is_no_text_is_refused_at_once(command: AppCommand) -> None:
+    rig = Rig()
+    with pytest.raises(InvalidCommand, match="lone surrogate"):
+        rig.send(command)
+    rig.connect()
+    assert rig.events() == []
+    assert rig.machine.waiting == 1, "the list of rooms"
+
+
+@pytest.mark.parametrize(
+    "first",
+    [hi(id="1"), SendPrivate(id="1", to="Bob", content="psst"), GetHistory(id="1", room="lobby")],
+)
+@pytest.mark.parametrize(
+    "second", [hi(id="1"), Join(id="1", room="garden"), Leave(id="1", room="lobby")]
+)
+@pytest.mark.parametrize("is_sent", [False, True])
+def test_an_id_that_waits_for_its_answer_is_refused_to_another_command(
+    first: AppCommand, second: AppCommand, *, is_sent: bool
+) -> None:
+    rig = in_lobby() if is_sent else Rig()
+    rig.send(first)
+    waiting = rig.machine.waiting
+    with pytest.raises(InvalidCommand) as refused:
+        rig.send(second)
+    assert refused.value.code == ErrorCode.ID_REUSED
+    assert rig.machine.waiting == waiting
+    rig.machine.close()
+    ended = [event for event in rig.events() if isinstance(event, Failed | SendFailed)]
+    assert [event.id for event in ended].count("1") == 1
+
+
+def test_the_id_of_a_join_that_waits_is_refused_too_and_is_free_once_that_is_answered() -> None:
+    rig = Rig()
+    rig.send(Join(id="1", room="lobby"))
+    with pytest.raises(InvalidCommand):
+        rig.send(Join(id="1", room="garden"))
+    rig.machine.connected(rig.now)
+    rig.receive(welcome(rig.one_frame("hello")["id"]))
+    rig.receive(joined(rig.one_frame("join")["id"]))
+    assert rig.send(Join(id="1", room="garden")) == "1"
 
 
 def test_each_frame_of_the_server_is_told() -> None:

@@ -24,7 +24,7 @@ import { Ended, InvalidCommand, refusal } from "../errors.js";
 import { ErrorCode } from "../generated/codes.js";
 import type { Command, ErrorFrame, Ping, ServerFrame, Welcome } from "../generated/frames.js";
 import type { RoomMembers } from "./company.js";
-import { LONE_SURROGATE } from "./decode.js";
+import { isText } from "./decode.js";
 import { earliest } from "./earliest.js";
 import type { Event, Unknown } from "./events.js";
 import { type Greeted, Link } from "./link.js";
@@ -237,23 +237,20 @@ export class Machine {
   // What goes in: the application.
 
   /**
-   * Takes a command, and answers its id (its own, or a new one).
+   * Takes a command, and answers its id (its own, or a new one: one under which nothing waits for an
+   * answer).
    *
    * A message or private message ends in one `Acked` or `SendFailed`; everything else but typing in
    * one `Answered` or `Failed`. They come with `events()`. A message to a room that is left in the
    * meantime may fail.
    *
    * @throws OutboxFull - Too much waits already; nothing was kept.
-   * @throws InvalidCommand - It can never be sent.
+   * @throws InvalidCommand - It can never be sent, or not under this id.
    * @throws Ended - The client has.
    */
   send(command: AppCommand, now: number): string {
     if (this.state.state === "Closed") throw this.state.error;
-    for (const value of Object.values(command)) {
-      if (typeof value === "string" && LONE_SURROGATE.test(value)) {
-        throw new InvalidCommand(ErrorCode.INVALID, "a lone surrogate is no text");
-      }
-    }
+    this.#check(command);
     const id = command.id || this.#newId();
     switch (command.type) {
       case "join":
@@ -285,6 +282,16 @@ export class Machine {
     }
     this.#pump(now);
     return id;
+  }
+
+  #check(command: AppCommand): void {
+    if (!isText(command)) {
+      throw new InvalidCommand(ErrorCode.INVALID, "a lone surrogate is no text");
+    }
+    const { id } = command;
+    if (id && (this.#requests.isWaiting(id) || this.#subscriptions.isWaiting(id))) {
+      throw new InvalidCommand(ErrorCode.ID_REUSED, "what was given under this id still waits");
+    }
   }
 
   /**

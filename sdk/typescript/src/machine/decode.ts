@@ -38,7 +38,13 @@ type Fields<T> = { readonly [Name in keyof T]-?: Reader<T[Name]> };
 class Malformed extends Error {}
 
 /** Half of a UTF-16 pair, which JSON can spell and which is no character (RFC 8259, section 8.2). */
-export const LONE_SURROGATE = /\p{Surrogate}/u;
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/** Whether all texts in a value are such that a frame can hold them. */
+export function isText(value: unknown): boolean {
+  if (typeof value === "string") return !LONE_SURROGATE.test(value);
+  return typeof value !== "object" || value === null || Object.values(value).every(isText);
+}
 
 /** Reads what has to fulfil a condition. */
 function that<T>(fits: (value: unknown) => boolean): Reader<T> {
@@ -48,7 +54,7 @@ function that<T>(fits: (value: unknown) => boolean): Reader<T> {
   };
 }
 
-const text = that<string>((value) => typeof value === "string" && !LONE_SURROGATE.test(value));
+const text = that<string>((value) => typeof value === "string" && isText(value));
 const flag = that<boolean>((value) => typeof value === "boolean");
 const integer = that<number>(Number.isSafeInteger);
 const count = that<number>((value) => Number.isSafeInteger(value) && (value as number) >= 0);

@@ -52,6 +52,11 @@ export class Requests {
     this.#outbox.add(id, lane, { ...command, id }, own);
   }
 
+  /** Whether a command with this id is not answered yet. */
+  isWaiting(id: string): boolean {
+    return this.#outbox.find(id) !== undefined;
+  }
+
   /**
    * Takes a command back, of which nobody is told any more; answers whether it surely has no
    * effect. A message that the server may have taken is not taken back.

@@ -222,6 +222,11 @@ export class Rooms {
     }
   }
 
+  /** Whether who waits to be in a room is not told yet. */
+  isWaiting(asker: string): boolean {
+    return [...this.#askers.values()].some((waiting) => waiting.includes(asker));
+  }
+
   /** Nothing will be joined any more; answers those who still waited to be in a room. */
   end(): string[] {
     const askers = [...this.#askers.values()].flat();

@@ -89,6 +89,11 @@ export class Subscriptions {
     }
   }
 
+  /** Whether a join with this id is not answered yet. */
+  isWaiting(id: string): boolean {
+    return this.#rooms.isWaiting(id);
+  }
+
   /** Leaves a room; `id` is answered when that is done, and who waited to be in it fails. */
   leave(name: string, id: string, link: Greeted | undefined): void {
     const room = this.#rooms.resolve(name);

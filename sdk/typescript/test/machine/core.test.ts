@@ -107,6 +107,64 @@ test("a command without an id gets one, and so does one whose id is empty", () =
   expect(rig.send(hi("lobby", { id: "mine" }))).toBe("mine");
 });
 
+test.each<AppCommand>([
+  { type: "join", room: "\ud800" },
+  { type: "join", room: "lobby", since: { seq: 1, id: "\udfff" }, epoch: "e1" },
+  { type: "leave", room: "\ud800" },
+  { type: "message", room: "lobby", content: "half \ud83d" },
+  { type: "private", to: "\ud800", content: "psst" },
+  { type: "typing", room: "\ud800", isTyping: true },
+  { type: "history", room: "\ud800" },
+  { type: "hello", username: "\ud800" },
+  { type: "members", room: "lobby", after: "\ud800" },
+  { type: "rooms", id: "\ud800" },
+])("what is no text is refused at once: %j", (command) => {
+  const rig = new Rig();
+  expect(() => rig.send(command)).toThrow("lone surrogate");
+  rig.connect();
+  expect(rig.events()).toEqual([]);
+  expect(rig.machine.waiting, "the list of rooms").toBe(1);
+});
+
+const FIRST: AppCommand[] = [
+  hi("lobby", { id: "1" }),
+  { type: "private", id: "1", to: "Bob", content: "psst" },
+  { type: "history", id: "1", room: "lobby" },
+];
+const SECOND: AppCommand[] = [
+  hi("lobby", { id: "1" }),
+  { type: "join", id: "1", room: "garden" },
+  { type: "leave", id: "1", room: "lobby" },
+];
+
+test.each(
+  FIRST.flatMap((first) =>
+    SECOND.flatMap((second) => [true, false].map((isSent) => ({ first, second, isSent }))),
+  ),
+)(
+  "an id that waits for its answer is refused to another command: %j",
+  ({ first, second, isSent }) => {
+    const rig = isSent ? inLobby() : new Rig();
+    rig.send(first);
+    const { waiting } = rig.machine;
+    expect(() => rig.send(second)).toThrow(expect.objectContaining({ code: ErrorCode.ID_REUSED }));
+    expect(rig.machine.waiting).toBe(waiting);
+    rig.machine.close();
+    const failed = rig.events().filter((event) => "id" in event && event.id === "1");
+    expect(failed).toHaveLength(1);
+  },
+);
+
+test("the id of a join that waits is refused too, and is free once that is answered", () => {
+  const rig = new Rig();
+  rig.send({ type: "join", id: "1", room: "lobby" });
+  expect(() => rig.send({ type: "join", id: "1", room: "garden" })).toThrow("still waits");
+  rig.machine.connected(rig.now);
+  rig.receive(welcome(rig.oneFrame("hello").id));
+  rig.answerJoin();
+  expect(rig.send({ type: "join", id: "1", room: "garden" })).toBe("1");
+});
+
 test.each<[ServerFrame, object]>([
   [message(4), { type: "message" }],
   [directed(1), { type: "private" }],

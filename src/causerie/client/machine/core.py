@@ -21,7 +21,7 @@ from typing import assert_never
 
 import msgspec
 
-from causerie.client.errors import Ended, refusal
+from causerie.client.errors import Ended, InvalidCommand, refusal
 from causerie.client.machine.events import Event, ServerError, Unknown
 from causerie.client.machine.link import Credentials, Greeted, Link, NoConnection, Reasons
 from causerie.client.machine.outbox import Lane
@@ -31,6 +31,7 @@ from causerie.client.machine.requests import Requests
 from causerie.client.machine.rooms import Rooms
 from causerie.client.machine.states import Closed, Connected, State
 from causerie.client.machine.subscriptions import Subscriptions
+from causerie.wire.codec import encode
 from causerie.wire.codes import ErrorCode
 from causerie.wire.commands import (
     Cursor,
@@ -248,7 +249,8 @@ class Machine:
     # What goes in: the application.
 
     def send(self, command: AppCommand, now: float) -> str:
-        """Takes a command, and answers its id (its own, or a new one).
+        """Takes a command, and answers its id (its own, or a new one: one under which nothing waits
+        for an answer).
 
         A message or private message ends in one `Acked` or `SendFailed`; everything else but
         typing in one `Answered` or `Failed`. They come with `events()`. A message to a room that is
@@ -256,11 +258,12 @@ class Machine:
 
         Raises:
             OutboxFull: too much waits already; nothing was kept.
-            InvalidCommand: it can never be sent.
+            InvalidCommand: it can never be sent, or not under this id.
             Ended: the client has.
         """
         if isinstance(self.state, Closed):
             raise self.state.error
+        self._check(command)
         id = command.id or self._new_id()
         match command:
             case Join():
@@ -283,6 +286,15 @@ class Machine:
                 assert_never(command)
         self._pump(now)
         return id
+
+    def _check(self, command: AppCommand) -> None:
+        try:
+            encode(command)
+        except UnicodeEncodeError:
+            raise InvalidCommand(ErrorCode.INVALID, "a lone surrogate is no text") from None
+        id = command.id
+        if id and (self._requests.is_waiting(id) or self._subscriptions.is_waiting(id)):
+            raise InvalidCommand(ErrorCode.ID_REUSED, "what was given under this id still waits")
 
     def withdraw(self, id: str) -> bool:
         """Takes a command back: the application is no longer interested in its answer.

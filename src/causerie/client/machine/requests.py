@@ -50,14 +50,12 @@ class Requests:
 
         Raises:
             OutboxFull: too much waits already; nothing was kept.
-            InvalidCommand: it can never be sent.
         """
-        command = msgspec.structs.replace(command, id=id)
-        try:
-            encode(command)
-        except UnicodeEncodeError:
-            raise InvalidCommand(ErrorCode.INVALID, "a lone surrogate is no text") from None
-        self._outbox.add(id, lane, command, own=own)
+        self._outbox.add(id, lane, msgspec.structs.replace(command, id=id), own=own)
+
+    def is_waiting(self, id: str) -> bool:
+        """Whether a command with this id is not answered yet."""
+        return self._outbox.find(id) is not None
 
     def withdraw(self, id: str) -> bool:
         """Takes a command back, of which nobody is told any more; answers whether it surely has no

@@ -75,6 +75,10 @@ class Rooms:
         self._askers.setdefault(name, []).append(asker)
         return False
 
+    def is_waiting(self, asker: str) -> bool:
+        """Whether who waits to be in a room is not told yet."""
+        return any(asker in waiting for waiting in self._askers.values())
+
     def leave(self, name: str) -> list[str]:
         """The application leaves a room; answers those who still waited to be in it."""
         name = self.resolve(name)

@@ -75,6 +75,10 @@ class Subscriptions:
             assert joined is not None, "a room that is open was joined on this connection"
             self._tell(Answered(id=id, reply=joined))
 
+    def is_waiting(self, id: str) -> bool:
+        """Whether a join with this id is not answered yet."""
+        return self._rooms.is_waiting(id)
+
     def leave(self, room: str, id: str, link: Greeted | None) -> None:
         """Leaves a room; `id` is answered when that is done, and who waited to be in it fails."""
         room = self._rooms.resolve(room)
