@@ -63,6 +63,15 @@ def test_an_application_can_go_on_where_another_stopped() -> None:
     )
 
 
+def test_who_asked_waits_until_the_room_is_joined() -> None:
+    views = rooms()
+    views.want(Join(room="lobby"), "app")
+    assert (views.is_waiting("app"), views.is_waiting("other")) == (True, False)
+    next_join(views, "j")
+    views.joined(joined("j"))
+    assert not views.is_waiting("app")
+
+
 def test_a_room_that_nobody_joined_is_open_and_not_joined() -> None:
     views = rooms()
     assert views.is_open("garden")

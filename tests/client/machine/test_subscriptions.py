@@ -1,11 +1,13 @@
 from typing import Any
 
 import msgspec
+import pytest
 from tests.client.frames import LIMITS, cursor, joined, message, private, summary
 from tests.client.machine.rig import Rig, connected, error_of, hi, in_lobby
 
 from causerie.client.errors import (
     Ended,
+    InvalidCommand,
     NotJoined,
     TooManyRooms,
 )
@@ -46,6 +48,13 @@ def test_joining_a_room_tells_the_application_and_whoever_asked() -> None:
     rig.receive(reply)
     assert rig.events() == [reply, Answered(id=id, reply=reply)]
     assert rig.machine.members("Lobby") == (2, ("Alice", "Bob"))
+
+
+def test_a_second_join_under_an_id_that_waits_is_refused() -> None:
+    rig = connected()
+    rig.send(Join(id="1", room="lobby"))
+    with pytest.raises(InvalidCommand):
+        rig.send(Join(id="1", room="garden"))
 
 
 def test_joining_a_room_again_is_answered_at_once() -> None:
