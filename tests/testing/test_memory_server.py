@@ -99,3 +99,26 @@ def test_who_vanishes_after_a_close_frame_that_was_not_read_has_not_said_it() ->
     server.run()
     server.advance(1.0)
     assert "Alice" not in said(bob)
+
+
+def test_what_was_written_before_the_servers_close_frame_reaches_who_reads_on() -> None:
+    server = MemoryServer()
+    alice, bob = in_lobby(server, "Alice"), in_lobby(server, "Bob")
+    bob.read_more(0)
+    alice.send(say("written"))
+    server.run()
+    bob.close(1001)
+    assert "written" not in said(bob)
+    bob.read_more(None)
+    assert "written" in said(bob)
+
+
+def test_who_is_cut_off_gets_nothing_more() -> None:
+    server = MemoryServer()
+    alice, bob = in_lobby(server, "Alice"), in_lobby(server, "Bob")
+    bob.read_more(0)
+    alice.send(say("written"))
+    server.run()
+    bob.abort()
+    bob.read_more(None)
+    assert said(bob) == ""

@@ -103,7 +103,7 @@ class MemorySocket:
                 self._server.later(self._deliver)
 
     def close(self, code: int, reason: str = "") -> None:
-        """Ends the connection; the client answers at once."""
+        """Ends the connection; the client answers at once, and can still read what was written."""
         if self.is_open:
             self.close_code, self.close_reason = code, reason
             self._end(code)
@@ -158,7 +158,8 @@ class MemorySocket:
     def _end(self, code: int | None) -> None:
         self.is_open = False
         self._inbound.clear()
-        self._unsent.clear()
+        if code is None:
+            self._unsent.clear()
         self._server.later(lambda: self.receiver.closed(code))
 
     def _deliver(self) -> None:
