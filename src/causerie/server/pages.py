@@ -54,11 +54,7 @@ def rooms(connection: "V1Connection", command: commands.Rooms, session: Session)
 def _have_conversations(
     connection: "V1Connection", command: commands.Rooms, answer: Sequence[Conversation] | Failed
 ) -> None:
-    if not connection.is_open:
-        return
-    if isinstance(answer, Failed):
-        steps.refuse(connection, command.id, steps.unavailable())
-        connection.release()
+    if not steps.is_answered(answer, connection, command.id):
         return
     after = command.after or ""
     heard = {room.name for room in connection.listeners}
@@ -134,11 +130,7 @@ def _have_history(
     answer: Sequence[Entry] | Failed,
 ) -> None:
     connection.hub.rooms.unpin(room)
-    if not connection.is_open:
-        return
-    if isinstance(answer, Failed):
-        steps.refuse(connection, command.id, steps.unavailable())
-        connection.release()
+    if not steps.is_answered(answer, connection, command.id):
         return
     forward = command.after is not None
     chosen: list[bytes] = []

@@ -193,13 +193,9 @@ class PlainConnection(Connection):
         self.hold()
 
         def located(start: Start | Failed) -> None:
-            if not self.is_open:
-                return
-            if isinstance(start, Failed):
-                self.fault(steps.unavailable())
-            else:
+            if steps.is_answered(start, self, None):
                 self._listen(room, start.cursor)
-            self.release()
+                self.release()
 
         since = from_unit(command.since, self._unit)
         self.hub.rooms.locate_time(room, since, self.contained(located))

@@ -6,7 +6,7 @@ command being carried out, which a plain one has not.
 
 from collections.abc import Callable
 from functools import partial
-from typing import assert_never
+from typing import TypeGuard, TypeVar, assert_never
 
 from causerie.chat.identity import conversation_room
 from causerie.ports import Failed, Holder, Rejected
@@ -18,6 +18,8 @@ from causerie.server.settings import UNAVAILABLE_RETRY
 from causerie.wire.codes import ErrorCode
 from causerie.wire.errors import Refused
 
+_Answer = TypeVar("_Answer")
+
 
 def refuse(connection: Connection, command_id: str | None, refused: Refused) -> None:
     """Tells of a command that had to wait that it is refused."""
@@ -28,6 +30,21 @@ def refuse(connection: Connection, command_id: str | None, refused: Refused) -> 
 def unavailable() -> Refused:
     """What is told of a command for which the log could not be read."""
     return Refused(ErrorCode.UNAVAILABLE, retry_after=UNAVAILABLE_RETRY)
+
+
+def is_answered(
+    answer: _Answer | Failed, connection: Connection, command_id: str | None
+) -> TypeGuard[_Answer]:
+    """Whether the log has answered somebody who is still there. Where it could not, that is told,
+    and the command, which was held for the answer, is over.
+    """
+    if not connection.is_open:
+        return False
+    if isinstance(answer, Failed):
+        refuse(connection, command_id, unavailable())
+        connection.release()
+        return False
+    return True
 
 
 def joined_room(connection: Connection, name: str) -> LiveRoom:
@@ -51,15 +68,12 @@ def with_room(
     connection.hold()
 
     def opened(room: LiveRoom | Failed) -> None:
-        if not connection.is_open:
+        if not is_answered(room, connection, command_id):
             return
-        if isinstance(room, Failed):
-            refuse(connection, command_id, unavailable())
-        else:
-            try:
-                use(room)
-            except Refused as refused:
-                refuse(connection, command_id, refused)
+        try:
+            use(room)
+        except Refused as refused:
+            refuse(connection, command_id, refused)
         connection.release()
 
     connection.hub.rooms.with_room(name, connection.contained(opened))

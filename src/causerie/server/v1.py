@@ -190,11 +190,7 @@ class V1Connection(Connection):
         )
 
     def _located(self, command: commands.Join, room: LiveRoom, start: Start | Failed) -> None:
-        if not self.is_open:
-            return
-        if isinstance(start, Failed):
-            steps.refuse(self, command.id, steps.unavailable())
-            self.release()
+        if not steps.is_answered(start, self, command.id):
             return
         private = is_conversation(room.name)
         if room in self.listeners:
