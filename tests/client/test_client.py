@@ -1,6 +1,7 @@
 import asyncio
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -277,6 +278,20 @@ async def test_a_name_can_be_changed(server: ScriptedServer) -> None:
         await peer.send(welcome(frame["id"], username="Bob"))
         assert await renaming == "Bob"
         assert client.username == "Bob"
+
+
+@pytest.mark.parametrize("returning", [False, True])
+async def test_a_name_is_a_wish_or_the_one_had_last_as_one_says(
+    server: ScriptedServer, *, returning: bool
+) -> None:
+    options: dict[str, Any] = {"returning": True} if returning else {}
+    async with causerie.connect(server.url, "Alice", key=KEY, wait=False, **options) as client:
+        peer = await server.accept()
+        hello = await peer.read("hello")
+        assert hello.get("returning", False) is returning
+        await peer.send(welcome(hello["id"], username="Alicia"))
+        await client.wait_connected()
+        assert client.username == "Alicia"
 
 
 # Being told.

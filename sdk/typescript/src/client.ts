@@ -663,7 +663,7 @@ async function openOutbox(storage: Storage, scope: string): Promise<StoredOutbox
 }
 
 function settingsOf(options: ConnectOptions): Partial<Settings> {
-  const { locale, maxAttempts, outbox, catchUp, privateReplay } = options;
-  const given = { locale, maxAttempts, outbox, catchUp, privateReplay };
+  const { locale, returning, maxAttempts, outbox, catchUp, privateReplay } = options;
+  const given = { locale, returning, maxAttempts, outbox, catchUp, privateReplay };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }

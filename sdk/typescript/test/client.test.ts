@@ -332,6 +332,21 @@ it("is known by another name after a rename", async () => {
   expect(alice.username).toBe(wish);
 });
 
+it("takes up the name of before, whatever it has become, where that is not a wish", async () => {
+  const key = newKey();
+  const alice = await arrive({ key });
+  const before = alice.username;
+  await alice.join("renamed");
+  await alice.send("mine", "renamed");
+  const now = await alice.rename(`${before}b`);
+  const back = await arrive({ key, returning: true }, before);
+  expect(back.username).toBe(now);
+  expect(alice.username).toBe(now);
+  const wish = await arrive({ key }, before);
+  expect(wish.username).toBe(before);
+  await until(() => alice.username === before, "a wish renames");
+});
+
 it("refuses what can never be sent, and goes on", async () => {
   const alice = await arrive();
   await alice.join("bad");

@@ -277,6 +277,7 @@ async def connect(
     key: str | None = None,
     token: str | None = None,
     keys: KeyStore | None = None,
+    returning: bool = False,
     locale: str = "en",
     max_attempts: int | None = None,
     catch_up: int = 1_000,
@@ -295,6 +296,8 @@ async def connect(
             made there the first time.
         token: Says who one is, where a server asks for tokens.
         keys: Where keys are kept: in the user's data folder unless told otherwise.
+        returning: The username is the one had last, in an earlier run, and no wish: where it has
+            become another meanwhile, by a rename on another device, that is told as `Renamed`.
         locale: The language of the server's sentences, and of the reasons why there is no
             connection, which are in English where there are none in that language.
         max_attempts: How many attempts in a row may fail before the client gives up; None: it never
@@ -326,6 +329,7 @@ async def connect(
         chance=random.random,
         settings=Settings(
             locale=locale,
+            returning=returning,
             max_attempts=max_attempts,
             outbox=outbox,
             catch_up=catch_up,

@@ -48,6 +48,11 @@ export type AppCommand = Exclude<Command, Ping>;
 export interface Settings {
   /** The language of the server's sentences. */
   readonly locale: string;
+  /**
+   * The name is the one had last, by an earlier client: where it has become another meanwhile, that
+   * is told as `Renamed`. Otherwise it is a wish.
+   */
+  readonly returning: boolean;
   /** How many attempts in a row may fail before the client gives up; undefined: it never does. */
   readonly maxAttempts: number | undefined;
   /** Commands that may wait for the server. */
@@ -65,6 +70,7 @@ export interface Settings {
 /** The settings of whoever gives none. */
 export const DEFAULTS: Settings = {
   locale: "en",
+  returning: false,
   maxAttempts: undefined,
   outbox: 1_000,
   catchUp: 1_000,
@@ -111,6 +117,7 @@ export class Machine {
     this.#newId = newId;
     const sources = { newId, chance };
     this.#link = new Link(username, { key, token, locale }, maxAttempts, sources, this.#out);
+    this.#link.returning = settings?.returning ?? DEFAULTS.returning;
     this.#requests = new Requests(outbox, this.#out);
     const rooms = new Rooms(catchUp, privateReplay);
     this.#subscriptions = new Subscriptions(rooms, this.#requests, newId, this.#out);

@@ -99,6 +99,8 @@ export function hello(
 export class Link {
   /** As the server writes it, once it has said welcome. */
   username: string;
+  /** The name is the one had last, and no wish (any more). */
+  returning = false;
   state: State = { state: "Connecting" };
   connection: Connection = { kind: "none" };
   /** The last one. */
@@ -171,6 +173,7 @@ export class Link {
   /** Takes the name that the server gives in a welcome. */
   knownAs(welcome: Welcome): void {
     this.welcome = welcome;
+    this.returning = true;
     if (welcome.username !== this.username) {
       this.username = welcome.username;
       this.#out.tell({ event: "Renamed", username: welcome.username });
@@ -281,9 +284,7 @@ export class Link {
   #sayHello(now: number): void {
     const id = this.#sources.newId();
     this.connection = { kind: "greeting", id, saidAt: now };
-    // Until it is answered once, the name is a wish.
-    const returning = this.welcome !== undefined;
-    this.#out.write(hello(this.#credentials, id, this.username, returning));
+    this.#out.write(hello(this.#credentials, id, this.username, this.returning));
   }
 
   #check({ liveness, pacer }: Greeted, now: number): void {

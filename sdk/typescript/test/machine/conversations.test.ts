@@ -48,7 +48,14 @@ interface Conversation {
 }
 
 const FIELDS = new Set(["title", "about", "steps", "chance", "settings", "passing over"]);
-const SETTINGS = new Set(["locale", "maxAttempts", "outbox", "catchUp", "privateReplay"]);
+const SETTINGS = new Set([
+  "locale",
+  "returning",
+  "maxAttempts",
+  "outbox",
+  "catchUp",
+  "privateReplay",
+]);
 
 /** The steps that do something; before each of them all that was said must have been looked at. */
 const DRIVES = new Map<string, (play: Play, argument: Json, options: JsonObject) => void>([

@@ -82,6 +82,10 @@ class Settings(
 
     locale: str = "en"
     """The language of the server's sentences."""
+    returning: bool = False
+    """The name is the one had last, by an earlier client: where it has become another meanwhile,
+    that is told as `Renamed`. Otherwise it is a wish.
+    """
     max_attempts: int | None = None
     """How many attempts in a row may fail before the client gives up; None: it never does."""
     outbox: int = 1_000
@@ -133,6 +137,7 @@ class Machine:
             chance=chance,
             out=self._out,
         )
+        self._link.returning = chosen.returning
         self._requests = Requests(chosen.outbox, self._out)
         self._subscriptions = Subscriptions(
             Rooms(most=chosen.catch_up, private_replay=chosen.private_replay),

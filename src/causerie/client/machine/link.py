@@ -112,6 +112,7 @@ class Link:
         "_reasons",
         "connection",
         "credentials",
+        "returning",
         "rtt_ms",
         "state",
         "username",
@@ -131,6 +132,8 @@ class Link:
     ) -> None:
         self.username = username
         """As the server writes it, once it has said welcome."""
+        self.returning = False
+        """The name is the one had last, and no wish (any more)."""
         self.credentials = credentials
         self.state: State = Connecting()
         self.connection: Connection = NoConnection()
@@ -176,6 +179,7 @@ class Link:
     def known_as(self, welcome: Welcome) -> None:
         """Takes the name that the server gives in a welcome."""
         self.welcome = welcome
+        self.returning = True
         if welcome.username != self.username:
             self.username = welcome.username
             self._out.tell(Renamed(username=welcome.username))
@@ -281,9 +285,7 @@ class Link:
     def _say_hello(self, now: float) -> None:
         id = self._new_id()
         self.connection = Greeting(id=id, said_at=now)
-        # Until it is answered once, the name is a wish.
-        returning = self.welcome is not None
-        self._out.write(self.credentials.hello(id, self.username, returning=returning))
+        self._out.write(self.credentials.hello(id, self.username, returning=self.returning))
 
     def _check(self, greeted: Greeted, now: float) -> None:
         match greeted.liveness.check(now):
