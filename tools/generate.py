@@ -308,6 +308,7 @@ def _answers() -> dict[Frame, tuple[Frame, ...]]:
         commands.GetHistory: (replies.HistoryPage,),
         commands.Leave: (replies.Left,),
         commands.Ping: (replies.Pong,),
+        commands.Trace: (replies.Tracing,),
     }
 
 
@@ -391,6 +392,7 @@ def _examples() -> dict[Frame, Iterable[tuple[str, msgspec.Struct]]]:
         ],
         c.Leave: [("One room of several.", c.Leave(room="lobby", id="6"))],
         c.Ping: [("How far is it?", c.Ping(id="7"))],
+        c.Trace: [("What do you see of me?", c.Trace(on=True, id="10"))],
         r.Welcome: [
             (
                 "The name is kept by the key.",
@@ -469,6 +471,7 @@ def _examples() -> dict[Frame, Iterable[tuple[str, msgspec.Struct]]]:
             )
         ],
         r.Pong: [("Here.", r.Pong(time=now, id="7"))],
+        r.Tracing: [("All that there is.", r.Tracing(on=True, id="10"))],
         r.Error: [
             (
                 "A field is missing.",
@@ -494,6 +497,37 @@ def _examples() -> dict[Frame, Iterable[tuple[str, msgspec.Struct]]]:
         r.Typing: [("Bob types.", r.Typing(room="lobby", username="Bob", is_typing=True))],
         r.Presence: [("Bob came.", r.Presence(room="lobby", members=2, joined=["Bob"]))],
         r.Notice: [("To everyone.", r.Notice(message="The server restarts at noon."))],
+        r.Traced: [
+            (
+                "The server's ping, the client's pong, and a message of the client.",
+                r.Traced(
+                    frames=[
+                        r.TracedFrame(
+                            sender="server", time=now, fin=True, opcode=9, length=0, size=2
+                        ),
+                        r.TracedFrame(
+                            sender="client",
+                            time=now + 1,
+                            fin=True,
+                            opcode=10,
+                            length=0,
+                            size=6,
+                            masking_key="37fa213d",
+                        ),
+                        r.TracedFrame(
+                            sender="client",
+                            time=now + 900,
+                            fin=True,
+                            opcode=1,
+                            length=180,
+                            size=188,
+                            masking_key="b7e21c04",
+                            message=12,
+                        ),
+                    ]
+                ),
+            )
+        ],
         p.PlainCommand: [
             (
                 "Who one is; `timestamp` is in milliseconds here.",

@@ -25,6 +25,7 @@ from causerie.wire.commands import (
     SendMessage,
     SendPrivate,
     SetTyping,
+    Trace,
 )
 from causerie.wire.replies import (
     Ack,
@@ -282,7 +283,7 @@ class ModelLink:
                 self._reply(HistoryPage(id=id, room=room, epoch=epoch, entries=entries, more=False))
             case Ping(id=id):
                 self._reply(Pong(id=id, time=0))
-            case SetTyping():
+            case SetTyping() | Trace():
                 pass
 
     def _join(self, command: Join) -> None:

@@ -15,7 +15,7 @@ from causerie.client.machine.events import Event
 from causerie.resources import protocol_path
 from causerie.testing.patterns import JSON, Variables
 from causerie.wire.codec import decode_command
-from causerie.wire.commands import AnyCommand, Ping
+from causerie.wire.commands import AnyCommand, Ping, Trace
 
 FOLDER: Final = Path(str(protocol_path())) / "conversations" / "client"
 FILES: Final = sorted(FOLDER.glob("*.json"))
@@ -140,6 +140,7 @@ class Play:
         filled = json.dumps(self.variables.fill(command)).encode()
         given: AnyCommand = decode_command(filled)
         assert not isinstance(given, Ping), "pings are the client's own business"
+        assert not isinstance(given, Trace), "the Python library asks for none"
         accepted: AppCommand = given
         id = self.machine.send(accepted, self.now)
         if named is not None:

@@ -74,7 +74,8 @@ def chain(client: RawClient) -> int:
 @pytest.mark.slow
 @pytest.mark.real
 @pytest.mark.timeout(120)
-def test_a_million_pings_without_reading_cost_no_memory(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_traced", [False, True])
+def test_a_million_pings_without_reading_cost_no_memory(tmp_path: Path, is_traced: bool) -> None:
     ping = client_frame(b"p" * 125, PING)
     block = ping * 1_000
     with (
@@ -85,6 +86,9 @@ def test_a_million_pings_without_reading_cost_no_memory(tmp_path: Path) -> None:
         bystander.hello("Bystander")
         bystander.join("quiet")
         flooder.hello("Flooder")
+        if is_traced:
+            flooder.send(type="trace", on=True)
+            flooder.expect("tracing", on=True)
         before = resident_bytes(server.pid)
         flooder.socket.setblocking(False)
         sent = 0
@@ -108,6 +112,11 @@ def test_a_million_pings_without_reading_cost_no_memory(tmp_path: Path) -> None:
         # It is alive when it reads again: pongs come, and a command is answered.
         flooder.socket.settimeout(PATIENCE)
         assert flooder.next_frame().opcode == PONG
+        if is_traced:
+            told = flooder.expect("traced")
+            assert {frame["opcode"] for frame in told["frames"]} <= {PING, PONG}
+            while not told.get("missed"):
+                told = flooder.expect("traced")
 
 
 def test_the_chain_reader_notices_a_hole() -> None:

@@ -566,6 +566,24 @@ def test_who_says_something_types_no_longer() -> None:
     assert bob.take("typing") == []
 
 
+# trace
+
+
+def test_who_asks_to_be_traced_is_until_they_ask_for_no_more() -> None:
+    server = MemoryServer()
+    alice, bob = v1(server, "Alice"), v1(server, "Bob")
+    assert alice.ask("trace", on=True, id="t") == {"type": "tracing", "id": "t", "on": True}
+    assert (alice.socket.is_traced, bob.socket.is_traced) == (True, False)
+    assert alice.ask("trace", on=False, id="u") == {"type": "tracing", "id": "u", "on": False}
+    assert not alice.socket.is_traced
+
+
+def test_nobody_is_traced_before_hello() -> None:
+    alice = V1(MemoryServer())
+    assert refusal(alice.ask("trace", on=True)) == ("hello_required", None)
+    assert not alice.socket.is_traced
+
+
 # What comes too early, and what comes too late.
 
 

@@ -122,3 +122,41 @@ def test_who_is_cut_off_gets_nothing_more() -> None:
     bob.abort()
     bob.read_more(None)
     assert said(bob) == ""
+
+
+def test_who_reads_nothing_gets_what_was_said_when_they_read_again() -> None:
+    server = MemoryServer()
+    alice, bob = in_lobby(server, "Alice"), in_lobby(server, "Bob")
+    bob.read_more(10)
+    alice.send(say("first"))
+    server.run()
+    assert bob.unsent() > 0
+    assert said(bob) == ""
+    alice.send(say("second"))
+    server.run()
+    bob.read_more(None)
+    server.run()
+    told = said(bob)
+    assert bob.unsent() == 0
+    assert told.index('"first"') < told.index('"second"')
+
+
+def test_who_answers_no_pings_is_cut() -> None:
+    server = MemoryServer()
+    alice, bob = in_lobby(server, "Alice"), in_lobby(server, "Bob")
+    bob.answers_pings = False
+    server.advance(100.0)
+    assert (bob.pings, bob.aborted, bob.is_open) == (2, True, False)
+    assert (alice.pings, alice.is_open) == (0, True)
+
+
+def test_who_wants_to_be_told_of_frames_is_known_and_has_none_to_be_told_of() -> None:
+    server = MemoryServer()
+    alice, bob = in_lobby(server, "Alice"), in_lobby(server, "Bob")
+    alice.send('{"type":"trace","on":true}')
+    server.run()
+    assert (alice.is_traced, bob.is_traced) == (True, False)
+    assert said(alice) == '{"type":"tracing","on":true}'
+    alice.send('{"type":"ping"}')
+    server.run()
+    assert '"traced"' not in said(alice)

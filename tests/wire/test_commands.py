@@ -23,6 +23,7 @@ from causerie.wire.commands import (
     SendMessage,
     SendPrivate,
     SetTyping,
+    Trace,
 )
 from causerie.wire.errors import Refused
 
@@ -70,6 +71,7 @@ KEY = "jX9mPq2vR7sT4wYzA1bC3g"
         (GetHistory(room="lobby", after=0), '{"type":"history","room":"lobby","after":0}'),
         (Leave(room="lobby"), '{"type":"leave","room":"lobby"}'),
         (Ping(id="7"), '{"type":"ping","id":"7"}'),
+        (Trace(on=True), '{"type":"trace","on":true}'),
     ],
 )
 def test_a_command_on_the_wire(command: AnyCommand, text: str) -> None:
@@ -130,6 +132,8 @@ def test_a_value_at_the_edge_is_allowed(frame: dict[str, object]) -> None:
 
 
 FORBIDDEN = [
+    ("on", {"type": "trace"}),
+    ("on", {"type": "trace", "on": 1}),
     ("id", {"type": "ping", "id": ""}),
     ("id", {"type": "ping", "id": "x" * 65}),
     ("id", {"type": "ping", "id": "😀" * 65}),

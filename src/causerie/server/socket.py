@@ -27,6 +27,11 @@ class Socket(Protocol):
     def ping(self) -> None:
         """Sends a ping frame. The pong counts as life, like any traffic."""
 
+    def trace(self, *, on: bool) -> None:
+        """Begins to tell the peer of its frames, by `traced` of the v1 profile, or ends it. A peer
+        that does not read is told nothing, and nothing is kept for it.
+        """
+
     def pause_reading(self) -> None:
         """Stops reading: at most what was received already is still told."""
 

@@ -83,6 +83,9 @@ class V1Connection(Connection):
                 self.reply(replies.Pong(id=command.id, time=self.hub.clock.wall() // 1000))
             case commands.Hello():
                 self._hello(command)
+            case commands.Trace():
+                self._require_session()
+                self._trace(command)
             case commands.SendMessage():
                 self._message(command, self._require_session())
             case commands.SendPrivate():
@@ -170,6 +173,10 @@ class V1Connection(Connection):
                 ),
             )
         )
+
+    def _trace(self, command: commands.Trace) -> None:
+        self.socket.trace(on=command.on)
+        self.reply(replies.Tracing(id=command.id, on=command.on))
 
     # Listening.
 

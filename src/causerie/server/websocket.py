@@ -33,8 +33,10 @@ from uvicorn.server import ServerState
 
 from causerie.server.handshake import Handshake, Opened, Refusal
 from causerie.server.reader import Closed, Fault, Message, Ping, Reader
+from causerie.server.scanner import ScannedFrame
 from causerie.server.socket import Acceptor, Receiver, Socket
 from causerie.server.sweep import Sweep
+from causerie.server.tracing import Trace, TracedReader
 from causerie.wire.codes import CloseCode
 from causerie.wire.profiles import close_reason
 
@@ -188,6 +190,7 @@ class WebSocketProtocol(asyncio.Protocol):
         "_reader",
         "_receiver",
         "_server",
+        "_trace",
         "_transport",
     )
 
@@ -205,7 +208,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self._phase = _HANDSHAKE
         self._receiver: Receiver = _NOBODY
         self._handshake: Handshake | None = None
-        self._reader: Reader | None = None
+        self._reader: Reader | TracedReader | None = None
+        self._trace: Trace | None = None
         self._backlog = b""
         self._pong = b""
         self._held = 0
@@ -255,7 +259,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._held &= ~_UNSENT
         if self._pong:
             pong, self._pong = self._pong, b""
-            self._transport.write(pong)
+            self._write_control(pong)
         if self._phase is _OPEN and not self._is_held(_UNSENT):
             self._tell(self._receiver.resumed)
         self._release(0)
@@ -283,7 +287,20 @@ class WebSocketProtocol(asyncio.Protocol):
     def ping(self) -> None:
         """Sends a ping."""
         if self._phase is _OPEN:
-            self._transport.write(_PING)
+            self._write_control(_PING)
+
+    def trace(self, *, on: bool) -> None:
+        """Tells the peer of frames, or no more."""
+        if self._phase is not _OPEN or on == (self._trace is not None):
+            return
+        if on:
+            self._trace = Trace()
+            reader = cast(Reader | None, self._reader) or self._shared.take_reader()
+            self._reader = TracedReader(reader, self._trace_received)
+        else:
+            self._tell_trace()
+            self._trace = None
+            self._reader = cast(TracedReader, self._reader).reader
 
     def pause_reading(self) -> None:
         """Stops reading."""
@@ -403,7 +420,7 @@ class WebSocketProtocol(asyncio.Protocol):
             self._reader = None
             shared.reader = reader
 
-    def _read_in_turns(self, reader: Reader, data: bytes) -> None:
+    def _read_in_turns(self, reader: Reader | TracedReader, data: bytes) -> None:
         at, frames_left = 0, _FRAMES_A_TURN
         while at < len(data) and self._phase in {_OPEN, _CLOSING}:
             if self._held or frames_left <= 0:
@@ -420,7 +437,7 @@ class WebSocketProtocol(asyncio.Protocol):
         """Reads what an earlier turn left, unless there is a reason not to read."""
         self._release(_TURN)
 
-    def _take(self, reader: Reader, data: bytes) -> None:
+    def _take(self, reader: Reader | TracedReader, data: bytes) -> None:
         """Deals with what some bytes complete. Pongs are written together, but what the receiver
         writes keeps its place among them.
         """
@@ -457,8 +474,35 @@ class WebSocketProtocol(asyncio.Protocol):
                 # The last ping alone need be answered (RFC 6455, section 5.5.3).
                 self._pong = pongs[-1]
             else:
-                self._transport.write(b"".join(pongs))
+                self._write_control(b"".join(pongs))
         pongs.clear()
+
+    def _write_control(self, frames: bytes) -> None:
+        self._transport.write(frames)
+        if self._trace is not None:
+            self._trace_soon(self._trace)
+            self._trace.sent(frames, _wall())
+
+    # What is told of frames.
+
+    def _trace_received(self, frames: list[ScannedFrame]) -> None:
+        if self._trace is not None and frames:
+            self._trace_soon(self._trace)
+            self._trace.received(frames, _wall(), self._messages_in)
+
+    def _trace_soon(self, trace: Trace) -> None:
+        """Has the trace told in the next turn, with all that comes until then."""
+        if trace.is_empty:
+            asyncio.get_running_loop().call_soon(self._tell_trace)
+
+    def _tell_trace(self) -> None:
+        """Tells what there is to tell, unless the peer does not read: then it waits for nothing."""
+        if self._trace is None or self._phase is not _OPEN:
+            return
+        if self._held & _UNSENT:
+            self._trace.skip()
+        elif told := self._trace.take():
+            self._transport.write(told)
 
     # Holding up the reading: any reason will do.
 
@@ -485,7 +529,15 @@ class WebSocketProtocol(asyncio.Protocol):
         self._close_sent = code
         # Cut between two characters.
         text = reason.encode()[:_CLOSE_REASON_BYTES].decode(errors="ignore").encode()
-        self._transport.write(bytes((_CLOSE, 2 + len(text))) + code.to_bytes(2) + text)
+        self._write_close(bytes((_CLOSE, 2 + len(text))) + code.to_bytes(2) + text)
+
+    def _write_close(self, frame: bytes) -> None:
+        """Writes a close frame. Nothing follows on it, so that it is told of before."""
+        if self._trace is not None:
+            self._trace.sent(frame, _wall())
+            self._tell_trace()
+            self._trace = None
+        self._transport.write(frame)
 
     def _fail(self, code: int, reason: str) -> None:
         """Ends after a fault: says why, and hears no more (RFC 6455, section 7.1.7)."""
@@ -505,7 +557,7 @@ class WebSocketProtocol(asyncio.Protocol):
         """Completes the closing handshake (RFC 6455, section 5.5.1)."""
         # The reason is the peer's own words, and stays out of the log.
         if self._phase is _OPEN:
-            self._transport.write(closed.answer)
+            self._write_close(closed.answer)
             self._finish(closed.code, why="the peer closed")
         else:
             self._finish(closed.code, why="this server closed")
@@ -518,6 +570,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._phase = _OVER
         self._shared.open -= 1
         self._backlog = self._pong = b""
+        self._trace = None
         if self._reader is not None:
             self._reader.drop()
             self._reader = None
@@ -577,6 +630,11 @@ def websocket_protocol(
         _shared = _Shared(accept, settings, binary)
 
     return BoundWebSocketProtocol
+
+
+def _wall() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
 
 
 def _tune(transport: asyncio.Transport, settings: WebSocketSettings) -> None:

@@ -29,6 +29,7 @@ Tag = Literal[
     "duplicates",
     "private",
     "limits",
+    "trace",
     "slow",
     "socket",
     "control",

@@ -61,6 +61,8 @@ class MemorySocket:
         self.pings = 0
         """Pings of the server that have arrived and were not answered."""
         self.answers_pings = True
+        self.is_traced = False
+        """Whether the client is to be told of its frames: this link has none to tell of."""
         self.writes = 0
         self.close_code: int | None = None
         self.close_reason = ""
@@ -90,6 +92,10 @@ class MemorySocket:
                 self._server.later(self._pong)
             else:
                 self.pings += 1
+
+    def trace(self, *, on: bool) -> None:
+        """Notes that the client wants to be told of its frames."""
+        self.is_traced = on
 
     def pause_reading(self) -> None:
         """Holds back what the client sends."""

@@ -144,6 +144,13 @@ class Ping(Command, frozen=True, tag="ping"):
     """Asks for a pong, so that a page, which cannot see WebSocket pings, can measure its RTT."""
 
 
+class Trace(Command, frozen=True, tag="trace"):
+    """Asks to be told of the WebSocket frames of one's own connection that no page can see."""
+
+    on: bool
+    """False: to be told no more."""
+
+
 AnyCommand = (
     Hello
     | Join
@@ -155,4 +162,5 @@ AnyCommand = (
     | GetHistory
     | Leave
     | Ping
+    | Trace
 )

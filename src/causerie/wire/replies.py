@@ -153,6 +153,13 @@ class Pong(Reply, frozen=True, tag="pong"):
     time: Milliseconds
 
 
+class Tracing(Reply, frozen=True, tag="tracing"):
+    """Answers trace."""
+
+    on: bool
+    """Whether `traced` comes from here on."""
+
+
 class Error(Reply, frozen=True, tag="error"):
     """Answers a command that was refused, or tells of a frame that could not be read."""
 
@@ -257,6 +264,44 @@ class Notice(Signal, frozen=True, tag="notice"):
     room: str | None = None
 
 
+class TracedFrame(
+    msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, gc=False
+):
+    """A WebSocket frame, in the words of RFC 6455, section 5.2."""
+
+    sender: Literal["client", "server"]
+    time: Milliseconds
+    """When the server had read it whole, or wrote it."""
+    fin: bool
+    """It is the last fragment of its message; of most messages, the only one."""
+    opcode: Annotated[int, msgspec.Meta(ge=0, le=15)]
+    """0 continuation, 1 text, 2 binary, 8 close, 9 ping, 10 pong."""
+    length: Count
+    """Bytes of the payload."""
+    size: Count
+    """Bytes on the wire: the header, the masking key and the payload."""
+    masking_key: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}(?!\n)$")] | None = None
+    """In hexadecimal; a server masks nothing."""
+    payload: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{2}){1,125}(?!\n)$")] | None = None
+    """That of a control frame, if it has one, in hexadecimal and unmasked. A close frame's begins
+    with its code."""
+    message: Count | None = None
+    """Which of the client's messages it belongs to, counted from 1 since the connection was opened.
+    Control frames belong to none."""
+
+
+class Traced(Signal, frozen=True, tag="traced"):
+    """Tells who has asked for it, by trace, of frames of their own connection."""
+
+    frames: list[TracedFrame]
+    """In the order in which they were read and written: all that the client sends, and the pings,
+    pongs and the close frame of the server. What the server says is not among them: each of its
+    messages is one frame, as it came."""
+    missed: Count = 0
+    """How many there were besides these since the last `traced`: too many at once, or the client
+    did not read."""
+
+
 class UnknownEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An entry of a type that is not known here: what it takes to follow the chain through it."""
 
@@ -269,6 +314,8 @@ class UnknownEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     replay: bool = False
 
 
-AnyReply = Welcome | Joined | Left | Ack | MembersPage | RoomsPage | HistoryPage | Pong | Error
-AnyPush = Message | Private | Typing | Presence | Notice
+AnyReply = (
+    Welcome | Joined | Left | Ack | MembersPage | RoomsPage | HistoryPage | Pong | Tracing | Error
+)
+AnyPush = Message | Private | Typing | Presence | Notice | Traced
 AnyServerFrame = AnyReply | AnyPush

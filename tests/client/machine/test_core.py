@@ -46,6 +46,9 @@ from causerie.wire.replies import (
     Presence,
     Private,
     RoomsPage,
+    Traced,
+    TracedFrame,
+    Tracing,
     Typing,
 )
 
@@ -203,6 +206,13 @@ def test_each_frame_of_the_server_is_told() -> None:
         assert isinstance(event, kind)
     assert rig.machine.members("lobby") == (2, ("Alice", "Bob"))
     assert rig.machine.typing("lobby") == ("Bob",)
+
+
+def test_what_a_server_tells_of_frames_is_passed_over() -> None:
+    rig = in_lobby()
+    frame = TracedFrame(sender="server", time=5, fin=True, opcode=9, length=0, size=2)
+    rig.receive(Tracing(on=True), Traced(frames=[frame], missed=1))
+    assert rig.events() == []
 
 
 def test_each_answer_of_the_server_is_told_to_who_asked() -> None:

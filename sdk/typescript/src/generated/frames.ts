@@ -128,6 +128,15 @@ export interface Ping {
   readonly id?: string;
 }
 
+/** Asks to be told of the WebSocket frames of one's own connection that no page can see. */
+export interface Trace {
+  readonly type: "trace";
+  /** False: to be told no more. */
+  readonly on: boolean;
+  /** Chosen by the client, at random (128 bits), and repeated in the reply. */
+  readonly id?: string;
+}
+
 /** The server's limits, in numbers. */
 export interface Limits {
   /** Bytes of a client's message. */
@@ -272,6 +281,15 @@ export interface Pong {
   readonly id?: string;
 }
 
+/** Answers trace. */
+export interface Tracing {
+  readonly type: "tracing";
+  /** Whether `traced` comes from here on. */
+  readonly on: boolean;
+  /** Chosen by the client, at random (128 bits), and repeated in the reply. */
+  readonly id?: string;
+}
+
 /** Answers a command that was refused, or tells of a frame that could not be read. */
 export interface ErrorFrame {
   readonly type: "error";
@@ -358,6 +376,49 @@ export interface Notice {
   readonly room?: string;
 }
 
+/** A WebSocket frame, in the words of RFC 6455, section 5.2. */
+export interface TracedFrame {
+  readonly sender: "client" | "server";
+  /** When the server had read it whole, or wrote it. */
+  readonly time: number;
+  /** It is the last fragment of its message; of most messages, the only one. */
+  readonly fin: boolean;
+  /** 0 continuation, 1 text, 2 binary, 8 close, 9 ping, 10 pong. */
+  readonly opcode: number;
+  /** Bytes of the payload. */
+  readonly length: number;
+  /** Bytes on the wire: the header, the masking key and the payload. */
+  readonly size: number;
+  /** In hexadecimal; a server masks nothing. */
+  readonly maskingKey?: string;
+  /**
+   * That of a control frame, if it has one, in hexadecimal and unmasked. A close frame's begins
+   * with its code.
+   */
+  readonly payload?: string;
+  /**
+   * Which of the client's messages it belongs to, counted from 1 since the connection was opened.
+   * Control frames belong to none.
+   */
+  readonly message?: number;
+}
+
+/** Tells who has asked for it, by trace, of frames of their own connection. */
+export interface Traced {
+  readonly type: "traced";
+  /**
+   * In the order in which they were read and written: all that the client sends, and the pings,
+   * pongs and the close frame of the server. What the server says is not among them: each of its
+   * messages is one frame, as it came.
+   */
+  readonly frames: readonly TracedFrame[];
+  /**
+   * How many there were besides these since the last `traced`: too many at once, or the client did
+   * not read.
+   */
+  readonly missed?: number;
+}
+
 /** An entry of a type that is not known here: what it takes to follow the chain through it. */
 export interface UnknownEntry {
   readonly room: string;
@@ -383,6 +444,7 @@ export type Command =
   | GetHistory
   | Leave
   | Ping
+  | Trace
 ;
 
 /** What a server sends and this version knows. */
@@ -395,10 +457,12 @@ export type ServerFrame =
   | RoomsPage
   | HistoryPage
   | Pong
+  | Tracing
   | ErrorFrame
   | Message
   | Private
   | Typing
   | Presence
   | Notice
+  | Traced
 ;

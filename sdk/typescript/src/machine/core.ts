@@ -279,6 +279,7 @@ export class Machine {
       case "history":
       case "members":
       case "rooms":
+      case "trace":
         this.#requests.add(id, "ask:", command);
         break;
       case "hello":
@@ -393,6 +394,7 @@ export class Machine {
         this.#subscriptions.left(frame.room);
         break;
       case "members":
+      case "tracing":
         this.#requests.answered(frame.id, frame);
         break;
       case "history":
@@ -404,6 +406,8 @@ export class Machine {
       case "pong":
         this.#link.pong(frame, now);
         break;
+      case "traced":
+        break; // for whoever taps the wire
       default:
         frame satisfies never;
     }

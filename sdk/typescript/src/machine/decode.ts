@@ -26,6 +26,9 @@ import type {
   RoomSummary,
   RoomsPage,
   ServerFrame,
+  Traced,
+  TracedFrame,
+  Tracing,
   Typing,
   UnknownEntry,
   Welcome,
@@ -62,6 +65,12 @@ const rate = that<number>((value) => typeof value === "number" && value >= 0);
 
 function oneOf<T extends string>(...values: readonly T[]): Reader<T> {
   return that((value) => values.includes(value as T));
+}
+
+/** Reads so many bytes in hexadecimal. */
+function hexadecimal(least: number, most: number): Reader<string> {
+  const pattern = new RegExp(`^(?:[0-9a-f]{2}){${least},${most}}$`);
+  return that((value) => typeof value === "string" && pattern.test(value));
 }
 
 function list<T>(read: Reader<T>): Reader<T[]> {
@@ -122,6 +131,17 @@ const summary = object<RoomSummary>({
   joined: optional(flag),
   members: optional(count),
   peer: nullable(text),
+});
+const tracedFrame = object<TracedFrame>({
+  sender: oneOf("client", "server"),
+  time: count,
+  fin: flag,
+  opcode: that((value) => Number.isInteger(value) && (value as number) >> 4 === 0),
+  length: count,
+  size: count,
+  maskingKey: nullable(hexadecimal(4, 4)),
+  payload: nullable(hexadecimal(1, 125)),
+  message: nullable(count),
 });
 const unknownEntry = object<UnknownEntry>({
   room: text,
@@ -184,6 +204,7 @@ const FRAMES: {
     more: flag,
   }),
   pong: frame<Pong>({ id, time: count }),
+  tracing: frame<Tracing>({ id, on: flag }),
   error: frame<ErrorFrame>({
     id,
     code: text,
@@ -202,6 +223,7 @@ const FRAMES: {
     snapshot: otherwise(flag, false),
   }),
   notice: frame<Notice>({ message: text, room: nullable(text) }),
+  traced: frame<Traced>({ frames: list(tracedFrame), missed: optional(count) }),
 };
 
 /**

@@ -19,6 +19,7 @@ import type {
   RoomsPage,
   SendMessage,
   SendPrivate,
+  Tracing,
   Welcome,
 } from "../generated/frames.js";
 import type { State } from "./states.js";
@@ -132,7 +133,7 @@ export interface History {
   readonly more: boolean;
 }
 
-/** A command that says nothing was answered: join, leave, history, members, rooms, hello. */
+/** A command that says nothing was answered: join, leave, history, members, rooms, trace, hello. */
 export interface Answered {
   readonly event: "Answered";
   readonly id: string;
@@ -156,7 +157,7 @@ export interface ServerError {
 export type Entry = Message | Private | Unknown;
 
 /** What answers a command that says nothing. */
-export type Answer = Joined | Left | History | MembersPage | RoomsPage | Welcome;
+export type Answer = Joined | Left | History | MembersPage | RoomsPage | Tracing | Welcome;
 
 /** What an application is told. */
 export type Event =

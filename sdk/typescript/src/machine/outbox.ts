@@ -17,6 +17,7 @@ import type {
   Rooms,
   SendMessage,
   SendPrivate,
+  Trace,
 } from "../generated/frames.js";
 import { assert } from "./assert.js";
 import { earliest, NOW } from "./earliest.js";
@@ -25,7 +26,7 @@ import { earliest, NOW } from "./earliest.js";
 export type Saying = SendMessage | SendPrivate;
 
 /** A command that does no harm if it is sent twice. */
-export type Question = GetHistory | Hello | Leave | Members | Rooms;
+export type Question = GetHistory | Hello | Leave | Members | Rooms | Trace;
 
 /**
  * A sequence of commands that keep their order: all for one `room`, private messages `to` one

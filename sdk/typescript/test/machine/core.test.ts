@@ -92,6 +92,7 @@ test("each command goes to the server", () => {
     { type: "history", room: "lobby" },
     { type: "members", room: "lobby" },
     { type: "rooms" },
+    { type: "trace", on: true },
     { type: "hello", username: "Carol" },
     { type: "leave", room: "lobby" },
     { type: "join", room: "garden" },
@@ -199,12 +200,14 @@ test("each answer of the server is told to who asked", () => {
   const members = rig.send({ type: "members", room: "lobby" });
   const history = rig.send({ type: "history", room: "lobby" });
   const rooms = rig.send({ type: "rooms" });
+  const trace = rig.send({ type: "trace", on: true });
   const leave = rig.send({ type: "leave", room: "lobby" });
   rig.receive(
     { type: "ack", id: said, room: "lobby", seq: 4, timestamp: 5 },
     { type: "members", id: members, room: "lobby", members: 1, names: ["Alice"] },
     { type: "history", id: history, room: "lobby", epoch: "e1", entries: [], more: false },
     { type: "rooms", id: rooms, rooms: [] },
+    { type: "tracing", id: trace, on: true },
     { type: "left", id: leave, room: "lobby" },
   );
   expect(rig.events()).toMatchObject([
@@ -212,6 +215,7 @@ test("each answer of the server is told to who asked", () => {
     { event: "Answered", id: members, reply: { type: "members" } },
     { event: "Answered", id: history, reply: { type: "history" } },
     { event: "Answered", id: rooms, reply: { type: "rooms" } },
+    { event: "Answered", id: trace, reply: { type: "tracing", on: true } },
     { event: "Answered", id: leave, reply: { type: "left" } },
   ]);
 });

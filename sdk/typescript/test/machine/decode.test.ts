@@ -31,6 +31,24 @@ const FRAMES: { readonly [Type in ServerFrame["type"]]: Extract<ServerFrame, { t
     snapshot: false,
   },
   notice: { type: "notice", message: "Hear!", room: "lobby" },
+  tracing: { type: "tracing", id: "i", on: true },
+  traced: {
+    type: "traced",
+    frames: [
+      {
+        sender: "client",
+        time: 5,
+        fin: true,
+        opcode: 8,
+        length: 2,
+        size: 8,
+        maskingKey: "37fa213d",
+        payload: "03e8",
+        message: 7,
+      },
+    ],
+    missed: 3,
+  },
 };
 const ALL = Object.values(FRAMES);
 
@@ -44,6 +62,7 @@ const OPTIONAL: Readonly<Record<string, readonly string[]>> = {
   private: ["replyTo", "replay"],
   presence: ["joined", "left", "snapshot"],
   notice: ["room"],
+  traced: ["missed"],
 };
 const NULLABLE = new Set(["recovered", "field", "retryAfter", "replyTo"]);
 const isEntry = (type: string) => type === "message" || type === "private";
@@ -106,6 +125,16 @@ test("what is inside is checked as well", () => {
     { ...FRAMES.rooms, rooms: [{ room: "~bob" }] },
     { ...FRAMES.rooms, rooms: [null] },
     { ...message(4), seq: 2 ** 53 },
+    ...[
+      { sender: "Bob" },
+      { opcode: 16 },
+      { opcode: -1 },
+      { maskingKey: "37fa213" },
+      { maskingKey: "37fa213g" },
+      { payload: "0" },
+      { payload: "00".repeat(126) },
+      { message: -1 },
+    ].map((change) => ({ ...FRAMES.traced, frames: [{ ...FRAMES.traced.frames[0], ...change }] })),
   ];
   for (const frame of wrong) expect(decodeServerFrame(frame)).toBeUndefined();
 });

@@ -289,6 +289,7 @@ export class ModelLink {
         this.#reply(id, { type: "pong", time: 0 });
         break;
       case "typing":
+      case "trace":
         break;
     }
   }

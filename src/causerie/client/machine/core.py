@@ -59,6 +59,8 @@ from causerie.wire.replies import (
     Presence,
     Private,
     RoomsPage,
+    Traced,
+    Tracing,
     Typing,
     Welcome,
 )
@@ -380,6 +382,8 @@ class Machine:
                     self._subscriptions.listed(frame)
             case Pong():
                 self._link.pong(frame, now)
+            case Tracing() | Traced():
+                pass  # this client asks for none
             case _:
                 assert_never(frame)
 
