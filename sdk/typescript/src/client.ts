@@ -21,6 +21,7 @@ import type {
   RoomSummary,
   Rooms,
   RoomsPage,
+  Tracing,
   Welcome,
 } from "./generated/frames.js";
 import { newId } from "./ids.js";
@@ -377,6 +378,17 @@ export class Client implements AsyncIterable<ClientEvent> {
   async rename(username: string): Promise<string> {
     const welcome = await this.#shell.call<Welcome>({ type: "hello", username });
     return welcome.username;
+  }
+
+  /**
+   * Has the server tell of the WebSocket frames of this connection, or tell no more: what it tells
+   * comes to those who tap the wire, where `readTraced` reads it. On the next connection it has to
+   * be asked for again.
+   *
+   * @throws `CommandRefused` when the server does not know how to (`unknown_type`).
+   */
+  async trace(on: boolean): Promise<void> {
+    await this.#shell.call<Tracing>({ type: "trace", on });
   }
 
   /**

@@ -53,4 +53,4 @@ export { IndexedDbStorage } from "./storage/indexeddb.js";
 export { MemoryStorage } from "./storage/memory.js";
 export type { Kept, Saying, Storage, StoredOutbox } from "./storage/storage.js";
 export type { WebSocketClass, WebSocketLike } from "./transport/websocket.js";
-export type { WireEvent } from "./wire-tap.js";
+export { readTraced, type WireEvent } from "./wire-tap.js";

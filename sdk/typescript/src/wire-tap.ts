@@ -4,6 +4,9 @@
  * @module
  */
 
+import type { Traced } from "./generated/frames.js";
+import { decodeServerFrame } from "./machine/decode.js";
+
 /** Something that happened on the wire. `at` is in milliseconds since 1970. */
 export type WireEvent =
   | { readonly wire: "opening"; readonly at: number; readonly url: string }
@@ -18,3 +21,19 @@ export type WireEvent =
     }
   /** The client has given the connection up by itself. */
   | { readonly wire: "dropped"; readonly at: number };
+
+/**
+ * What a text that was received tells of the frames of this connection, if that is what it does:
+ * see `Client.trace`.
+ */
+export function readTraced(text: string): Traced | undefined {
+  if (!text.includes('"traced"')) {
+    return undefined; // most texts are none: they are not read twice
+  }
+  try {
+    const frame = decodeServerFrame(JSON.parse(text));
+    return frame?.type === "traced" ? frame : undefined;
+  } catch {
+    return undefined;
+  }
+}

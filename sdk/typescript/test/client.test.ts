@@ -14,6 +14,7 @@ import {
   MemoryStorage,
   type Message,
   newKey,
+  readTraced,
   type Sending,
   type WebSocketClass,
   type WireEvent,
@@ -383,6 +384,27 @@ it("shows what goes over the wire to whoever taps it", async () => {
   expect(wire.slice(0, 2).map((event) => event.wire)).toEqual(["opening", "opened"]);
   const texts = wire.flatMap((event) => ("text" in event ? [JSON.parse(event.text).type] : []));
   expect(texts.slice(0, 2)).toEqual(["hello", "welcome"]);
+});
+
+it("has the server tell whoever taps the wire of its own frames, until it has had enough", async () => {
+  const wire: WireEvent[] = [];
+  const alice = await arrive({ tap: (event) => wire.push(event) });
+  const told = follow(alice);
+  const traced = () =>
+    wire.flatMap((event) => (event.wire === "received" ? (readTraced(event.text) ?? []) : []));
+  await alice.trace(true);
+  await alice.members("nowhere").catch(() => undefined);
+  await until(() => traced().length > 0, "the server tells");
+  const [frame] = traced()[0]?.frames ?? [];
+  const sent = wire.flatMap((event) => (event.wire === "sent" ? event.text : []));
+  expect(frame).toMatchObject({ sender: "client", opcode: 1, fin: true, message: sent.length });
+  expect(frame?.length).toBe(sent.at(-1)?.length);
+  expect(frame?.maskingKey).toMatch(/^[0-9a-f]{8}$/u);
+  await alice.trace(false);
+  const before = traced().length;
+  await alice.rooms();
+  expect(traced()).toHaveLength(before);
+  expect(told.filter((event) => "type" in event && event.type !== "joined")).toEqual([]);
 });
 
 it("lets no listener's error harm the client", async () => {
