@@ -41,6 +41,9 @@ export class Session extends EventTarget {
   readonly client: Client;
   readonly roundTrips: RoundTrip[] = [];
   reconnects = 0;
+  /** Whether the server tells of this connection's frames; undefined while it is not known. */
+  isTraced: boolean | undefined;
+  #wantsTrace = false;
   readonly #keys: KeyStore;
   readonly #loading = new Set<Room>();
   #isChanged = false;
@@ -208,6 +211,14 @@ export class Session extends EventTarget {
     }
   }
 
+  /** Has the server tell of the frames of this connection and of those to come, or tell no more. */
+  trace(isWanted: boolean): void {
+    this.#wantsTrace = isWanted;
+    if (this.chat.state.state === "Connected") {
+      void this.#trace();
+    }
+  }
+
   /** The key to one's name, if this browser keeps it. */
   async key(): Promise<string | undefined> {
     return this.#keys.find(this.client.url, this.chat.username);
@@ -230,6 +241,10 @@ export class Session extends EventTarget {
         this.roundTrips.splice(0, this.roundTrips.length - MOST_ROUND_TRIPS);
       } else if (event.event === "StateChanged" && event.state.state === "Reconnecting") {
         this.reconnects += 1;
+      } else if (event.event === "StateChanged" && event.state.state === "Connected") {
+        if (this.#wantsTrace) {
+          void this.#trace(); // it was asked for on the last connection only
+        }
       }
     }
     for (const wish of this.chat.told(event, now)) {
@@ -241,6 +256,19 @@ export class Session extends EventTarget {
         });
       } else {
         this.dispatchEvent(new CustomEvent("call", { detail: wish }));
+      }
+    }
+    this.#changed();
+  }
+
+  async #trace(): Promise<void> {
+    const isWanted = this.#wantsTrace;
+    try {
+      await this.client.trace(isWanted);
+      this.isTraced = isWanted || undefined;
+    } catch (error) {
+      if (error instanceof CommandRefused) {
+        this.isTraced = false; // a server that does not know how to
       }
     }
     this.#changed();

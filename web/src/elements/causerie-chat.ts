@@ -527,7 +527,9 @@ export class CauserieChat extends LocalizedElement {
         <wire-panel
           .log=${this.#wire}
           .state=${session.chat.state}
+          .isTraced=${session.isTraced}
           @close=${this.#toggleWire}
+          @trace=${(event: CustomEvent<boolean>) => session.trace(event.detail)}
         ></wire-panel>
       </aside>`;
     }

@@ -23,6 +23,8 @@ export class WireMask extends LocalizedElement {
   @property() text = EXAMPLE_TEXT;
   /** In hexadecimal. */
   @property() mask = EXAMPLE_MASK;
+  /** Bytes that it was masked for. */
+  @property({ type: Number }) most = SHOWN;
 
   static override readonly styles = [
     base,
@@ -65,7 +67,7 @@ export class WireMask extends LocalizedElement {
   ];
 
   protected override render(): TemplateResult {
-    const bytes = masked(this.text, this.mask, SHOWN);
+    const bytes = masked(this.text, this.mask, Math.min(SHOWN, this.most));
     return html`<div tabindex="0" role="group" aria-label=${say("web-wire-mask")}>
       <table>
         ${ROWS.map(

@@ -2,12 +2,13 @@ import type { State } from "@causerie/client";
 import { css, html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
-import { type Key, say } from "../i18n.js";
+import { say } from "../i18n.js";
 import { base } from "../styles/tokens.js";
 import { pieces, pretty, timeOf } from "../wire/describe.js";
-import type { WireLog, WireRecord } from "../wire/wire-log.js";
+import type { Happening, WireLog, WireRecord } from "../wire/wire-log.js";
 import { close } from "./icons.js";
 import { LocalizedElement } from "./localized.js";
+import "./wire-frame.js";
 import "./wire-handshake.js";
 import "./wire-mask.js";
 import "./wire-states.js";
@@ -19,14 +20,15 @@ const DRAWN = 200;
 /**
  * What this page and the server exchange, live. It is a drawer: as large as what it is put into.
  *
- * Tells `close`, and `trace` when the server is to tell (`on`) of pings, pongs and masks, or no more.
+ * Tells `close`; and `trace` with true when it opens, for the server is to tell of the frames that no
+ * page can see, and with false when it has gone.
  */
 @customElement("wire-panel")
 export class WirePanel extends LocalizedElement {
   @property({ attribute: false }) log!: WireLog;
   @property({ attribute: false }) state: State = { state: "Connecting" };
-  /** Whether the server tells of frames that no page sees; undefined where it cannot. */
-  @property({ attribute: false }) trace: boolean | undefined;
+  /** Whether the server tells of frames that no page sees; undefined while that is not known. */
+  @property({ attribute: false }) isTraced: boolean | undefined;
   @state() private isPaused = false;
   @state() private direction: "both" | "sent" | "received" = "both";
   @state() private type = "";
@@ -87,14 +89,6 @@ export class WirePanel extends LocalizedElement {
       .frame code {
         font-family: var(--mono);
         font-size: var(--type-tiny);
-      }
-
-      .trace {
-        display: flex;
-        gap: var(--space-2);
-        align-items: center;
-        padding-block: var(--space-1);
-        line-height: 1.3;
       }
 
       .bar {
@@ -199,8 +193,21 @@ export class WirePanel extends LocalizedElement {
         color: var(--warn);
       }
 
+      wire-frame {
+        margin-inline: var(--space-4);
+      }
+
       .mask {
         margin: 0 var(--space-4) var(--space-3);
+      }
+
+      .seen {
+        padding-inline: 0.3125rem;
+        border: 1px solid var(--line-strong);
+        border-radius: 4px;
+        color: var(--text-soft);
+        font-family: var(--font);
+        font-size: 0.6875rem;
       }
 
       .event {
@@ -219,11 +226,13 @@ export class WirePanel extends LocalizedElement {
   override connectedCallback(): void {
     super.connectedCallback();
     this.#follow();
+    this.#tell("trace", true);
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.#unfollow();
+    this.#tell("trace", false);
   }
 
   protected override willUpdate(changes: PropertyValues<this>): void {
@@ -263,8 +272,16 @@ export class WirePanel extends LocalizedElement {
         <details>
           <summary>${say("web-wire-mask")}</summary>
           <p>${say("web-wire-mask-about")}</p>
-          <wire-mask></wire-mask>
-          <p>${say("web-wire-unseen")}</p>
+          ${this.#lesson()}
+        </details>
+        <details>
+          <summary>${say("web-wire-unseen")}</summary>
+          <p>${say("web-wire-unseen-about")}</p>
+          ${
+            this.isTraced === undefined
+              ? nothing
+              : html`<p>${say(this.isTraced ? "web-wire-told" : "web-wire-untold")}</p>`
+          }
         </details>
       </div>
       ${this.#bar(all)}
@@ -282,6 +299,16 @@ export class WirePanel extends LocalizedElement {
             </ol>`
       }
     `;
+  }
+
+  /** How masking works, with the last message of which the server has told the key. */
+  #lesson(): TemplateResult {
+    const last = this.log.lastMasked;
+    return last === undefined
+      ? html`<p>${say("web-wire-mask-example")}</p>
+          <wire-mask></wire-mask>`
+      : html`<p>${say("web-wire-mask-last", { type: last.summary.type })}</p>
+          ${masking(last)}`;
   }
 
   #bar(all: readonly WireRecord[]): TemplateResult {
@@ -324,28 +351,14 @@ export class WirePanel extends LocalizedElement {
           (type) => html`<option value=${type} ?selected=${type === this.type}>${type}</option>`,
         )}
       </select>
-      ${
-        this.trace === undefined
-          ? nothing
-          : html`<label class="trace">
-              <input
-                type="checkbox"
-                .checked=${this.trace}
-                @change=${(event: Event) =>
-                  this.#tell("trace", { on: (event.target as HTMLInputElement).checked })}
-              />
-              ${say("web-wire-trace")}
-            </label>`
-      }
     </div>`;
   }
 
   #record(record: WireRecord): TemplateResult {
-    const { number, event, direction, summary } = record;
+    const { number, event, direction, summary, frames } = record;
     if (direction === undefined) {
-      const more = event.wire === "closed" ? ` ${event.code} ${event.reason}` : "";
       return html`<div class="event">
-        <span class="meta">${timeOf(event.at)}</span> ${say(wordFor(event.wire))}${more}
+        <span class="meta">${timeOf(event.at)}</span> ${wordsFor(event)}
       </div>`;
     }
     const head = html`<span class="arrow" role="img" aria-label=${say(`web-wire-${direction}`)}
@@ -354,11 +367,14 @@ export class WirePanel extends LocalizedElement {
       <b>${summary.type}</b>
       <code>${summary.line}</code>
       <span class="meta"
-        >${say("web-wire-bytes", { count: summary.bytes })} · ${timeOf(event.at)}</span
+        >${
+          frames.length === 0
+            ? nothing
+            : html`<span class="seen" title=${say("web-wire-seen-about")}
+                  >${say("web-wire-seen")}</span
+                > `
+        }${say("web-wire-bytes", { count: summary.bytes })} · ${timeOf(event.at)}</span
       >`;
-    if (event.wire === "control") {
-      return html`<div class="frame control ${direction}">${head}</div>`;
-    }
     const isOpen = this.open.has(number);
     return html`<button
         class="frame ${direction}"
@@ -367,22 +383,23 @@ export class WirePanel extends LocalizedElement {
       >
         ${head}
       </button>
-      ${isOpen && "text" in event ? this.#inside(event.text, record.mask) : nothing}`;
+      ${isOpen ? this.#inside(record) : nothing}`;
   }
 
-  #inside(text: string, mask: string): TemplateResult {
-    const json = pieces(pretty(text)).map(
-      ({ kind, text }) => html`<span class=${kind === "key" ? "key-piece" : kind}>${text}</span>`,
-    );
-    return html`<pre tabindex="0">${json}</pre>
+  #inside(record: WireRecord): TemplateResult {
+    const { event, frames, mask } = record;
+    return html`
+      ${frames.map((frame) => html`<wire-frame .frame=${frame}></wire-frame>`)}
       ${
-        mask === ""
+        mask === "" || event.wire === "control"
           ? nothing
           : html`<div class="mask">
               <p>${say("web-wire-mask-frame")}</p>
-              <wire-mask .text=${text} .mask=${mask}></wire-mask>
+              ${masking(record)}
             </div>`
-      }`;
+      }
+      ${"text" in event ? html`<pre tabindex="0">${json(event.text)}</pre>` : nothing}
+    `;
   }
 
   #wanted(all: readonly WireRecord[]): readonly WireRecord[] {
@@ -451,7 +468,7 @@ export class WirePanel extends LocalizedElement {
     this.open = open;
   }
 
-  #tell(type: "close" | "trace", detail?: { on: boolean }): void {
+  #tell(type: "close" | "trace", detail?: boolean): void {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
@@ -460,16 +477,36 @@ function chosen(event: Event): string {
   return (event.target as HTMLInputElement | HTMLSelectElement).value;
 }
 
-/** The key of the word for what has happened to the connection. */
-function wordFor(happened: WireRecord["event"]["wire"]): Key {
-  switch (happened) {
+/** A message in colours. */
+function json(text: string): TemplateResult[] {
+  return pieces(pretty(text)).map(
+    ({ kind, text }) => html`<span class=${kind === "key" ? "key-piece" : kind}>${text}</span>`,
+  );
+}
+
+/** How the first bytes of a message went out; of one in fragments, those of the first. */
+function masking({ event, frames, mask }: WireRecord): TemplateResult {
+  return html`<wire-mask
+    .text=${"text" in event ? event.text : ""}
+    .mask=${mask}
+    .most=${frames[0]?.length ?? 0}
+  ></wire-mask>`;
+}
+
+/** What has happened to the connection. */
+function wordsFor(event: Happening): string {
+  switch (event.wire) {
     case "opening":
-      return "web-wire-opening";
+      return say("web-wire-opening");
     case "opened":
-      return "web-wire-opened";
+      return say("web-wire-opened");
     case "dropped":
-      return "web-wire-dropped";
+      return say("web-wire-dropped");
+    case "missed":
+      return say("web-wire-missed", { count: event.count });
+    case "closed":
+      return `${say("web-wire-closed")} ${event.code} ${event.reason}`;
     default:
-      return "web-wire-closed";
+      return ""; // a frame, of which there is more to say
   }
 }

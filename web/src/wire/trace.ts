@@ -1,22 +1,10 @@
 /**
- * What the server tells of the frames of one's own connection that no page can see.
+ * The WebSocket frames of one's own connection that no page can see, and what is to be said of them.
  *
  * @module
  */
 
-/** A frame of this connection, as the server saw it. `in` is what the page has sent. */
-export interface TracedFrame {
-  readonly direction: "in" | "out";
-  /** RFC 6455, section 5.2. */
-  readonly opcode: number;
-  readonly fin: boolean;
-  /** Bytes of the payload. */
-  readonly length: number;
-  /** The masking key in hexadecimal, 8 digits; empty where the frame is not masked. */
-  readonly mask: string;
-  /** Milliseconds since 1970, on the server's clock. */
-  readonly at: number;
-}
+import type { TracedFrame } from "@causerie/client";
 
 /** Names of the opcodes that a connection can have (RFC 6455, section 11.8). */
 const NAMES: Readonly<Record<number, string>> = {
@@ -30,50 +18,44 @@ const NAMES: Readonly<Record<number, string>> = {
 
 /** The first opcode of control frames. */
 const FIRST_CONTROL = 8;
+const CLOSE = 8;
+/** Hexadecimal digits of a close frame's code. */
+const CODE_DIGITS = 4;
 
-/** What an opcode is called. */
+/** An opcode and what it is called: so a WebSocket's ping is not taken for the command `ping`. */
 export function nameOf(opcode: number): string {
-  return NAMES[opcode] ?? `opcode ${opcode}`;
+  return `0x${opcode.toString(16)} ${NAMES[opcode] ?? ""}`.trim();
 }
 
 /** Whether a frame is a ping, a pong or a close, and none that carries a message. */
-export function isControl(frame: TracedFrame): boolean {
-  return frame.opcode >= FIRST_CONTROL;
+export function isControl({ opcode }: TracedFrame): boolean {
+  return opcode >= FIRST_CONTROL;
 }
 
-/** The frames that a message from the server tells of; undefined, if it is no such message. */
-export function readTrace(text: string): TracedFrame[] | undefined {
-  if (!text.includes('"trace"')) {
-    return undefined; // most messages are none: they are not read twice
+/** What a control frame carries: of a close frame the code and the reason, else the bytes. */
+export function carried({ opcode, payload = "" }: TracedFrame): string {
+  if (opcode !== CLOSE || payload.length < CODE_DIGITS) {
+    return spaced(payload);
   }
-  try {
-    const message: unknown = JSON.parse(text);
-    if (!isRecord(message) || message["type"] !== "trace" || !Array.isArray(message["frames"])) {
-      return undefined;
-    }
-    return message["frames"].flatMap((frame: unknown) => readFrame(frame) ?? []);
-  } catch {
-    return undefined;
-  }
+  const code = Number.parseInt(payload.slice(0, CODE_DIGITS), 16);
+  const reason = new TextDecoder().decode(bytesFrom(payload.slice(CODE_DIGITS)));
+  return `${code} ${reason}`.trim();
 }
 
-function readFrame(frame: unknown): TracedFrame | undefined {
-  if (!isRecord(frame)) {
-    return undefined;
-  }
-  const { direction, opcode, fin, length, mask, at } = frame;
-  if (
-    (direction !== "in" && direction !== "out") ||
-    typeof opcode !== "number" ||
-    typeof length !== "number" ||
-    typeof at !== "number"
-  ) {
-    return undefined;
-  }
-  const isMask = typeof mask === "string" && /^[\da-f]{8}$/i.test(mask);
-  return { direction, opcode, fin: fin !== false, length, mask: isMask ? mask : "", at };
+/** Bytes in hexadecimal, each apart from the next. */
+export function spaced(hexadecimal: string): string {
+  return hexadecimal.replaceAll(/..(?!$)/g, "$& ");
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
+/**
+ * Bytes on the wire of a message that goes out in one frame: before the payload come the opcode, the
+ * length in 1, 3 or 9 bytes, and the masking key of what a client sends.
+ */
+export function wireSize(payload: number, isMasked: boolean): number {
+  const length = payload < 126 ? 1 : payload < 65_536 ? 3 : 9;
+  return 1 + length + (isMasked ? 4 : 0) + payload;
+}
+
+function bytesFrom(hexadecimal: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(hexadecimal.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 }

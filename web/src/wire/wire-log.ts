@@ -4,9 +4,15 @@
  * @module
  */
 
-import type { State, WireEvent } from "@causerie/client";
+import {
+  readTraced,
+  type State,
+  type Traced,
+  type TracedFrame,
+  type WireEvent,
+} from "@causerie/client";
 import { bytesOf, inline, typeOf } from "./describe.js";
-import { isControl, nameOf, readTrace, type TracedFrame } from "./trace.js";
+import { carried, isControl, nameOf, wireSize } from "./trace.js";
 
 /** How much is kept: older records are forgotten. */
 interface Bounds {
@@ -37,16 +43,21 @@ export interface Transition {
   readonly why: string;
 }
 
-/** What happened: something that the page saw itself, or a frame that the server told of. */
+/**
+ * What happened: something that the page saw itself, or a frame that the server told of (`at` is on
+ * the server's clock then), or so many that it could not tell of.
+ */
 export type Happening =
   | WireEvent
-  | { readonly wire: "control"; readonly at: number; readonly frame: TracedFrame };
+  | { readonly wire: "control"; readonly at: number; readonly frame: TracedFrame }
+  | { readonly wire: "missed"; readonly at: number; readonly count: number };
 
 /** What is said of a frame in one line. */
 export interface Summary {
   readonly type: string;
   /** The frame without secrets. */
   readonly line: string;
+  /** On the wire. */
   readonly bytes: number;
 }
 
@@ -55,13 +66,34 @@ export class WireRecord {
   /** In the order in which it was noted. */
   readonly number: number;
   readonly event: Happening;
-  /** The mask with which the browser sent it, if the server told. */
-  mask = "";
+  /** Of what was sent: which message of its connection it is, counted from 1. */
+  readonly message: number;
+  #frames: readonly TracedFrame[] = [];
   #summary: Summary | undefined;
 
-  constructor(number: number, event: Happening) {
+  constructor(number: number, event: Happening, message = 0) {
     this.number = number;
     this.event = event;
+    this.message = message;
+    if (event.wire === "control") {
+      this.#frames = [event.frame];
+    }
+  }
+
+  /** What the server has told of the frames that it went out in: more than one are fragments. */
+  get frames(): readonly TracedFrame[] {
+    return this.#frames;
+  }
+
+  /** The key that the first bytes were masked with; empty, where that is not known. */
+  get mask(): string {
+    return this.#frames[0]?.maskingKey ?? "";
+  }
+
+  /** The server has told of one more frame of it. */
+  add(frame: TracedFrame): void {
+    this.#frames = [...this.#frames, frame];
+    this.#summary = undefined;
   }
 
   /** The direction of a frame, seen from the page; undefined for what is no frame. */
@@ -71,7 +103,7 @@ export class WireRecord {
       case "received":
         return this.event.wire;
       case "control":
-        return this.event.frame.direction === "in" ? "sent" : "received";
+        return this.event.frame.sender === "client" ? "sent" : "received";
       default:
         return undefined;
     }
@@ -79,7 +111,7 @@ export class WireRecord {
 
   /** What it says; worked out when it is first asked for. */
   get summary(): Summary {
-    this.#summary ??= summaryOf(this.event);
+    this.#summary ??= summaryOf(this);
     return this.#summary;
   }
 
@@ -103,6 +135,17 @@ export class WireLog extends EventTarget {
   #characters = 0;
   #number = 0;
   #watchers = 0;
+  /** How many messages were sent on the present connection. */
+  #messages = 0;
+  /** The first record of the present connection, by its number. */
+  #connection = 0;
+  /** The last message that the server has surely read: it told of it, or was asked to tell by it. */
+  #read = 0;
+
+  /** The newest message whose masking key the server has told. */
+  get lastMasked(): WireRecord | undefined {
+    return this.#records.findLast(({ event, mask }) => event.wire === "sent" && mask !== "");
+  }
 
   /** What is kept, from old to new. */
   get records(): readonly WireRecord[] {
@@ -127,18 +170,16 @@ export class WireLog extends EventTarget {
     };
   }
 
-  /** Notes what the page saw, and what a frame of the server tells of others. */
+  /** Notes what the page saw; or what the server tells that it saw, in the place of the telling. */
   add(event: WireEvent): void {
-    const told = event.wire === "received" ? readTrace(event.text) : undefined;
-    this.#move(event);
-    this.#keep(event);
-    this.#note(told ?? []);
-    this.#changed();
-  }
-
-  /** Notes frames that the server has seen: masks of those that were sent, and control frames. */
-  traced(frames: readonly TracedFrame[]): void {
-    this.#note(frames);
+    const traced = event.wire === "received" ? readTraced(event.text) : undefined;
+    if (traced === undefined) {
+      this.#move(event);
+      this.#count(event);
+      this.#keep(event, this.#records.length, event.wire === "sent" ? this.#messages : 0);
+    } else {
+      this.#note(traced, event.at);
+    }
     this.#changed();
   }
 
@@ -158,10 +199,23 @@ export class WireLog extends EventTarget {
     this.#changed();
   }
 
-  #keep(event: Happening): void {
+  /** Counts as the server does. */
+  #count(event: WireEvent): void {
+    if (event.wire === "opening") {
+      this.#messages = this.#read = 0;
+      this.#connection = this.#number + 1;
+    } else if (event.wire === "sent") {
+      this.#messages += 1;
+      if (event.text.includes('"trace"') && typeOf(event.text) === "trace") {
+        this.#read = this.#messages;
+      }
+    }
+  }
+
+  #keep(event: Happening, place = this.#records.length, message = 0): void {
     this.#number += 1;
-    const record = new WireRecord(this.#number, event);
-    this.#records.push(record);
+    const record = new WireRecord(this.#number, event, message);
+    this.#records.splice(place, 0, record);
     this.#characters += record.characters;
     this.#forget();
   }
@@ -180,30 +234,44 @@ export class WireLog extends EventTarget {
     this.#records.splice(0, excess);
   }
 
-  #note(frames: readonly TracedFrame[]): void {
+  #note({ frames, missed = 0 }: Traced, at: number): void {
     for (const frame of frames) {
       if (isControl(frame)) {
-        this.#keep({ wire: "control", at: frame.at, frame });
-      } else if (frame.direction === "in" && frame.mask !== "") {
-        this.#unmask(frame);
+        this.#keep({ wire: "control", at: frame.time, frame }, this.#placeOf(frame));
+      } else if (frame.message !== undefined) {
+        this.#sent(frame.message)?.add(frame);
+        this.#read = frame.message;
       }
+    }
+    if (missed > 0) {
+      this.#keep({ wire: "missed", at, count: missed });
     }
   }
 
-  /**
-   * Gives a mask to the frame that it was sent with: TCP keeps the order, so it is the first one of
-   * that length after the last whose mask is known, and after the server was asked for them.
-   */
-  #unmask(frame: TracedFrame): void {
-    const last = this.#records.findLastIndex(
-      ({ event, mask }) => mask !== "" || (event.wire === "sent" && typeOf(event.text) === "trace"),
+  /** A message that was sent on the present connection, if it is kept. */
+  #sent(message: number): WireRecord | undefined {
+    return this.#records.findLast(
+      (record) => record.message === message && record.number >= this.#connection,
     );
-    for (const record of this.#records.slice(last + 1)) {
-      if (record.event.wire === "sent" && record.summary.bytes === frame.length) {
-        record.mask = frame.mask;
-        return;
-      }
+  }
+
+  /**
+   * Where a control frame belongs. The server's has come just now. The page's was read after what
+   * the server has read by now, and so, since TCP keeps the order, sent before all that it has not;
+   * but not before the ping that it may answer.
+   */
+  #placeOf({ sender }: TracedFrame): number {
+    const end = this.#records.length;
+    if (sender === "server" || this.#read === 0) {
+      return end;
     }
+    const next = this.#records.findIndex(
+      ({ message, number }) => message > this.#read && number >= this.#connection,
+    );
+    const ping = this.#records.findLastIndex(
+      ({ event }) => event.wire === "control" && event.frame.sender === "server",
+    );
+    return next < 0 ? end : Math.max(next, ping + 1);
   }
 
   #move(event: WireEvent): void {
@@ -243,13 +311,15 @@ function socketAfter(event: WireEvent): SocketState | undefined {
   }
 }
 
-function summaryOf(event: Happening): Summary {
+function summaryOf({ event, frames }: WireRecord): Summary {
   if ("text" in event) {
-    return { type: typeOf(event.text), line: inline(event.text), bytes: bytesOf(event.text) };
+    const size = wireSize(bytesOf(event.text), event.wire === "sent");
+    const bytes = frames.length > 1 ? frames.reduce((sum, frame) => sum + frame.size, 0) : size;
+    return { type: typeOf(event.text), line: inline(event.text), bytes };
   }
   if (event.wire === "control") {
-    const { opcode, length, mask } = event.frame;
-    return { type: nameOf(opcode), line: mask === "" ? "" : `mask ${mask}`, bytes: length };
+    const { frame } = event;
+    return { type: nameOf(frame.opcode), line: carried(frame), bytes: frame.size };
   }
   return { type: "", line: "", bytes: 0 };
 }

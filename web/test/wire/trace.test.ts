@@ -1,50 +1,46 @@
+import type { TracedFrame } from "@causerie/client";
 import { expect, test } from "vitest";
-import { isControl, nameOf, readTrace } from "../../src/wire/trace.js";
+import { carried, isControl, nameOf, spaced, wireSize } from "../../src/wire/trace.js";
 
-const frame = { direction: "in", opcode: 10, fin: true, length: 0, mask: "0A0b0c0d", at: 1 };
-
-test("what the server tells of frames is read", () => {
-  expect(readTrace(JSON.stringify({ type: "trace", frames: [frame] }))).toEqual([frame]);
-  const out = { ...frame, direction: "out", mask: null };
-  expect(readTrace(JSON.stringify({ type: "trace", frames: [out] }))).toEqual([
-    { ...out, mask: "" },
-  ]);
-});
-
-test.each([
-  "no json",
-  'no json, but "trace"',
-  "{}",
-  '"trace"',
-  'null "trace"',
-  JSON.stringify({ type: "message", content: '"trace"', frames: [frame] }),
-  JSON.stringify({ type: "trace", frames: {} }),
-])("another message tells of none: %s", (text) => {
-  expect(readTrace(text)).toBeUndefined();
-});
-
-test("a frame that is none is passed over", () => {
-  const wrong = [null, 3, { ...frame, direction: "up" }, { ...frame, opcode: "9" }];
-  wrong.push({ ...frame, length: null as never }, { ...frame, at: "now" as never });
-  expect(readTrace(JSON.stringify({ type: "trace", frames: [...wrong, frame] }))).toEqual([frame]);
-});
-
-test("a mask that is none is none", () => {
-  const frames = [{ ...frame, mask: "<b>" }];
-  expect(readTrace(JSON.stringify({ type: "trace", frames }))?.[0]?.mask).toBe("");
-});
+function frame(change: Partial<TracedFrame>): TracedFrame {
+  return { sender: "server", time: 0, fin: true, opcode: 9, length: 0, size: 2, ...change };
+}
 
 test("opcodes have names, and those from 8 on control", () => {
   expect([0, 1, 2, 8, 9, 10, 11].map(nameOf)).toEqual([
-    "continuation",
-    "text",
-    "binary",
-    "close",
-    "ping",
-    "pong",
-    "opcode 11",
+    "0x0 continuation",
+    "0x1 text",
+    "0x2 binary",
+    "0x8 close",
+    "0x9 ping",
+    "0xa pong",
+    "0xb",
   ]);
-  const isControlling = (opcode: number) =>
-    isControl({ direction: "in", opcode, fin: true, length: 0, mask: "", at: 0 });
-  expect([1, 2, 8, 9].map(isControlling)).toEqual([false, false, true, true]);
+  expect([1, 2, 8, 9].map((opcode) => isControl(frame({ opcode })))).toEqual([
+    false,
+    false,
+    true,
+    true,
+  ]);
+});
+
+test("a close frame carries its code and reason, another bytes", () => {
+  expect(carried(frame({ opcode: 8, payload: "03e8627965" }))).toBe("1000 bye");
+  expect(carried(frame({ opcode: 8, payload: "0fa8c3a9" }))).toBe("4008 é");
+  expect(carried(frame({ opcode: 8, payload: "03e9" }))).toBe("1001");
+  expect(carried(frame({ opcode: 8 }))).toBe("");
+  expect(carried(frame({ opcode: 8, payload: "03" }))).toBe("03");
+  expect(carried(frame({ opcode: 9, payload: "03e862" }))).toBe("03 e8 62");
+  expect(carried(frame({ opcode: 10 }))).toBe("");
+});
+
+test("bytes are told apart", () => {
+  expect(["", "0a", "37fa213d"].map(spaced)).toEqual(["", "0a", "37 fa 21 3d"]);
+});
+
+test("a frame is as long as RFC 6455, section 5.2, has it", () => {
+  expect([0, 125, 126, 65_535, 65_536].map((payload) => wireSize(payload, false))).toEqual([
+    2, 127, 130, 65_539, 65_546,
+  ]);
+  expect([5, 126, 65_536].map((payload) => wireSize(payload, true))).toEqual([11, 134, 65_550]);
 });

@@ -1,13 +1,36 @@
-import type { WireEvent } from "@causerie/client";
+import type { TracedFrame, WireEvent } from "@causerie/client";
 import { expect, test, vi } from "vitest";
-import type { TracedFrame } from "../../src/wire/trace.js";
 import { WireLog } from "../../src/wire/wire-log.js";
 
 const sent = (text: string, at = 0): WireEvent => ({ wire: "sent", at, text });
 const received = (text: string, at = 0): WireEvent => ({ wire: "received", at, text });
 
-function frame(change: Partial<TracedFrame>): TracedFrame {
-  return { direction: "in", opcode: 1, fin: true, length: 0, mask: "", at: 0, ...change };
+const opening: WireEvent = { wire: "opening", at: 0, url: "ws://localhost" };
+const trace = sent('{"type":"trace","on":true}');
+
+function ping(change: Partial<TracedFrame> = {}): TracedFrame {
+  return { sender: "server", time: 5, fin: true, opcode: 9, length: 0, size: 2, ...change };
+}
+
+function pong(change: Partial<TracedFrame> = {}): TracedFrame {
+  return ping({ sender: "client", opcode: 10, size: 6, maskingKey: "0a0b0c0d", ...change });
+}
+
+function data(message: number, change: Partial<TracedFrame> = {}): TracedFrame {
+  return pong({ opcode: 1, message, maskingKey: `0000000${message}`, ...change });
+}
+
+function traced(frames: readonly TracedFrame[], missed?: number): WireEvent {
+  return received(JSON.stringify({ type: "traced", frames, missed }), 9);
+}
+
+/** What stands in a log, from old to new. */
+function lines(log: WireLog): string[] {
+  return log.records.map(({ event, summary, direction, mask }) =>
+    "text" in event
+      ? `${event.text} ${mask}`.trim()
+      : `${direction ?? event.wire} ${summary.type}`.trim(),
+  );
 }
 
 function texts(log: WireLog): (string | undefined)[] {
@@ -108,40 +131,128 @@ test("only the last changes of state are kept", () => {
   expect(log.transitions.at(-1)?.at).toBe(49);
 });
 
-test("pings and pongs that the server tells of stand among the frames, seen from the page", () => {
+test("pings, pongs and close frames that the server tells of stand among the frames", () => {
   const log = new WireLog();
-  const frames = [
-    frame({ direction: "out", opcode: 9, length: 4, at: 5 }),
-    frame({ direction: "in", opcode: 10, length: 4, mask: "0a0b0c0d", at: 6 }),
-    frame({ direction: "out", opcode: 1, length: 80, at: 7 }),
-  ];
-  log.add(received(JSON.stringify({ type: "trace", frames })));
-  const seen = log.records.map(({ direction, summary }) => [direction, summary.type, summary.line]);
-  expect(seen.slice(1)).toEqual([
-    ["received", "ping", ""],
-    ["sent", "pong", "mask 0a0b0c0d"],
+  log.add(opening);
+  log.add(received("before"));
+  log.add(traced([ping(), pong({ time: 6 }), ping({ opcode: 8, payload: "03e9627965", size: 7 })]));
+  log.add(received("after"));
+  expect(lines(log)).toEqual([
+    "opening",
+    "before",
+    "received 0x9 ping",
+    "sent 0xa pong",
+    "received 0x8 close",
+    "after",
+  ]);
+  const seen = log.records.slice(2, 5);
+  expect(seen.map(({ summary, event }) => [summary.line, summary.bytes, event.at])).toEqual([
+    ["", 2, 5],
+    ["", 6, 6],
+    ["1001 bye", 7, 5],
+  ]);
+  expect(seen.map(({ mask }) => mask)).toEqual(["", "0a0b0c0d", ""]);
+});
+
+test("a message learns the frame that it went out in, by its number on the connection", () => {
+  const log = new WireLog();
+  for (const event of [
+    opening,
+    sent("hello"),
+    trace,
+    sent("first"),
+    received("x"),
+    sent("second"),
+  ]) {
+    log.add(event);
+  }
+  log.add(traced([data(3), data(4)]));
+  expect(lines(log).slice(1)).toEqual([
+    "hello",
+    '{"type":"trace","on":true}',
+    "first 00000003",
+    "x",
+    "second 00000004",
+  ]);
+  expect(log.lastMasked?.event).toMatchObject({ text: "second" });
+});
+
+test("messages are counted anew on every connection", () => {
+  const log = new WireLog();
+  for (const event of [opening, sent("old"), opening, sent("hello"), trace, sent("new")]) {
+    log.add(event);
+  }
+  log.add(traced([data(1), data(3)]));
+  expect(lines(log).slice(1)).toEqual([
+    "old",
+    "opening",
+    "hello 00000001",
+    '{"type":"trace","on":true}',
+    "new 00000003",
   ]);
 });
 
-test("a mask goes to the frame that was sent with it", () => {
+test("what is kept no longer learns nothing, and gives its frame to no other", () => {
   const log = new WireLog();
-  log.add(sent("before")); // the server was not yet asked
-  log.add(sent('{"type":"trace","on":true}'));
-  for (const text of ["first", "longer", "second", "längs"]) {
-    log.add(sent(text));
+  for (const event of [opening, trace, sent("gone")]) {
+    log.add(event);
   }
-  log.traced([
-    frame({ length: 6, mask: "00000001" }),
-    frame({ length: 6, mask: "00000002" }),
-    frame({ length: 6, mask: "00000003" }),
-    frame({ length: 6, mask: "00000004" }),
+  log.clear();
+  log.add(sent("kept"));
+  log.add(traced([data(2)]));
+  expect(lines(log)).toEqual(["kept"]);
+  expect(log.lastMasked).toBeUndefined();
+  log.add(traced([data(3)]));
+  expect(lines(log)).toEqual(["kept 00000003"]);
+});
+
+test("a message in fragments has all of their bytes, and the key of the first", () => {
+  const log = new WireLog();
+  for (const event of [opening, trace, sent("x".repeat(200))]) {
+    log.add(event);
+  }
+  const record = log.records[2];
+  expect(record?.summary.bytes).toBe(208);
+  const first = data(2, { fin: false, length: 150, size: 158 });
+  const last = data(2, { opcode: 0, length: 50, size: 56, maskingKey: "ffffffff" });
+  log.add(traced([first]));
+  log.add(traced([last]));
+  expect(record?.frames).toEqual([first, last]);
+  expect([record?.mask, record?.summary.bytes]).toEqual(["00000002", 214]);
+});
+
+test("the page's own pong stands after the ping, and before what it has sent later", () => {
+  const log = new WireLog();
+  for (const event of [opening, sent("hello"), trace, received("tracing"), sent("earlier")]) {
+    log.add(event);
+  }
+  log.add(traced([ping(), pong()])); // that "earlier" was earlier is not known yet
+  log.add(sent("later"));
+  log.add(traced([data(3), pong()]));
+  expect(lines(log).slice(4)).toEqual([
+    "earlier 00000003",
+    "received 0x9 ping",
+    "sent 0xa pong",
+    "sent 0xa pong",
+    "later",
   ]);
-  expect(log.records.map(({ mask }) => mask)).toEqual([
-    "",
-    "",
-    "",
-    "00000001",
-    "00000002",
-    "00000003", // six bytes in UTF-8
+  log.add(traced([data(4), pong()]));
+  expect(lines(log).slice(8)).toEqual(["later 00000004", "sent 0xa pong"]);
+});
+
+test("how many frames the server could not tell of is noted", () => {
+  const log = new WireLog();
+  log.add(traced([ping()], 12));
+  expect(log.records.map(({ event }) => event)).toMatchObject([
+    { wire: "control" },
+    { wire: "missed", at: 9, count: 12 },
   ]);
+  expect(log.records[1]?.summary).toEqual({ type: "", line: "", bytes: 0 });
+});
+
+test("of every frame the bytes on the wire are told: a header, and of what was sent a key", () => {
+  const log = new WireLog();
+  log.add(sent("é"));
+  log.add(received("é"));
+  expect(log.records.map(({ summary }) => summary.bytes)).toEqual([8, 4]);
 });
