@@ -25,11 +25,23 @@ export type Catalogue = Readonly<Record<string, string | { one: string; other: s
 /** What stands in for a placeholder. */
 export type Values = Readonly<Record<string, string | number>>;
 
+/** How a point in time is told: the time of day, the day, or both to the second. */
+const MOMENTS = {
+  clock: { hour: "2-digit", minute: "2-digit" },
+  day: { dateStyle: "full" },
+  exact: { dateStyle: "full", timeStyle: "medium" },
+} as const satisfies Record<string, Intl.DateTimeFormatOptions>;
+
+/** One of these ways. */
+export type Moment = keyof typeof MOMENTS;
+
 /** One language's sentences. */
 export class Words {
   readonly language: Language;
   readonly #sentences: Catalogue;
   readonly #plural: Intl.PluralRules;
+  /** Made when they are first needed, and once: to make one takes longer than to draw a message. */
+  readonly #formats = new Map<Moment, Intl.DateTimeFormat>();
 
   constructor(language: Language, sentences: Catalogue) {
     this.language = language;
@@ -57,6 +69,16 @@ export class Words {
     const listed = others > 0 ? [...names, this.say("and-others", { count: others })] : [...names];
     const last = listed.pop() ?? "";
     return listed.length === 0 ? last : this.say("list", { names: listed.join(", "), last });
+  }
+
+  /** A point in time, in milliseconds since 1970. */
+  time(at: number, moment: Moment): string {
+    let format = this.#formats.get(moment);
+    if (format === undefined) {
+      format = new Intl.DateTimeFormat(this.language, MOMENTS[moment]);
+      this.#formats.set(moment, format);
+    }
+    return format.format(at);
   }
 
   #form(count: string | number | undefined): "one" | "other" {

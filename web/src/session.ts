@@ -21,11 +21,14 @@ import {
 } from "@causerie/client";
 import { say, words } from "./i18n.js";
 import { recall, remember } from "./memory.js";
+import { withNextFrame } from "./next-frame.js";
 import type { RoundTrip } from "./round-trips.js";
 import { ChatState, type Room } from "./store/chat.js";
 
-/** Entries asked for at a time. */
-const PAGE = 50;
+/** Entries that a room begins with. */
+const FIRST = 50;
+/** Earlier ones that are asked for at a time: as many as a server gives. */
+const PAGE = 100;
 /** Round trips that the connection's panel shows. */
 const MOST_ROUND_TRIPS = 240;
 
@@ -35,7 +38,7 @@ export interface SessionEvents {
   readonly call: { readonly room: Room; readonly entry: Message | Private };
 }
 
-/** A stay in the chat. Tells `change` once a turn, however much has changed. */
+/** A stay in the chat. Tells `change` once a frame, however much has changed. */
 export class Session extends EventTarget {
   readonly chat: ChatState;
   readonly client: Client;
@@ -89,7 +92,7 @@ export class Session extends EventTarget {
   /** Goes to a room, and looks at it. */
   async join(name: string, look = false): Promise<Room | undefined> {
     try {
-      const joined = await this.client.join(name, { limit: PAGE });
+      const joined = await this.client.join(name, { limit: FIRST });
       const asked = this.chat.room(name);
       const room = this.chat.open(joined.room);
       const isLookedAt = look || asked === this.chat.current;
@@ -202,7 +205,7 @@ export class Session extends EventTarget {
   async fill(room: Room, seq: number): Promise<void> {
     try {
       for (let hole = room.timeline.holeBefore(seq); hole; hole = room.timeline.holeBefore(seq)) {
-        const page = await this.client.history(room.name, { after: hole.after, limit: 100 });
+        const page = await this.client.history(room.name, { after: hole.after, limit: PAGE });
         room.timeline.fill(seq, page.entries);
         this.#changed();
       }
@@ -298,7 +301,7 @@ export class Session extends EventTarget {
   #changed(): void {
     if (!this.#isChanged) {
       this.#isChanged = true;
-      queueMicrotask(() => {
+      withNextFrame(() => {
         this.#isChanged = false;
         this.dispatchEvent(new Event("change"));
       });

@@ -6,6 +6,9 @@ import { fold } from "../store/chat.js";
 /** Colours there are. */
 const HUES = 12;
 
+/** Tells what is one character to people; to make one takes longer than to draw a message. */
+const graphemes = new Intl.Segmenter();
+
 /** The look of `avatar`. */
 export const avatarStyles = css`
   .avatar {
@@ -43,7 +46,7 @@ export const avatarStyles = css`
 /** Draws somebody. */
 export function avatar(name: string): TemplateResult {
   // A letter with all its marks, or an emoji with all its parts: one grapheme, but not too tall.
-  const [first] = new Intl.Segmenter().segment(name.toUpperCase());
+  const [first] = graphemes.segment(name.toUpperCase());
   const initial = [...(first?.segment ?? "?")].slice(0, 3).join("");
   return html`<span class="avatar hue-${hueOf(name)}" aria-hidden="true" data-initial=${initial}></span>`;
 }

@@ -1,20 +1,25 @@
+import type { Entry } from "@causerie/client";
 import { css, html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
+import { guard } from "lit/directives/guard.js";
 import { repeat } from "lit/directives/repeat.js";
-import { say } from "../i18n.js";
+import { say, words } from "../i18n.js";
 import type { Room } from "../store/chat.js";
-import { layOut, type Row } from "../store/rows.js";
+import { layOut, type Row, type Span } from "../store/rows.js";
+import type { Timeline } from "../store/timeline.js";
 import { base } from "../styles/tokens.js";
 import { down } from "./icons.js";
 import { LocalizedElement } from "./localized.js";
-import { day, type MessageActions, message, messageStyles, pendingMessage } from "./message.js";
+import { type MessageActions, message, messageStyles, pendingMessage } from "./message.js";
 
-/** Rows that are in the page at once: the others of ten thousand are in memory alone. */
-const MOST_ROWS = 160;
-/** Rows that come and go at a time. */
-const STEP = 50;
-/** Pixels from an end at which more is drawn. */
-const NEAR = 600;
+/** Entries that are in the page at once: the others of ten thousand are in memory alone. */
+const MOST_DRAWN = 160;
+/** Entries that come and go at a time. */
+const STEP = 40;
+/** Pixels from an end at which more is drawn: some turns of a wheel. */
+const NEAR = 1200;
+/** Entries above those that are drawn, with fewer than which earlier ones are asked for. */
+const AHEAD = 100;
 /** Pixels from the newest message at which one still stands at it. */
 const AT_END = 40;
 
@@ -34,15 +39,18 @@ export class MessageList extends LocalizedElement implements MessageActions {
   /** The seq after which messages are new. */
   @property({ attribute: false }) newAfter: number | undefined;
 
-  /** The index behind the last row that is drawn; undefined: the newest. */
-  @state() private end: number | undefined;
+  /** The last entry that is drawn; undefined: the newest, whichever that is. */
+  @state() private last: Entry | undefined;
   @state() private isAtEnd = true;
   @query(".scroller") private readonly scroller!: HTMLElement;
 
-  #rows: Row[] = [];
-  #start = 0;
+  /** What the page shows until it is drawn anew, though more may have come at both ends. */
+  #lastDrawn: Entry | undefined;
+  #isNewestDrawn = true;
   #anchor: { readonly key: string; readonly top: number } | undefined;
   #isAsking = false;
+  /** The place is lost when it becomes smaller: the composer grows, a keyboard comes up. */
+  readonly #resized = new ResizeObserver(() => this.#stayAtEnd());
 
   static override readonly styles = [
     base,
@@ -152,9 +160,19 @@ export class MessageList extends LocalizedElement implements MessageActions {
     `,
   ];
 
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#resized.observe(this);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#resized.disconnect();
+  }
+
   /** Goes to the newest message. */
   toEnd(): void {
-    this.end = undefined;
+    this.last = undefined;
     this.isAtEnd = true;
     this.requestUpdate();
   }
@@ -173,13 +191,14 @@ export class MessageList extends LocalizedElement implements MessageActions {
 
   /** Shows a message that is loaded. */
   async jump(id: string): Promise<void> {
-    const index = this.#rows.findIndex((row) => row.row === "entry" && row.entry.id === id);
-    if (index < 0) {
+    const timeline = this.room?.timeline;
+    const entry = timeline?.find(id);
+    if (timeline === undefined || entry === undefined) {
       return;
     }
-    this.end = Math.min(this.#rows.length, index + MOST_ROWS / 2);
     this.isAtEnd = false;
-    this.requestUpdate();
+    this.#drawUpTo(timeline, timeline.indexOf(entry) + MOST_DRAWN / 2);
+    this.#anchor = undefined;
     await this.updateComplete;
     const found = this.renderRoot.querySelector(`#${CSS.escape(`m-${id}`)}`);
     found?.scrollIntoView({ block: "center" });
@@ -188,35 +207,36 @@ export class MessageList extends LocalizedElement implements MessageActions {
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    if (changed.has("room")) {
-      this.end = undefined;
+    const isAnother = changed.has("room");
+    if (isAnother) {
+      this.last = undefined;
       this.isAtEnd = true;
       this.#anchor = undefined;
     }
-    const room = this.room;
-    if (room === undefined) {
-      this.#rows = [];
+    const timeline = this.room?.timeline;
+    if (timeline === undefined) {
       return;
     }
-    const before = this.end === undefined ? undefined : this.#rows[this.end - 1]?.key;
-    this.#rows = layOut(room, this.username, this.newAfter);
-    if (before !== undefined && this.end !== undefined) {
-      // Rows may have come above: the window stays on the same ones.
-      const index = this.#rows.findLastIndex(({ key }) => key === before);
-      this.end = index < 0 ? undefined : index + 1;
+    if (this.last !== undefined && timeline.indexOf(this.last) < 0) {
+      this.last = timeline.at(timeline.length - 1); // it was in another log, and too long ago
     }
-    this.#start = Math.max(0, (this.end ?? this.#rows.length) - MOST_ROWS);
-    if (!changed.has("room") && !this.isAtEnd) {
+    this.#lastDrawn = this.last ?? timeline.at(timeline.length - 1);
+    this.#isNewestDrawn = this.#lastDrawn === timeline.at(timeline.length - 1);
+    if (!isAnother && !this.isAtEnd) {
       this.#noteAnchor();
     }
   }
 
-  protected override updated(): void {
+  protected override updated(changed: PropertyValues): void {
+    if (changed.has("isAtEnd")) {
+      this.#tell("watch", this.isAtEnd);
+    }
     if (this.isAtEnd) {
-      this.scroller.scrollTop = this.scroller.scrollHeight;
+      this.#stayAtEnd();
       this.#askIfShort();
       return;
     }
+    const { room } = this;
     const anchor = this.#anchor;
     this.#anchor = undefined;
     if (anchor !== undefined) {
@@ -225,8 +245,8 @@ export class MessageList extends LocalizedElement implements MessageActions {
         this.scroller.scrollTop += row.getBoundingClientRect().top - anchor.top;
       }
     }
-    if (this.scroller.scrollTop === 0) {
-      this.#reachUp(); // one cannot scroll further up to ask for it
+    if (this.scroller.scrollTop === 0 && room !== undefined) {
+      this.#reachUp(room.timeline); // one cannot scroll further up to ask for it
     }
   }
 
@@ -235,7 +255,8 @@ export class MessageList extends LocalizedElement implements MessageActions {
     if (room === undefined) {
       return html`<div class="scroller"></div>`;
     }
-    const rows = this.#rows.slice(this.#start, this.end);
+    const span = this.#span(room.timeline);
+    const rows = layOut(room, this.username, this.newAfter, span);
     return html`
       <div
         class="scroller ${room.isPrivate ? "is-private" : ""}"
@@ -244,9 +265,10 @@ export class MessageList extends LocalizedElement implements MessageActions {
         aria-live="off"
         aria-label=${say("web-messages-of", { room: room.title })}
         @scroll=${this.#scrolled}
+        @keydown=${this.#key}
       >
         <div class="rows">
-          ${this.#start === 0 && !room.timeline.hasEarlier ? this.#beginning(room) : nothing}
+          ${span.start === 0 && !room.timeline.hasEarlier ? this.#beginning(room) : nothing}
           ${repeat(
             rows,
             ({ key }) => key,
@@ -266,9 +288,12 @@ export class MessageList extends LocalizedElement implements MessageActions {
   }
 
   #row(room: Room, row: Row): unknown {
+    const { timeline } = room;
     switch (row.row) {
       case "day":
-        return html`<div class="day" role="separator"><span>${day(row.at)}</span></div>`;
+        return html`<div class="day" role="separator">
+          <span>${words().time(row.at, "day")}</span>
+        </div>`;
       case "new":
         return html`<div class="new" role="separator">${say("web-new-messages")}</div>`;
       case "break":
@@ -285,20 +310,19 @@ export class MessageList extends LocalizedElement implements MessageActions {
           </button>
         </div>`;
       case "entry": {
-        const { entry } = row;
+        const { entry, follows, isOwn } = row;
         const replyTo = "type" in entry ? entry.replyTo : undefined;
-        return message(entry, {
-          follows: row.follows,
-          isOwn: row.isOwn,
-          answered: replyTo ? room.timeline.find(replyTo) : undefined,
-          ackMs: this.ackMs.get(entry.id),
-          actions: this,
-        });
+        const answered = replyTo ? timeline.find(replyTo) : undefined;
+        const ackMs = this.ackMs.get(entry.id);
+        // Most are drawn already, and stay as they are.
+        return guard([entry, follows, isOwn, answered, ackMs, words()], () =>
+          message(entry, { follows, isOwn, answered, ackMs, actions: this }),
+        );
       }
       case "pending":
         return pendingMessage(row.pending, this.username, {
           follows: row.follows,
-          answered: room.timeline.find(row.pending.replyTo),
+          answered: timeline.find(row.pending.replyTo),
           ackMs: this.ackMs.get(row.pending.id),
           actions: this,
         });
@@ -315,30 +339,70 @@ export class MessageList extends LocalizedElement implements MessageActions {
   }
 
   #scrolled(): void {
+    const timeline = this.room?.timeline;
+    if (timeline === undefined) {
+      return;
+    }
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     const below = scrollHeight - clientHeight - scrollTop;
-    const isLast = this.end === undefined || this.end >= this.#rows.length;
-    const isAtEnd = isLast && below < AT_END;
-    if (isAtEnd !== this.isAtEnd) {
-      this.isAtEnd = isAtEnd;
-      // Who reads further up stays there: what is drawn does not move on with what comes.
-      this.end = isAtEnd ? undefined : (this.end ?? this.#rows.length);
-      this.#tell("watch", isAtEnd);
-    }
+    this.isAtEnd = this.#isNewestDrawn && below < AT_END;
+    // Who reads further up stays there: what is drawn does not move on with what comes.
+    this.last = this.isAtEnd ? undefined : (this.last ?? this.#lastDrawn);
     if (scrollTop < NEAR) {
-      this.#reachUp();
-    } else if (!isLast && below < NEAR) {
-      this.end = Math.min((this.end ?? 0) + STEP, this.#rows.length);
+      this.#reachUp(timeline);
+    } else if (!this.#isNewestDrawn && below < NEAR) {
+      this.#drawUpTo(timeline, this.#span(timeline).stop + STEP);
     }
   }
 
-  /** Draws what is above, or asks for it. */
-  #reachUp(): void {
-    if (this.#start > 0) {
-      const fewest = Math.min(MOST_ROWS, this.#rows.length);
-      this.end = Math.max((this.end ?? this.#rows.length) - STEP, fewest);
-    } else {
+  /** Which entries are drawn. */
+  #span(timeline: Timeline): Span {
+    const stop = this.#lastDrawn === undefined ? 0 : timeline.indexOf(this.#lastDrawn) + 1;
+    return { start: Math.max(0, stop - MOST_DRAWN), stop };
+  }
+
+  /** Draws the entries before an index, as many as there may be, and none of those after it. */
+  #drawUpTo(timeline: Timeline, stop: number): void {
+    this.last = timeline.at(Math.min(Math.max(stop, MOST_DRAWN), timeline.length) - 1);
+  }
+
+  /** Draws what is above, and asks for more in time. */
+  #reachUp(timeline: Timeline): void {
+    const { start, stop } = this.#span(timeline);
+    if (start > 0) {
+      this.#drawUpTo(timeline, stop - STEP);
+    }
+    if (start < AHEAD) {
       this.#ask();
+    }
+  }
+
+  /** Home and End lead to the ends of what is loaded, not to those of what is drawn. */
+  #key(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) {
+      return;
+    }
+    if (event.key === "End") {
+      event.preventDefault();
+      this.toEnd();
+    } else if (event.key === "Home") {
+      event.preventDefault();
+      void this.#toStart();
+    }
+  }
+
+  async #toStart(): Promise<void> {
+    if (this.room !== undefined) {
+      this.isAtEnd = false;
+      this.#drawUpTo(this.room.timeline, 0);
+      await this.updateComplete;
+      this.scroller.scrollTop = 0;
+    }
+  }
+
+  #stayAtEnd(): void {
+    if (this.isAtEnd) {
+      this.scroller.scrollTop = this.scroller.scrollHeight;
     }
   }
 

@@ -97,9 +97,11 @@ export const messageStyles = [
     .margin-time {
       grid-column: 1;
       grid-row: 1;
-      padding-block-start: 0.1875rem;
+      justify-self: end; /* "05:16 AM" reaches into the padding rather than onto a second line */
+      padding-block-start: 0.25rem;
+      font-size: 0.6875rem;
       opacity: 0;
-      text-align: end;
+      white-space: nowrap;
     }
 
     .message:hover .margin-time,
@@ -268,16 +270,17 @@ export function message(
   },
 ): TemplateResult {
   const replyTo = "type" in entry ? entry.replyTo : undefined;
-  const title = moment(entry.timestamp) + (ackMs === undefined ? "" : ` · ${acked(ackMs)}`);
+  const title =
+    words().time(entry.timestamp, "exact") + (ackMs === undefined ? "" : ` · ${acked(ackMs)}`);
   return html`<div
     class="message ${follows ? "follows" : ""} ${isOwn ? "own" : ""}"
     id="m-${entry.id}"
     role="article"
-    aria-label=${say("web-message-by", { name: entry.username, time: clock(entry.timestamp) })}
+    aria-label=${say("web-message-by", { name: entry.username, time: words().time(entry.timestamp, "clock") })}
   >
     ${
       follows
-        ? html`<time class="margin-time" title=${title}>${clock(entry.timestamp)}</time>`
+        ? html`<time class="margin-time" title=${title}>${words().time(entry.timestamp, "clock")}</time>`
         : avatar(entry.username)
     }
     <div class="body">
@@ -286,7 +289,7 @@ export function message(
           ? nothing
           : html`<div class="head">
               <span class="author" title=${entry.username}>${entry.username}</span>
-              <time title=${title}>${clock(entry.timestamp)}</time>
+              <time title=${title}>${words().time(entry.timestamp, "clock")}</time>
             </div>`
       }
       ${replyTo ? quote(replyTo, answered, actions) : nothing}
@@ -336,7 +339,7 @@ export function pendingMessage(
         follows
           ? nothing
           : html`<div class="head">
-              <span class="author">${username}</span><time>${clock(pending.at)}</time>
+              <span class="author">${username}</span><time>${words().time(pending.at, "clock")}</time>
             </div>`
       }
       ${pending.replyTo ? quote(pending.replyTo, answered, actions) : nothing}
@@ -405,23 +408,4 @@ function quote(id: string, answered: Entry | undefined, actions: MessageActions)
 
 function acked(ms: number): string {
   return say("web-stored-in", { ms: ms < 10 ? ms.toFixed(1) : Math.round(ms) });
-}
-
-/** A time of day. */
-export function clock(at: number): string {
-  return new Intl.DateTimeFormat(words().language, { hour: "2-digit", minute: "2-digit" }).format(
-    at,
-  );
-}
-
-/** A day, in words. */
-export function day(at: number): string {
-  return new Intl.DateTimeFormat(words().language, { dateStyle: "full" }).format(at);
-}
-
-function moment(at: number): string {
-  return new Intl.DateTimeFormat(words().language, {
-    dateStyle: "full",
-    timeStyle: "medium",
-  }).format(at);
 }

@@ -32,63 +32,73 @@ export type Row =
       readonly follows: boolean;
     };
 
+/** Some of the entries of a timeline, by their indices there: from `start` up to before `stop`. */
+export interface Span {
+  readonly start: number;
+  readonly stop: number;
+}
+
 /**
- * Lays a room out.
+ * Lays out a part of a room. The rows of an entry are the same whatever else is drawn, so that they
+ * stay what they are while one scrolls.
  *
  * @param newAfter - The seq after which messages are new; undefined where none are.
+ * @param span - What is laid out; what one has said oneself and not seen yet comes with the newest.
  */
-export function layOut(room: Room, username: string, newAfter: number | undefined): Row[] {
+export function layOut(
+  room: Room,
+  username: string,
+  newAfter: number | undefined,
+  { start, stop }: Span = { start: 0, stop: room.timeline.length },
+): Row[] {
   const { timeline } = room;
-  const rows: Row[] = [];
+  const { former, pending } = timeline;
   const own = fold(username);
-  let day = "";
-  let last: { username: string; timestamp: number } | undefined;
-  const put = (entry: Entry, prefix: string): void => {
-    const date = new Date(entry.timestamp).toDateString();
-    if (date !== day) {
-      day = date;
-      rows.push({ row: "day", key: `day ${prefix}${entry.seq}`, at: entry.timestamp });
-      last = undefined;
+  const rows: Row[] = [];
+  for (let index = start; index < stop; index += 1) {
+    const entry = timeline.at(index);
+    if (entry === undefined) {
+      break;
     }
+    const before = timeline.at(index - 1);
+    const isFormer = index < former.length;
     const isOwn = fold(entry.username) === own;
-    rows.push({
-      row: "entry",
-      key: `${prefix}${entry.seq}`,
-      entry,
-      follows: isSameGroup(last, entry),
-      isOwn,
-    });
-    last = entry;
-  };
-  for (const entry of timeline.former) {
-    put(entry, "former ");
-  }
-  if (timeline.former.length > 0) {
-    rows.push({ row: "break", key: "break" });
-    last = undefined;
-  }
-  let isNewMarked = newAfter === undefined;
-  for (const entry of timeline.entries) {
-    const hole = timeline.holeBefore(entry.seq);
-    if (hole !== undefined) {
-      rows.push({ row: "hole", key: `hole ${entry.seq}`, hole, before: entry.seq });
-      last = undefined;
+    const key = `${isFormer ? "former " : ""}${entry.seq}`;
+    const { length } = rows;
+    if (index === former.length && before !== undefined) {
+      rows.push({ row: "break", key: "break" });
     }
-    if (!isNewMarked && newAfter !== undefined && entry.seq > newAfter) {
-      isNewMarked = true;
-      if (fold(entry.username) !== own) {
+    if (!isFormer) {
+      const hole = timeline.holeBefore(entry.seq);
+      if (hole !== undefined) {
+        rows.push({ row: "hole", key: `hole ${key}`, hole, before: entry.seq });
+      }
+      const seenBefore = index > former.length ? (before?.seq ?? 0) : 0;
+      if (newAfter !== undefined && seenBefore <= newAfter && newAfter < entry.seq && !isOwn) {
         rows.push({ row: "new", key: "new" });
-        last = undefined;
       }
     }
-    put(entry, "");
+    if (before === undefined || !isSameDay(before.timestamp, entry.timestamp)) {
+      rows.push({ row: "day", key: `day ${key}`, at: entry.timestamp });
+    }
+    // Under a line of any kind one is told again who speaks.
+    const follows = rows.length === length && isSameGroup(before, entry);
+    rows.push({ row: "entry", key, entry, follows, isOwn });
   }
-  for (const pending of timeline.pending) {
-    const follows = isSameGroup(last, { username, timestamp: pending.at });
-    rows.push({ row: "pending", key: `pending ${pending.id}`, pending, follows });
-    last = { username, timestamp: pending.at };
+  if (stop >= timeline.length) {
+    let last: { username: string; timestamp: number } | undefined = timeline.at(stop - 1);
+    for (const one of pending) {
+      const said = { username, timestamp: one.at };
+      const follows = isSameGroup(last, said);
+      rows.push({ row: "pending", key: `pending ${one.id}`, pending: one, follows });
+      last = said;
+    }
   }
   return rows;
+}
+
+function isSameDay(one: number, other: number): boolean {
+  return new Date(one).toDateString() === new Date(other).toDateString();
 }
 
 function isSameGroup(

@@ -34,17 +34,39 @@ const MOST_FORMER = 200;
 
 /** One room's entries. */
 export class Timeline {
-  /** In the order of the log. Replaced, never changed, so that one may compare by identity. */
-  entries: readonly Entry[] = [];
   pending: readonly Pending[] = [];
   /** What stood here before the log was lost or begun again: nothing continues it. */
   former: readonly Entry[] = [];
   /** Whether there may be entries before the first. */
   hasEarlier = true;
+  /** Grows in place: to copy ten thousand for each that comes would cost more than to draw it. */
+  #entries: Entry[] = [];
   readonly #holes = new Map<number, Hole>();
   readonly #byId = new Map<string, Entry>();
   /** What is missing before the next entry. */
   #torn: Hole | undefined;
+
+  /** In the order of the log. It grows in place: compare its length, not the array. */
+  get entries(): readonly Entry[] {
+    return this.#entries;
+  }
+
+  /** How many there are to be drawn: the former ones, and then those of the log. */
+  get length(): number {
+    return this.former.length + this.#entries.length;
+  }
+
+  /** One of those to be drawn, from the oldest on; undefined beyond the ends. */
+  at(index: number): Entry | undefined {
+    const { length } = this.former;
+    return index < length ? this.former[index] : this.#entries[index - length];
+  }
+
+  /** Where an entry stands among those to be drawn; -1 if it does not. */
+  indexOf(entry: Entry): number {
+    const index = this.#search(entry.seq);
+    return this.#entries[index] === entry ? this.former.length + index : this.former.indexOf(entry);
+  }
 
   /** The entry of an id, if it is loaded. */
   find(id: string): Entry | undefined {
@@ -58,12 +80,12 @@ export class Timeline {
 
   /** The seq of the first entry that is loaded; 0 where none is. */
   get first(): number {
-    return this.entries[0]?.seq ?? 0;
+    return this.#entries[0]?.seq ?? 0;
   }
 
   /** The seq of the newest entry; 0 where there is none. */
   get last(): number {
-    return this.entries.at(-1)?.seq ?? 0;
+    return this.#entries.at(-1)?.seq ?? 0;
   }
 
   /** An entry came, live or as a replay. Answers whether it is new here. */
@@ -71,10 +93,10 @@ export class Timeline {
     if (entry.seq <= this.last) {
       return false; // known: a room that is joined again begins with what one has seen
     }
-    if (this.entries.length === 0) {
+    if (this.#entries.length === 0) {
       this.hasEarlier = entry.prev > 0;
     }
-    this.entries = [...this.entries, entry];
+    this.#entries.push(entry);
     this.#note(entry);
     this.settle(entry.id);
     return true;
@@ -86,8 +108,8 @@ export class Timeline {
    */
   tear(after: number, missing: number | null): void {
     if (missing === null) {
-      this.former = [...this.former, ...this.entries].slice(-MOST_FORMER);
-      this.entries = [];
+      this.former = [...this.former, ...this.#entries].slice(-MOST_FORMER);
+      this.#entries = [];
       this.#byId.clear();
       this.#holes.clear();
       this.hasEarlier = true;
@@ -98,8 +120,8 @@ export class Timeline {
 
   /** A page of what came before the first entry. */
   prepend(page: readonly Entry[], more: boolean): void {
-    const earlier = page.filter(({ seq }) => this.entries.length === 0 || seq < this.first);
-    this.entries = [...earlier, ...this.entries];
+    const earlier = page.filter(({ seq }) => this.#entries.length === 0 || seq < this.first);
+    this.#entries.unshift(...earlier);
     earlier.forEach((entry) => {
       this.#remember(entry);
     });
@@ -113,13 +135,13 @@ export class Timeline {
       return;
     }
     const found = page.filter((entry) => entry.seq > hole.after && entry.seq < seq);
-    const index = this.entries.findIndex((entry) => entry.seq === seq);
-    this.entries = [...this.entries.slice(0, index), ...found, ...this.entries.slice(index)];
+    const index = this.#search(seq);
+    this.#entries.splice(index, 0, ...found);
     found.forEach((entry) => {
       this.#remember(entry);
     });
     const last = found.at(-1);
-    const isFilled = last === undefined || this.entries[index + found.length]?.prev === last.seq;
+    const isFilled = last === undefined || this.#entries[index + found.length]?.prev === last.seq;
     if (isFilled) {
       this.#holes.delete(seq);
     } else {
@@ -164,6 +186,20 @@ export class Timeline {
       this.#holes.set(entry.seq, this.#torn);
       this.#torn = undefined;
     }
+  }
+
+  /** The index of the first entry of the log that is not before a seq. */
+  #search(seq: number): number {
+    let [low, high] = [0, this.#entries.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#entries[middle]?.seq ?? 0) < seq) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
   }
 
   #remember(entry: Entry): void {

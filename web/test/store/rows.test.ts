@@ -58,3 +58,40 @@ test("every row has a key of its own", () => {
   const keys = layOut(room, "Alice", 0).map(({ key }) => key);
   expect(new Set(keys).size).toBe(keys.length);
 });
+
+test("a part of a room is laid out as it is in the whole", () => {
+  const room = new Room("lobby");
+  const { timeline } = room;
+  timeline.add(message(1));
+  timeline.tear(1, null);
+  for (const seq of [1, 2, 3]) {
+    timeline.add(message(seq, { id: `other ${seq}` }));
+  }
+  timeline.tear(3, 6);
+  timeline.add(message(10, { timestamp: 1_800_100_000_000 }));
+  timeline.add(message(11, { timestamp: 1_800_100_001_000 }));
+  timeline.sending({ id: "x", content: "hi", replyTo: "", at: 1_800_100_002_000 });
+  const whole = layOut(room, "Alice", 2);
+  const parts = [0, 1, 2, 3, 4, 5].map((start) =>
+    layOut(room, "Alice", 2, { start, stop: start + 1 }),
+  );
+  expect(parts.flat()).toEqual(whole);
+  expect(whole.map(({ row }) => row)).toEqual(
+    "day entry break entry entry new entry hole day entry entry pending".split(" "),
+  );
+});
+
+test("a part of a room of ten thousand costs no more than one of a hundred", () => {
+  const room = new Room("lobby");
+  for (let seq = 1; seq <= 10_000; seq += 1) {
+    room.timeline.add(message(seq));
+  }
+  let read = 0;
+  const at = room.timeline.at.bind(room.timeline);
+  room.timeline.at = (index) => {
+    read += 1;
+    return at(index);
+  };
+  expect(layOut(room, "Alice", undefined, { start: 5_000, stop: 5_100 })).toHaveLength(100);
+  expect(read).toBeLessThanOrEqual(201);
+});

@@ -35,6 +35,35 @@ describe("entries", () => {
   });
 });
 
+describe("what is drawn", () => {
+  test("is counted from the oldest on, through former entries into those of the log", () => {
+    const timeline = of(7, 8);
+    timeline.tear(8, null);
+    timeline.add(message(7, { id: "other" }));
+    timeline.add(message(9));
+    const all = [0, 1, 2, 3].map((index) => timeline.at(index));
+    expect(all.map((entry) => entry?.id)).toEqual(["m7", "m8", "other", "m9"]);
+    expect([timeline.length, timeline.at(-1), timeline.at(4)]).toEqual([4, undefined, undefined]);
+    expect(all.map((entry) => entry && timeline.indexOf(entry))).toEqual([0, 1, 2, 3]);
+    expect(timeline.indexOf(message(8))).toBe(-1);
+  });
+
+  test("is found again after more has come before it", () => {
+    const timeline = of(40, 50, 60);
+    const entry = timeline.at(1);
+    timeline.prepend([message(20), message(30)], true);
+    expect(entry && timeline.indexOf(entry)).toBe(3);
+  });
+
+  test("grows in place, however many come", () => {
+    const timeline = of(4);
+    const { entries } = timeline;
+    timeline.add(message(5));
+    timeline.prepend([message(3)], true);
+    expect(timeline.entries).toBe(entries);
+  });
+});
+
 describe("a hole", () => {
   test("is shown before the entry that follows it, and filled page by page", () => {
     const timeline = of(1, 2);
