@@ -95,9 +95,10 @@ COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3
 	--no-annotate --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock"
 
 .PHONY: bench
-bench: $(VENV)/.dev ## measure fan-out, joins, idle and stalled connections on this machine
+bench: $(VENV)/.dev $(WEB) ## measure fan-out, joins, idle and stalled connections, and the web client, on this machine
 	$(BIN)/python -m bench.fanout
 	$(BIN)/python -m bench.crowd
+	$(BIN)/python -m bench.page
 
 .PHONY: lock
 lock: $(VENV)/.made ## lock the newest versions of all that pyproject.toml names, in requirements/

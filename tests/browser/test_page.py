@@ -1,17 +1,13 @@
 """The web client in a real Chromium, against a real server."""
 
-import asyncio
-import gzip
 import json
 import re
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from bench.page import MOST_FIRST, first_javascript, scripts
 from playwright.sync_api import expect
 from tests.browser.conftest import ROOT, Meet, Person
 from tests.support.server_process import ServerProcess
-
-import causerie
 
 AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text
 
@@ -142,62 +138,6 @@ def test_a_link_brings_a_friend_into_the_room(meet: Meet) -> None:
     alice = meet("Alice", address="/#/room=secret-garden")
     expect(alice.page.locator("h1")).to_have_text("secret-garden")
     assert alice.page.url.endswith("#/room=secret-garden")
-
-
-def test_a_thousand_messages_are_read_back_to_the_first_in_order(
-    meet: Meet, server: ServerProcess
-) -> None:
-    async def fill() -> None:
-        async with causerie.connect(server.ws, "Scribe") as client:
-            await client.join("lobby")
-            for first in range(1, 1_001, 100):
-                await asyncio.gather(
-                    *(client.send(f"line {number}.") for number in range(first, first + 100))
-                )
-
-    # In a thread of its own: in this one the browser's driver has a loop.
-    with ThreadPoolExecutor() as threads:
-        threads.submit(asyncio.run, fill()).result()
-    alice = meet("Alice")
-    alice.sees("line 1000.")
-    scroller = alice.page.locator("message-list .scroller")
-    seen: set[str] = set()
-    beginning = alice.page.locator("message-list .begin")
-    for _ in range(400):
-        drawn = [text for text in alice.messages() if text.startswith("line ")]
-        numbers = [int(text[5:-1]) for text in drawn]
-        assert numbers == list(range(numbers[0], numbers[-1] + 1)), "in order, without a hole"
-        assert len(drawn) <= 200, "what is not in sight is not in the page"
-        seen.update(drawn)
-        if beginning.count() and "line 1." in drawn:
-            break
-        scroller.evaluate("(element) => { element.scrollTop = 0; }")
-        alice.page.wait_for_function(
-            "(first) => document.querySelector('causerie-chat').shadowRoot"
-            ".querySelector('message-list').shadowRoot"
-            ".querySelector('.message .text').textContent !== first",
-            arg=drawn[0],
-        )
-    assert len(seen) == 1_000
-    alice.page.get_by_role("button", name="To the latest").click()
-    alice.sees("line 1000.")
-
-
-def test_the_place_one_reads_at_stays_when_something_comes(
-    meet: Meet, server: ServerProcess
-) -> None:
-    alice, bob = meet("Alice"), meet("Bob")
-    for number in range(60):
-        bob.say(f"line {number}.")
-    alice.sees("line 59.")
-    scroller = alice.page.locator("message-list .scroller")
-    scroller.evaluate("(element) => { element.scrollTop = element.scrollHeight / 2; }")
-    expect(alice.page.get_by_role("button", name="To the latest")).to_be_visible()
-    row = alice.page.locator(".message", has_text="line 40.")
-    before = row.bounding_box()
-    bob.say("and another")
-    expect(alice.page.get_by_role("button", name="1 new message", exact=True)).to_be_visible()
-    assert row.bounding_box() == before
 
 
 def test_a_reply_shows_what_it_answers(meet: Meet) -> None:
@@ -388,10 +328,7 @@ def test_nothing_is_asked_of_any_other_host(meet: Meet, server: ServerProcess) -
 
 
 def test_javascript_stays_below_60_kilobytes() -> None:
-    assets = ROOT / "web" / "dist" / "assets"
-    page = (ROOT / "web" / "dist" / "index.html").read_text()
-    first = re.findall(r"/assets/([\w.-]+\.js)", page)
-    language = [path.name for path in assets.glob("fr-*.js")]
-    sizes = {name: len(gzip.compress((assets / name).read_bytes())) for name in [*first, *language]}
-    assert len(sizes) == len(first) + 1
-    assert sum(sizes.values()) <= 60 * 1024, sizes
+    first, later = scripts()
+    names = [one.name.partition("-")[0] for one in (*first, *later)]
+    assert {"index", "fr", "wire", "device"} <= set(names), names
+    assert first_javascript(first) <= MOST_FIRST
