@@ -134,6 +134,14 @@ def test_one_is_in_three_rooms_and_sees_where_something_is_unread(meet: Meet) ->
     expect(alice.page.locator("room-list .room")).to_have_count(2)
 
 
+def test_a_room_in_which_nothing_was_said_shows_that_it_begins_here(meet: Meet) -> None:
+    alice = meet("Alice")
+    expect(alice.page.locator("message-list .begin h2")).to_have_text("# lobby")
+    bob = meet("Bob")
+    bob.page.get_by_role("button", name="Talk to Alice in private").click()
+    expect(bob.page.locator("message-list .begin h2")).to_have_text("Private with Alice")
+
+
 def test_a_link_brings_a_friend_into_the_room(meet: Meet) -> None:
     alice = meet("Alice", address="/#/room=secret-garden")
     expect(alice.page.locator("h1")).to_have_text("secret-garden")

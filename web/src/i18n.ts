@@ -35,6 +35,12 @@ const MOMENTS = {
 /** One of these ways. */
 export type Moment = keyof typeof MOMENTS;
 
+/** A language as the browser's owner speaks it: whether it is 5 PM or 17:00 depends on where. */
+function regional(language: Language): string {
+  const spoken = globalThis.navigator?.languages ?? [];
+  return spoken.find((one) => one.split("-")[0] === language) ?? language;
+}
+
 /** One language's sentences. */
 export class Words {
   readonly language: Language;
@@ -75,7 +81,7 @@ export class Words {
   time(at: number, moment: Moment): string {
     let format = this.#formats.get(moment);
     if (format === undefined) {
-      format = new Intl.DateTimeFormat(this.language, MOMENTS[moment]);
+      format = new Intl.DateTimeFormat(regional(this.language), MOMENTS[moment]);
       this.#formats.set(moment, format);
     }
     return format.format(at);

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import english from "../../catalogue/en.json" with { type: "json" };
 import french from "../../catalogue/fr.json" with { type: "json" };
 import { type Catalogue, choose, Words } from "../src/i18n.js";
@@ -46,4 +46,17 @@ test("a sentence is filled in, in the form of its number", () => {
 test("the first language wished for that there is, is spoken", () => {
   expect(choose(["de-DE", "fr-CA", "en"])).toBe("fr");
   expect(choose([null, "tlh"])).toBe("en");
+});
+
+afterEach(() => vi.unstubAllGlobals());
+
+test("times are told as where the browser's owner lives", () => {
+  const at = new Date(2026, 10, 28, 17, 5).getTime();
+  const told = (languages: string[], language: "en" | "fr") => {
+    vi.stubGlobal("navigator", { languages });
+    return new Words(language, {}).time(at, "clock");
+  };
+  expect(told(["fr-FR", "en-GB"], "en")).toBe("17:05");
+  expect(told(["en-US"], "en")).toMatch(/^05:05\sPM$/);
+  expect(told(["en-US"], "fr")).toBe("17:05");
 });

@@ -140,7 +140,7 @@ export class ConnectionPill extends LocalizedElement {
         inset-block-start: calc(100% + var(--space-2));
         inset-inline-end: 0;
         z-index: 5;
-        inline-size: min(20rem, calc(100vw - 2rem));
+        inline-size: min(23rem, calc(100vw - 2rem));
         padding: var(--space-4);
         border: 1px solid var(--line);
         border-radius: var(--radius-large);
@@ -344,9 +344,7 @@ export class ConnectionPill extends LocalizedElement {
       case "Connected":
         return say("web-means-connected");
       case "Disconnected":
-        return this.state.reason === ""
-          ? say("web-means-disconnected")
-          : say("disconnected-because", { reason: this.state.reason });
+        return say("web-means-disconnected");
       case "Closed":
         return this.state.error.message;
       default:

@@ -8,7 +8,7 @@ import type { Entry } from "@causerie/client";
 import { css, html, nothing, type TemplateResult } from "lit";
 import { say, words } from "../i18n.js";
 import type { Pending } from "../store/timeline.js";
-import { isEmojiOnly, read, type Token } from "../text/markup.js";
+import { isEmojiOnly, plain, read, type Token } from "../text/markup.js";
 import { avatar, avatarStyles } from "./avatar.js";
 import { close, reply as replyIcon, retry } from "./icons.js";
 
@@ -76,6 +76,8 @@ export const messageStyles = [
 
     .author {
       overflow: hidden;
+      margin-block-start: -0.25em; /* the accent of an É stands out of the line */
+      padding-block-start: 0.25em;
       text-overflow: ellipsis;
       unicode-bidi: isolate;
       font-weight: 650;
@@ -394,9 +396,7 @@ function quote(id: string, answered: Entry | undefined, actions: MessageActions)
   if (answered === undefined || !("type" in answered)) {
     return html`<div class="quote"><span>${say("web-earlier-message")}</span></div>`;
   }
-  const text = [...answered.content.replace(OVERRIDES, "").replace(/\s+/g, " ")]
-    .slice(0, QUOTED)
-    .join("");
+  const text = [...plain(answered.content.replace(OVERRIDES, ""))].slice(0, QUOTED).join("");
   return html`<button
     class="quote"
     aria-label=${say("web-in-reply-to", { name: answered.username, text })}

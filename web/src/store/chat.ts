@@ -49,6 +49,9 @@ export class Room {
   constructor(name: string, peer?: string) {
     this.name = name;
     this.peer = peer;
+    if (peer !== undefined && name === draftName(peer)) {
+      this.timeline.hasEarlier = false;
+    }
   }
 
   /** Whether it is a private conversation. */
@@ -189,7 +192,11 @@ export class ChatState {
           if (room === undefined && event.room.startsWith("~")) {
             return [];
           }
-          this.open(event.room).isJoined = true;
+          const joined = this.open(event.room);
+          joined.isJoined = true;
+          if (event.head.seq === 0) {
+            joined.timeline.hasEarlier = false; // nothing was said yet
+          }
           return [{ wish: "company", room: event.room }];
         }
         case "notice":

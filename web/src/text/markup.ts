@@ -38,6 +38,18 @@ export function read(text: string): readonly Token[] {
   return tokens;
 }
 
+/** What a message says on one line, without its markup. */
+export function plain(text: string): string {
+  return read(text).map(said).join("").replace(/\s+/g, " ").trim();
+}
+
+function said(token: Token): string {
+  if ("inner" in token) {
+    return token.inner.map(said).join("");
+  }
+  return token.token === "fence" ? ` ${token.text} ` : token.text;
+}
+
 function readInline(text: string, depth: number): Token[] {
   const tokens: Token[] = [];
   let plain = "";

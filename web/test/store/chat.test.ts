@@ -104,6 +104,17 @@ describe("the connection", () => {
 });
 
 describe("a room", () => {
+  test("in which nothing was said has nothing earlier, and neither has a new conversation", () => {
+    const chat = alice();
+    const joined = { type: "joined", room: "lobby", epoch: "e", members: 1, names: [] } as const;
+    tell(chat, { ...joined, head: { seq: 7, id: "m7" } });
+    expect(chat.current?.timeline.hasEarlier).toBe(true);
+    tell(chat, { ...joined, head: { seq: 0, id: "" } });
+    expect(chat.current?.timeline.hasEarlier).toBe(false);
+    expect(chat.conversation("Bob").timeline.hasEarlier).toBe(false);
+    expect(chat.open("~conversation", "Chloé").timeline.hasEarlier).toBe(true);
+  });
+
   test("that is left is shown no more", () => {
     const chat = alice();
     chat.open("garden");

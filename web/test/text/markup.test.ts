@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { isEmojiOnly, read, type Token } from "../../src/text/markup.js";
+import { isEmojiOnly, plain, read, type Token } from "../../src/text/markup.js";
 
 /** Tokens as one line: what a reader would see, with what it is. */
 function seen(tokens: readonly Token[]): string {
@@ -76,4 +76,11 @@ describe("markup", () => {
       false,
     ]);
   });
+});
+
+test("a message on one line is what it says, without its markup", () => {
+  expect(plain("**now** or *never*, `break`.\nsee https://example.org/a")).toBe(
+    "now or never, break. see https://example.org/a",
+  );
+  expect(plain("so:\n```python\nif a:\n    b\n```\ndone")).toBe("so: if a: b done");
 });
