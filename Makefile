@@ -88,8 +88,9 @@ cover: $(VENV)/.dev ## run one module's own tests and say what they miss: make c
 	@$(call MEASURE,--quiet $(OWN_TEST),$(FILE))
 
 .PHONY: pictures
-pictures: $(VENV)/.dev ## make the pictures of the docs anew, from real sessions
+pictures: $(VENV)/.dev $(WEB) ## make the pictures of the docs anew, from real sessions
 	$(BIN)/python -m tools.pictures
+	$(BIN)/python -m tools.pictures_web
 
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock"
