@@ -1,18 +1,24 @@
 import asyncio
 
 import pytest
-from tests.client.frames import message, private
+from tests.client.frames import joined, message, private
 
 from causerie.client.errors import Ended
 from causerie.client.event_queue import OVERFLOW, EventQueue, shed
 from causerie.client.machine.events import (
+    Acked,
     Event,
     Gap,
     LatencyMeasured,
     PresenceChanged,
+    Receipt,
     Renamed,
+    SendFailed,
+    StateChanged,
     TypingChanged,
 )
+from causerie.client.machine.states import Connected, Connecting
+from causerie.wire.commands import SendMessage
 
 
 def snapshot_of(room: str) -> PresenceChanged:
@@ -21,6 +27,15 @@ def snapshot_of(room: str) -> PresenceChanged:
 
 def queue(limit: int = 3) -> EventQueue:
     return EventQueue(limit, snapshot_of)
+
+
+def acked(number: int) -> Acked:
+    return Acked(receipt=Receipt(id=str(number), room="lobby", seq=1, timestamp=1))
+
+
+def failed(number: int) -> SendFailed:
+    command = SendMessage(room="lobby", content="hi")
+    return SendFailed(id=str(number), command=command, error=Ended("over"))
 
 
 async def drained(events: EventQueue) -> list[Event]:
@@ -83,6 +98,61 @@ async def test_it_never_holds_more_than_a_multiple_of_its_limit_and_says_what_it
     assert gap.after == 0
     assert gap.missing is not None
     assert rest == [message(seq) for seq in range(gap.missing + 1, 1001)]
+
+
+async def test_of_what_a_call_was_answered_by_it_keeps_no_pile_and_loses_nothing_else() -> None:
+    events = queue(3)
+    for number in range(1, 1001):
+        events.put(acked(number), answers=str(number))
+        events.put(failed(-number), answers=str(-number))
+        if number % 100 == 0:
+            events.put(acked(10_000 + number))
+            events.put(failed(20_000 + number))
+        assert len(events) <= OVERFLOW * 3 + 20
+    told = await drained(events)
+    acks = [event.receipt.id for event in told if isinstance(event, Acked)]
+    failures = [event.id for event in told if isinstance(event, SendFailed)]
+    for number in range(100, 1001, 100):
+        assert acks.count(str(10_000 + number)) == 1
+        assert failures.count(str(20_000 + number)) == 1
+
+
+async def test_an_outcome_that_was_read_makes_no_later_one_known() -> None:
+    events = queue(1)
+    events.put(acked(1), answers="1")
+    await events.get()
+    for _ in range(OVERFLOW + 1):
+        events.put(acked(1))
+    assert len(events) == OVERFLOW + 1
+
+
+def test_of_states_names_and_joins_the_newest_is_kept_where_it_stood() -> None:
+    events: list[Event] = [
+        StateChanged(state=Connecting()),
+        joined(None, "lobby", 1),
+        joined(None, "tea", 2),
+        Renamed(username="Bob"),
+        joined(None, "lobby", 3),
+        StateChanged(state=Connected(since=1.0)),
+        Renamed(username="Rob"),
+    ]
+    assert shed(events, snapshot_of) == [events[2], *events[4:]]
+
+
+async def test_what_cannot_be_shed_is_looked_through_less_and_less_often() -> None:
+    looked = 0
+
+    def seen(room: str) -> PresenceChanged:
+        nonlocal looked
+        looked += 1
+        return snapshot_of(room)
+
+    events = EventQueue(1, seen)
+    events.put(snapshot_of("lobby"))
+    for number in range(1000):
+        events.put(acked(number))
+    assert len(await drained(events)) == 1001
+    assert looked < 10
 
 
 def test_a_queue_that_holds_nothing_is_none() -> None:

@@ -229,6 +229,18 @@ async def test_whoever_reads_no_events_can_still_send_and_is_told_what_was_shed(
         assert any(isinstance(event, causerie.PresenceChanged) and event.snapshot for event in told)
 
 
+async def test_whoever_sends_and_reads_no_events_keeps_no_pile_of_receipts(
+    server: ScriptedServer,
+) -> None:
+    async with met(server, queue=2) as (client, peer):
+        await in_lobby(client, peer)
+        for seq in range(1, 101):
+            sending = asyncio.create_task(client.send("hi"))
+            await ack(peer, seq=seq)
+            await sending
+            assert len(client._shell._queue) <= OVERFLOW * 2
+
+
 async def test_closing_does_not_wait_for_events_to_be_read(server: ScriptedServer) -> None:
     async with met(server, queue=2) as (client, peer):
         await in_lobby(client, peer)

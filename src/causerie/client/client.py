@@ -48,7 +48,8 @@ class Client:
     The iteration ends when the application closes the client, and raises `Ended` when it ends
     otherwise. Whoever reads no events should know: from `queue` of them on, nothing more is read
     from the server until some are, save while a call waits for its answer. Then up to eight times
-    as many are kept; beyond that the entries of each room become one `Gap`.
+    as many are kept; beyond that the entries of each room become one `Gap`, and of what a call has
+    returned or raised already (an `Acked`, a `SendFailed`) the event is left out.
     """
 
     def __init__(self, url: str, machine: Machine, *, words: Words, queue: int) -> None:

@@ -2,17 +2,21 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from causerie.client.machine.events import (
+    Acked,
     Event,
     Gap,
     LatencyMeasured,
     PresenceChanged,
+    Renamed,
+    SendFailed,
+    StateChanged,
     TypingChanged,
     Unknown,
 )
-from causerie.wire.replies import Message, Private
+from causerie.wire.replies import Joined, Message, Private
 
 OVERFLOW = 8
 """How many times its limit the queue may hold while the application waits for an answer."""
@@ -23,9 +27,9 @@ class EventQueue:
 
     From `limit` events on the queue is *full*: whoever fills it had better stop. Where that cannot
     be, because the application waits for an answer that comes behind other events, the queue goes
-    on taking them; and when it holds `OVERFLOW` times as many, it sheds what the application can
-    ask for: the entries of each room become one `Gap`, and comings and goings one snapshot
-    (`snapshot_of` makes it, for a room).
+    on taking them; and when it holds `OVERFLOW` times as many, it sheds what the application knows
+    or can ask for (`shed`). What is left then (complaints of the server, say) is seldom much: where
+    it is, the queue lets twice as much come before it looks through all of it again.
     """
 
     def __init__(self, limit: int, snapshot_of: Callable[[str], PresenceChanged]) -> None:
@@ -34,6 +38,9 @@ class EventQueue:
         self._limit = limit
         self._snapshot_of = snapshot_of
         self._events: deque[Event] = deque()
+        self._shed_at = OVERFLOW * limit
+        # The ids of messages whose outcome is in the queue, and has been the answer to a call too.
+        self._answered: set[str] = set()
         self._end: BaseException | None = None
         self._changed = asyncio.Event()
 
@@ -45,10 +52,16 @@ class EventQueue:
         """Whether the queue holds as much as it should."""
         return len(self._events) >= self._limit
 
-    def put(self, event: Event) -> None:
-        """Adds an event."""
-        if len(self._events) >= OVERFLOW * self._limit:
-            self._events = deque(shed(self._events, self._snapshot_of))
+    def put(self, event: Event, *, answers: str | None = None) -> None:
+        """Adds an event. `answers`: it is the outcome of the message with this id, for which a call
+        has been waiting.
+        """
+        if len(self._events) >= self._shed_at:
+            self._events = deque(shed(self._events, self._snapshot_of, self._answered))
+            self._answered.clear()
+            self._shed_at = max(OVERFLOW * self._limit, 2 * len(self._events))
+        if answers is not None:
+            self._answered.add(answers)
         self._events.append(event)
         self._changed.set()
 
@@ -68,16 +81,26 @@ class EventQueue:
                 raise self._end
             self._changed.clear()
             await self._changed.wait()
-        return self._events.popleft()
+        event = self._events.popleft()
+        if isinstance(event, Acked | SendFailed):
+            self._answered.discard(_message_of(event))
+        return event
 
 
-def shed(events: Iterable[Event], snapshot_of: Callable[[str], PresenceChanged]) -> list[Event]:
-    """Leaves out of events what can be asked for again, and says so.
+def shed(
+    events: Iterable[Event],
+    snapshot_of: Callable[[str], PresenceChanged],
+    answered: Collection[str] = (),
+) -> list[Event]:
+    """Leaves out of events what is known or can be asked for, and says so.
 
-    A room's `Gap` stands where its first entry stood.
+    The entries of each room become one `Gap`, which stands where the first of them stood; comings
+    and goings one snapshot (`snapshot_of` makes it, for a room). Of states, names and joins the
+    newest counts. `answered` are the ids of messages whose outcome was the answer to a call.
     """
-    kept: list[Event] = []
+    kept: list[Event | None] = []
     gaps: dict[str, int] = {}
+    newest: dict[tuple[type[Event], str], int] = {}
     present: dict[str, None] = {}
     for event in events:
         match event:
@@ -91,12 +114,27 @@ def shed(events: Iterable[Event], snapshot_of: Callable[[str], PresenceChanged])
                 present[room] = None
             case LatencyMeasured() | TypingChanged():
                 pass
+            case StateChanged() | Renamed() | Joined():
+                subject = (type(event), event.room if isinstance(event, Joined) else "")
+                if (older := newest.get(subject)) is not None:
+                    kept[older] = None
+                newest[subject] = len(kept)
+                kept.append(event)
+            case Acked() | SendFailed() if _message_of(event) in answered:
+                pass
             case _:
                 kept.append(event)
-    return kept + [snapshot_of(room) for room in present]
+    return [
+        *(event for event in kept if event is not None),
+        *(snapshot_of(room) for room in present),
+    ]
 
 
-def _widened(gap: Event, event: Message | Private | Unknown | Gap) -> Gap:
+def _message_of(event: Acked | SendFailed) -> str:
+    return event.receipt.id if isinstance(event, Acked) else event.id
+
+
+def _widened(gap: Event | None, event: Message | Private | Unknown | Gap) -> Gap:
     assert isinstance(gap, Gap), "gaps holds the places of gaps"
     more = event.missing if isinstance(event, Gap) else 1
     missing = None if gap.missing is None or more is None else gap.missing + more

@@ -148,6 +148,7 @@ class Shell:
         await asyncio.gather(self._keeper, return_exceptions=True)
 
     def _dispatch(self, event: Event) -> None:
+        answers: str | None = None
         match event:
             case Answered(id=id, reply=reply):
                 self._settle(id, reply)
@@ -156,23 +157,25 @@ class Shell:
                 self._settle(id, error)
                 return
             case Acked(receipt=receipt):
-                self._settle(receipt.id, receipt)
+                answers = receipt.id if self._settle(receipt.id, receipt) else None
             case SendFailed(id=id, error=error):
-                self._settle(id, error)
+                answers = id if self._settle(id, error) else None
             case _:
                 pass
-        self._queue.put(event)
+        self._queue.put(event, answers=answers)
         if isinstance(event, StateChanged) and isinstance(event.state, Closed):
             self._queue.end(event.state.error)
 
-    def _settle(self, id: str, outcome: Answer | Receipt | Exception) -> None:
+    def _settle(self, id: str, outcome: Answer | Receipt | Exception) -> bool:
+        """Answers a call; tells whether anybody waited for it."""
         call = self._calls.get(id)
         if call is None or call.done():
-            return  # nobody waits any longer
+            return False
         if isinstance(outcome, Exception):
             call.set_exception(outcome)
         else:
             call.set_result(outcome)
+        return True
 
     def _set_timer(self) -> None:
         deadline = self.machine.deadline()
