@@ -250,6 +250,22 @@ async def test_closing_does_not_wait_for_events_to_be_read(server: ScriptedServe
         await client.close()
 
 
+async def test_who_cannot_wait_for_the_servers_goodbye_leaves_nothing_running(
+    server: ScriptedServer,
+) -> None:
+    async with met(server) as (client, peer):
+        peer.connection.transport.pause_reading()
+        closing = asyncio.create_task(client.close())
+        await asyncio.wait([closing], timeout=0.01)
+        assert not closing.done()
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        assert client._shell._keeper.done()
+        assert client._shell._timer is None
+        peer.cut()
+
+
 # Faults of ours.
 
 

@@ -142,10 +142,13 @@ class Shell:
         """Says goodbye, and ends the machine. What still waits for an answer fails."""
         transport, self._transport = self._transport, None
         self.step(lambda _: self.machine.close())
-        if transport is not None:
-            await transport.close()
-        self._keeper.cancel()
-        await asyncio.gather(self._keeper, return_exceptions=True)
+        try:
+            if transport is not None:
+                await transport.close()
+        finally:
+            # However little of the goodbye was waited for, nothing is left running.
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
 
     def _dispatch(self, event: Event) -> None:
         answers: str | None = None
