@@ -1,5 +1,6 @@
 import asyncio
 import json
+import resource
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -332,3 +333,33 @@ async def test_a_name_that_nobody_keeps_cannot_be_released(tmp_path: Path) -> No
     async with running(tmp_path):
         with pytest.raises(AppError, match=r"Nobody keeps the name Alice .* with --data\."):
             release_name(tmp_path, "Alice")
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "granted", "reached"),
+    [
+        (1_024, 4_096, 4_096, 4_096),
+        # macOS: the hard limit is none, and is refused.
+        (256, resource.RLIM_INFINITY, 10_240, 10_240),
+        (256, resource.RLIM_INFINITY, 245_760, 65_536),
+        # What is there already is never lowered.
+        (20_000, resource.RLIM_INFINITY, 10_240, 20_000),
+        (4_096, 4_096, 4_096, 4_096),
+        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, 10_240, resource.RLIM_INFINITY),
+    ],
+)
+def test_as_many_files_may_be_open_as_the_system_grants(
+    soft: int, hard: int, granted: int, reached: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = soft
+
+    def grant(_kind: int, wanted: tuple[int, int]) -> None:
+        nonlocal limit
+        if not 0 <= wanted[0] <= granted or wanted[1] != hard:
+            raise ValueError("not allowed to raise maximum limit")
+        limit = wanted[0]
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _kind: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", grant)
+    module._raise_file_limit()
+    assert limit == reached

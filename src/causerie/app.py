@@ -43,6 +43,9 @@ STOP_TIMEOUT: Final = 4.0
 """The seconds after which a graceful stop cuts whoever is left."""
 END_TIMEOUT: Final = 4.8
 """The seconds after which it no longer waits for the disk to let go, so that it takes 5 at most."""
+_FILE_LIMITS: Final = (65_536, 10_240)
+"""Open files to ask for where as many as the hard limit allows are refused; the last is what macOS
+grants everybody (OPEN_MAX)."""
 SWITCH_INTERVAL: Final = 0.0005
 """Seconds after which the thread that commits has the event loop give way (usually 0.005)."""
 
@@ -382,6 +385,11 @@ def _raise_file_limit() -> None:
         import resource
     except ImportError:  # Windows has no such limit
         return
-    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft in {hard, resource.RLIM_INFINITY}:
+        return
+    # Where the hard limit is none, the system has one of its own that it does not tell (macOS).
+    for limit in (hard, *(other for other in _FILE_LIMITS if other > soft)):
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+            return
