@@ -90,6 +90,8 @@ async def test_a_browser_gets_a_page_that_says_what_listens_here_and_how_to_reac
         ("de, fr;q=0.5", "fr"),
         ("fr;q=0.5, en;q=0.8", "en"),
         ("en;q=0.5, fr;q=0.8", "fr"),
+        ("fr; q=0.8, en; q=0.5", "fr"),
+        ("en ;q=0.5, FR-ca;\tQ=0.8", "fr"),
         ("en, fr", "en"),
         ("fr;q=0", "en"),
         ("fr;q=much", "en"),

@@ -207,8 +207,8 @@ def _language(request: Request) -> str:
         return str(asked)
     wanted: dict[str, float] = {}
     for item in request.headers.get("Accept-Language", "").split(","):
-        tag, _, weight = item.partition(";q=")
-        language = tag.strip().lower().partition("-")[0]
+        tag, _, weight = "".join(item.split()).lower().partition(";q=")
+        language = tag.partition("-")[0]
         try:
             quality = float(weight) if weight else 1.0
         except ValueError:
