@@ -71,6 +71,16 @@ def test_rooms_and_identities_have_one_key_each(table: Table) -> None:
     assert len(table.rows("SELECT DISTINCT room FROM entries")) == 4
 
 
+def test_who_only_looks_at_rooms_makes_the_writer_remember_no_more_of_them(table: Table) -> None:
+    table.store(draft("1", room="room-0"))
+    for number in range(10):
+        table.entries.head(f"room-{number}", recent=10)
+    assert len(table.entries._tails) <= min(10, table.cache)
+    assert table.entries.head("room-0", recent=10).seq == 1
+    ((entry,), _) = table.store(draft("2", room="room-0")), table.store(draft("3", room="room-9"))
+    assert entry.prev == 1
+
+
 def test_the_usual_batch_is_one_statement(table: Table) -> None:
     table.store(draft("1"), draft("2", identity="bob"))
     plan = table.entries.plan([draft(str(n), identity="bob") for n in range(10, 90)], now=0)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from causerie.chat.identity import (
+    CONVERSATION_LENGTH,
     conversation_room,
     is_conversation,
     is_lasting,
@@ -59,6 +60,7 @@ def test_conversations_with_different_people_have_different_names(
 def test_the_name_of_a_conversation_tells_nothing_and_is_no_rooms(one: str, other: str) -> None:
     room = conversation_room(one, other)
     assert re.fullmatch("~[a-z2-7]{32}", room)
+    assert len(room) == CONVERSATION_LENGTH
     assert is_conversation(room)
     with pytest.raises(NameRefused):
         parse_room(room)

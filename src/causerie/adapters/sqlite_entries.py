@@ -121,6 +121,7 @@ class Entries:
     def head(self, room: str, *, recent: int) -> Head:
         """Tells where a room ends, with so many of its newest entries."""
         tail = self._tail(room)
+        self._tails.trim(self._cache)
         rows = self._connection.execute(READ_BACK, (room, tail.seq + 1, recent)).fetchall()
         return Head(
             epoch=self._epoch,

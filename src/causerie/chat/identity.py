@@ -10,6 +10,9 @@ from base64 import b32encode
 CONVERSATION_MARK = "~"
 """Begins the opaque name of a private conversation; no room's name can begin so."""
 
+CONVERSATION_LENGTH = 33
+"""Characters in the name of a conversation, the mark among them."""
+
 
 def key_identity(key: str) -> str:
     """The identity of a client that has made this key.

@@ -1,6 +1,6 @@
 """Names in the fields of commands, as the log and the directory know them."""
 
-from causerie.chat.identity import is_conversation
+from causerie.chat.identity import CONVERSATION_LENGTH, is_conversation
 from causerie.chat.names import Name, NameRefused, parse_room, parse_username
 from causerie.wire.codes import ErrorCode
 from causerie.wire.errors import Refused
@@ -34,9 +34,12 @@ def room_name(text: str) -> str:
     """The name of a room in the log: a public one's folded name, a conversation's as it is.
 
     Raises:
-        Refused: `invalid`, for the field `room`.
+        Refused: `invalid`, for the field `room`; `forbidden`, as for every conversation that does
+            not exist, if it is longer than the name of one: nothing so long is remembered.
     """
     if is_conversation(text):
+        if len(text) > CONVERSATION_LENGTH:
+            raise Refused(ErrorCode.FORBIDDEN, field="room")
         return text
     try:
         return parse_room(text).folded
