@@ -243,6 +243,23 @@ async def test_a_log_that_failed_ends_the_server_with_a_reason(tmp_path: Path) -
             await server.ended()
 
 
+async def test_a_log_that_fails_while_the_server_stops_is_told_as_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path) as server:
+        peer = await server.open("Alice", key=KEY)
+        await ask(peer, type="join", room="hall")
+        hub = server.app._hub
+        monkeypatch.setattr(hub.log, "append", lambda _draft: server.app.stop())
+        peer.send(masked(TEXT, b'{"type":"message","room":"hall","content":"x","id":"m"}'))
+        await until(lambda: server.app._health == "stopping")
+        hub.log_failed("disk I/O error")
+        assert await closed_with(peer) == 1011
+        async with asyncio.timeout(module.COMMIT_TIMEOUT / 2):
+            with pytest.raises(AppError, match="disk I/O error"):
+                await server.ended()
+
+
 async def test_a_disk_that_hangs_does_not_hold_up_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -412,6 +412,21 @@ def test_after_the_stop_nothing_is_handed_to_the_log_any_more() -> None:
     assert not server.hub._in_flight
 
 
+def test_a_log_that_fails_while_the_server_stops_is_not_waited_for() -> None:
+    server = MemoryServer()
+    alice = v1(server, "Alice", "lobby")
+    drain([alice])
+    alice.send("message", room="lobby", content="hello", id="m")
+    server.step()
+    done: list[str] = []
+    server.hub.stop(lambda: done.append("done"))
+    server.log.fail("no space left", stored=False)
+    server.run()
+    assert (done, server.failures) == (["done"], ["no space left"])
+    assert alice.socket.close_code == 1011
+    assert alice.arrived() == []
+
+
 def test_a_log_that_fails_ends_everything_and_nothing_is_answered() -> None:
     server = MemoryServer()
     alice, bob = v1(server, "Alice", "lobby"), v1(server, "Bob", "lobby")

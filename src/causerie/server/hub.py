@@ -197,6 +197,9 @@ class Hub:
         """Nothing can be promised any more: says so and ends everything."""
         self._failed(reason)
         self.close_all(CloseCode.INTERNAL_ERROR, "the log has failed")
+        # What was taken will never be answered: a stop that waits for it is done.
+        self._in_flight.clear()
+        self._maybe_stopped()
 
     # What the profiles need.
 
