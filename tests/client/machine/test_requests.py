@@ -309,6 +309,15 @@ def test_a_rename_is_answered_and_told() -> None:
     assert rig.one_frame("hello")["username"] == "Bob"
 
 
+def test_a_leave_that_is_refused_because_one_is_not_in_the_room_is_done() -> None:
+    rig = in_lobby()
+    rig.events()
+    leaving = rig.send(Leave(room="lobby"))
+    rig.refuse(leaving, ErrorCode.NOT_JOINED)
+    assert rig.events() == [Answered(id=leaving, reply=Left(room="lobby"))]
+    assert rig.machine.waiting == 0
+
+
 def test_a_rename_that_is_refused_fails_at_once_and_changes_nothing() -> None:
     rig = connected()
     id = rig.send(Hello(username="Bob"))

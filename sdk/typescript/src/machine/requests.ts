@@ -108,12 +108,16 @@ export class Requests {
    * The server has refused a command, which is sent again at a time, or fails; answers whether it
    * was one of these.
    *
-   * A rename fails in any case: people can choose another name meanwhile.
+   * A rename fails in any case: people can choose another name meanwhile. Who leaves a room and is
+   * not in it has left it.
    */
   refused(id: string, refused: CommandRefused, againAt: number | undefined): boolean {
     const item = this.#outbox.answered(id);
     if (item === undefined) return false;
-    if (againAt === undefined || item.command.type === "hello") this.#fail(item, refused);
+    const { command } = item;
+    if (command.type === "leave" && refused.code === ErrorCode.NOT_JOINED) {
+      this.#answered(item, { type: "left", room: command.room });
+    } else if (againAt === undefined || command.type === "hello") this.#fail(item, refused);
     else this.#outbox.again(item, againAt);
     return true;
   }

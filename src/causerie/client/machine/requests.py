@@ -97,12 +97,15 @@ class Requests:
         """The server has refused a command, which is sent again at a time, or fails; answers
         whether it was one of these.
 
-        A rename fails in any case: people can choose another name meanwhile.
+        A rename fails in any case: people can choose another name meanwhile. Who leaves a room and
+        is not in it has left it.
         """
         item = self._outbox.answered(id)
         if item is None:
             return False
-        if again_at is None or isinstance(item.command, Hello):
+        if isinstance(item.command, Leave) and refused.code == ErrorCode.NOT_JOINED:
+            self._answered(item, Left(room=item.command.room))
+        elif again_at is None or isinstance(item.command, Hello):
             self._fail(item, refused)
         else:
             self._outbox.again(item, again_at)
