@@ -199,9 +199,11 @@ async def test_one_can_wait_until_everything_is_acked(server: ScriptedServer) ->
         sending = asyncio.gather(client.send("one"), client.send("two"))
         draining = asyncio.create_task(client.drain())
         await ack(peer, seq=1)
+        await next_event(client, Acked)
+        assert not draining.done(), "one of the two is not acked yet"
         await ack(peer, seq=2)
         await draining
-        await sending
+        assert [receipt.seq for receipt in await sending] == [1, 2]
 
 
 async def test_typing_is_told(server: ScriptedServer) -> None:
