@@ -1,8 +1,19 @@
 """Causerie, a self-hosted real-time chat: a room is a log, a client is a cursor in it.
 
-This module is the public face. Nothing inside the package imports it. What it shows of the client
-is loaded when it is first asked for, so that a server does not pay for it.
+    async with causerie.connect("ws://localhost:8080", "Alice") as chat:
+        await chat.join("lobby")
+        receipt = await chat.send("hello")
+        async for event in chat:
+            match event:
+                case causerie.Message(username=username, content=content):
+                    print(f"{username}: {content}")
+
+`connect` says what it takes, `Client` what one can do, and how events come; `Event` is all that it
+tells. Every error is a `CauserieError`; those of the client are a tree under `ClientError`.
 """
+
+# What this module shows is loaded when it is first asked for, so that a server does not pay for the
+# client. Nothing inside the package imports it.
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -18,8 +29,18 @@ if TYPE_CHECKING:
         EndedByServer,
         GaveUp,
         HelloRefused,
+        IdReused,
         InDoubt,
+        InvalidCommand,
+        KeyDamaged,
+        KeyExists,
+        NameRefused,
+        NotAllowed,
+        NotJoined,
         OutboxFull,
+        RecipientUnknown,
+        TooManyRooms,
+        TryAgain,
     )
     from causerie.client.keys import KeyStore
     from causerie.client.machine.events import (
@@ -46,45 +67,64 @@ if TYPE_CHECKING:
         Reconnecting,
         State,
     )
+    from causerie.wire.codes import CloseCode, ErrorCode
+    from causerie.wire.commands import Cursor, SendMessage, SendPrivate
     from causerie.wire.errors import CauserieError
-    from causerie.wire.replies import Joined, Message, Notice, Private
+    from causerie.wire.replies import Joined, Message, Notice, Private, RoomSummary, Welcome
 
 __all__ = [
     "Acked",
     "CauserieError",
     "Client",
     "ClientError",
+    "CloseCode",
     "Closed",
     "CommandRefused",
     "Connected",
     "Connecting",
+    "Cursor",
     "Disconnected",
     "Ended",
     "EndedByServer",
+    "ErrorCode",
     "Event",
     "Gap",
     "GaveUp",
     "HelloRefused",
     "History",
+    "IdReused",
     "InDoubt",
+    "InvalidCommand",
     "Joined",
+    "KeyDamaged",
+    "KeyExists",
     "KeyStore",
     "LatencyMeasured",
     "Message",
+    "NameRefused",
+    "NotAllowed",
+    "NotJoined",
     "Notice",
     "OutboxFull",
     "PresenceChanged",
     "Private",
     "Receipt",
+    "RecipientUnknown",
     "Reconnecting",
     "Renamed",
     "RoomLost",
+    "RoomSummary",
     "SendFailed",
+    "SendMessage",
+    "SendPrivate",
     "ServerError",
     "State",
     "StateChanged",
+    "TooManyRooms",
+    "TryAgain",
     "TypingChanged",
     "Unknown",
+    "Welcome",
     "__version__",
     "connect",
 ]
@@ -96,7 +136,10 @@ _HOMES = (
     "causerie.client.keys",
     "causerie.client.machine.events",
     "causerie.client.machine.states",
+    "causerie.wire.codes",
+    "causerie.wire.commands",
     "causerie.wire.errors",
+    "causerie.wire.replies",
 )
 
 
@@ -108,3 +151,7 @@ if not TYPE_CHECKING:  # a type checker is to see what is not there
                 if name in vars(home):
                     return vars(home)[name]
         raise AttributeError(f"module 'causerie' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -14,9 +14,9 @@ from causerie.client.machine import AppCommand, Machine
 from causerie.client.machine.events import (
     Acked,
     Entry,
-    Event,
     Failed,
     Gap,
+    MachineEvent,
     SendFailed,
     Unknown,
 )
@@ -169,7 +169,7 @@ class Driver:
         if not self.machine.wants_connection:
             self._drop()
 
-    def _told(self, event: Event) -> None:
+    def _told(self, event: MachineEvent) -> None:
         match event:
             case Message() | Private() | Unknown() | Gap() | Joined():
                 self.shown[event.room].append(event)

@@ -11,7 +11,7 @@ import pytest
 
 from causerie.client.errors import ClientError
 from causerie.client.machine import AppCommand, Machine, Settings
-from causerie.client.machine.events import Event
+from causerie.client.machine.events import MachineEvent
 from causerie.resources import protocol_path
 from causerie.testing.patterns import JSON, Variables
 from causerie.wire.codec import decode_command
@@ -194,7 +194,7 @@ def is_state(event: JSON) -> bool:
     return isinstance(event, dict) and event.get("event") == "StateChanged"
 
 
-def as_json(event: Event) -> dict[str, JSON]:
+def as_json(event: MachineEvent) -> dict[str, JSON]:
     """An event as the files write it."""
     built: dict[str, JSON] = json.loads(msgspec.json.encode(event, enc_hook=error_as_json))
     return built

@@ -1,8 +1,12 @@
 """The public face of the library: what `import causerie` shows, and what it costs."""
 
+import ast
+import importlib
+import pydoc
 import subprocess
 import sys
-from typing import assert_type
+from pathlib import Path
+from typing import assert_type, get_args
 
 import pytest
 
@@ -19,6 +23,42 @@ def test_nothing_else_is() -> None:
         _ = causerie.nonsense  # type: ignore[attr-defined]
     with pytest.raises(AttributeError):
         _ = causerie.Machine  # type: ignore[attr-defined]
+
+
+def test_help_and_completion_find_what_is_shown() -> None:
+    assert set(causerie.__all__) <= set(dir(causerie))
+    shown = pydoc.plain(pydoc.render_doc(causerie))
+    for name in ("class Client", "class Gap", "class NotJoined", "connect(url: str"):
+        assert name in shown
+
+
+def test_a_name_is_what_the_type_checker_takes_it_for() -> None:
+    face = ast.parse(Path(causerie.__file__).read_text("utf-8"))
+    [imports] = [
+        node
+        for node in face.body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
+    told = {
+        alias.name: vars(importlib.import_module(node.module))[alias.name]
+        for node in imports.body
+        if isinstance(node, ast.ImportFrom) and node.module is not None
+        for alias in node.names
+    }
+    assert told.keys() == {*causerie.__all__} - {"__version__"}
+    for name, meant in told.items():
+        assert getattr(causerie, name) is meant, name
+
+
+def test_all_errors_of_the_client_are_shown() -> None:
+    def tree(error: type[Exception]) -> set[str]:
+        return {error.__name__}.union(*(tree(one) for one in error.__subclasses__()))
+
+    assert tree(causerie.ClientError) <= set(causerie.__all__)
+
+
+def test_all_that_a_client_tells_is_shown() -> None:
+    assert {one.__name__ for one in get_args(causerie.Event)} <= set(causerie.__all__)
 
 
 def test_a_name_means_the_clients_own() -> None:

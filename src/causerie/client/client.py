@@ -314,6 +314,7 @@ async def connect(
 
     Raises:
         ValueError: The url is none, or a number is out of bounds.
+        KeyDamaged: The file that keeps the name's key holds none.
         HelloRefused: The server does not take the name, key or token.
         EndedByServer: The server is not to be had at this url, or does not want one.
         GaveUp: So many attempts have failed.

@@ -20,6 +20,7 @@ from causerie.client.machine.events import (
     Answered,
     Event,
     Failed,
+    MachineEvent,
     PresenceChanged,
     Receipt,
     SendFailed,
@@ -150,7 +151,7 @@ class Shell:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
 
-    def _dispatch(self, event: Event) -> None:
+    def _dispatch(self, event: MachineEvent) -> None:
         answers: str | None = None
         match event:
             case Answered(id=id, reply=reply):

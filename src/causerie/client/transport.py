@@ -31,7 +31,7 @@ from causerie.wire.profiles import SUBPROTOCOL, close_reason
 PROFILE: Final = Subprotocol(SUBPROTOCOL)
 
 LARGEST_MESSAGE: Final = 1024 * 1024
-"""Bytes. The server's replies stop at a quarter of that."""
+"""Bytes. A server's replies stop far below that: where, its welcome tells."""
 
 QUEUED_MESSAGES: Final = 64
 """What may wait between the socket and the reader; beyond that the socket is not read."""

@@ -10,9 +10,9 @@ from causerie.client.errors import (
 )
 from causerie.client.machine import AppCommand, Machine, Settings
 from causerie.client.machine.events import (
-    Event,
     Failed,
     LatencyMeasured,
+    MachineEvent,
     RoomLost,
     SendFailed,
     ServerError,
@@ -50,7 +50,7 @@ class Rig:
         self.ids += 1
         return f"i{self.ids}"
 
-    def events(self) -> list[Event]:
+    def events(self) -> list[MachineEvent]:
         """The events since the last call, without those of the connection itself."""
         quiet = StateChanged | LatencyMeasured
         return [event for event in self.machine.events() if not isinstance(event, quiet)]
@@ -130,6 +130,6 @@ def hi(room: str = "lobby", **fields: Any) -> SendMessage:
     return SendMessage(room=room, content="hi", **fields)
 
 
-def error_of(event: Event) -> ClientError:
+def error_of(event: MachineEvent) -> ClientError:
     assert isinstance(event, SendFailed | Failed | RoomLost | ServerError)
     return event.error

@@ -7,8 +7,8 @@ from tests.client.frames import welcome
 from causerie.client.errors import Ended, EndedByServer, GaveUp, HelloRefused, NameRefused, TryAgain
 from causerie.client.machine.backoff import EARLY_CEILING
 from causerie.client.machine.events import (
-    Event,
     LatencyMeasured,
+    MachineEvent,
     Renamed,
     ServerError,
     StateChanged,
@@ -65,7 +65,7 @@ class Rig:
         """The states since the last call."""
         return [event.state for event in self.events() if isinstance(event, StateChanged)]
 
-    def events(self) -> list[Event]:
+    def events(self) -> list[MachineEvent]:
         return self.out.take_events()
 
     def frames(self) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from typing import assert_never
 import msgspec
 
 from causerie.client.errors import Ended, InvalidCommand, refusal
-from causerie.client.machine.events import Event, ServerError, Unknown
+from causerie.client.machine.events import MachineEvent, ServerError, Unknown
 from causerie.client.machine.link import Credentials, Greeted, Link, NoConnection, Reasons
 from causerie.client.machine.outbox import Lane
 from causerie.client.machine.output import Output
@@ -150,8 +150,8 @@ class Machine:
 
     # What comes out.
 
-    def events(self) -> list[Event]:
-        """What the application is to be told, in this order; each is answered once."""
+    def events(self) -> list[MachineEvent]:
+        """What is to be told, in this order; each is answered once."""
         return self._out.take_events()
 
     def frames_to_send(self) -> list[bytes]:

@@ -175,7 +175,9 @@ Event = (
     | Notice
     | Acked
     | SendFailed
-    | Answered
-    | Failed
     | ServerError
 )
+"""What an application is told."""
+
+MachineEvent = Event | Answered | Failed
+"""What a machine says: to the application, and, by a command's id, to whoever gave the command."""

@@ -1,6 +1,6 @@
 """What a machine has to say to the world around it, in order."""
 
-from causerie.client.machine.events import Event
+from causerie.client.machine.events import MachineEvent
 from causerie.wire.codec import encode
 from causerie.wire.commands import AnyCommand
 
@@ -11,11 +11,11 @@ class Output:
     __slots__ = ("_events", "_frames")
 
     def __init__(self) -> None:
-        self._events: list[Event] = []
+        self._events: list[MachineEvent] = []
         self._frames: list[bytes] = []
 
-    def tell(self, event: Event) -> None:
-        """Adds an event for the application."""
+    def tell(self, event: MachineEvent) -> None:
+        """Adds an event for the application, or for whoever gave a command."""
         self._events.append(event)
 
     def write(self, command: AnyCommand) -> None:
@@ -30,7 +30,7 @@ class Output:
         """Drops what was to go to a connection that is no more."""
         self._frames.clear()
 
-    def take_events(self) -> list[Event]:
+    def take_events(self) -> list[MachineEvent]:
         """The events since the last call."""
         events, self._events = self._events, []
         return events

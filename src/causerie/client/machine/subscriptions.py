@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from causerie.client.errors import CommandRefused, Ended, refusal
 from causerie.client.machine.company import Company
-from causerie.client.machine.events import Answered, Entry, Event, Failed, RoomLost
+from causerie.client.machine.events import Answered, Entry, Failed, MachineEvent, RoomLost
 from causerie.client.machine.link import Greeted
 from causerie.client.machine.outbox import Lane
 from causerie.client.machine.output import Output
@@ -209,6 +209,6 @@ class Subscriptions:
         if link.pacer.take(now):  # or it is not worth telling any more
             self._out.write(SetTyping(room=room, is_typing=is_typing))
 
-    def _tell(self, *events: Event) -> None:
+    def _tell(self, *events: MachineEvent) -> None:
         for event in events:
             self._out.tell(event)
