@@ -187,6 +187,23 @@ def test_who_is_slow_when_it_joins_is_not_live_before_it_reads() -> None:
     assert listener(alice).live
 
 
+def test_who_gets_slow_with_the_last_that_it_missed_is_not_live_and_fills_no_memory() -> None:
+    server = server_with(1, content="x" * (RUN_BYTES + 1))
+    alice, bob = v1(server, "Alice"), v1(server, "Bob", "lobby")
+    alice.socket.window = 1_000
+    alice.send("join", room="lobby", **START)
+    server.run()
+    assert listener(alice).cursor == live_room(server).shown
+    assert not listener(alice).live
+    for number in range(40):
+        bob.say(f"{number}" + "y" * 1_000)
+    assert len(alice.connection.out) < 1_000
+    alice.socket.read_more(None)
+    server.run()
+    assert alice.contents()[1:] == [f"{number}" + "y" * 1_000 for number in range(40)]
+    assert listener(alice).live
+
+
 def test_what_was_announced_while_one_caught_up_is_told_as_a_snapshot() -> None:
     server = server_with(250)
     alice, bob = v1(server, "Alice"), v1(server, "Bob", "lobby")

@@ -233,6 +233,19 @@ def test_what_was_said_before_the_join_is_marked_and_the_rest_is_not() -> None:
     assert room.run(listener) == (framed(3).frame(Variant.V1), 3)
 
 
+def test_who_comes_back_and_who_has_just_joined_are_given_their_own_at_one_place() -> None:
+    room = empty_room()
+    publish(room, framed(1), framed(2))
+    back, newcomer, later = (
+        room.run(Listener(connection(), room, 0, replay_upto=upto)) for upto in (0, 1, 2)
+    )
+    assert back == (framed(1).frame(Variant.V1) + framed(2).frame(Variant.V1), 2)
+    assert newcomer == (framed(1).frame(Variant.V1, replay=True), 1)
+    assert later is not None
+    assert later[1] == 2
+    assert later[0].count(b'"replay":true') == 2
+
+
 def test_the_ring_ends_where_it_has_forgotten() -> None:
     room = empty_room()
     entries = [framed(1), framed(2), framed(3)]
