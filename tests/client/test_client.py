@@ -34,6 +34,7 @@ from causerie.wire.commands import Cursor
 from causerie.wire.replies import (
     Error,
     HistoryPage,
+    Joined,
     Left,
     MembersPage,
     Message,
@@ -235,6 +236,19 @@ async def test_rooms_are_joined_and_left(server: ScriptedServer) -> None:
         leaving = asyncio.create_task(client.leave("lobby"))
         await peer.send(Left(id=(await peer.read("leave"))["id"], room="lobby"))
         await leaving
+
+
+async def test_a_join_that_is_cancelled_is_made_all_the_same_and_told(
+    server: ScriptedServer,
+) -> None:
+    async with met(server) as (client, peer):
+        joining = asyncio.create_task(client.join("lobby"))
+        await asyncio.wait([joining], timeout=0)
+        joining.cancel()
+        await asyncio.gather(joining, return_exceptions=True)
+        await peer.admit(head=3)
+        assert isinstance(await next_event(client, Joined), Joined)
+        assert client.position("lobby") == ("e1", cursor(3))
 
 
 async def test_history_is_read(server: ScriptedServer) -> None:

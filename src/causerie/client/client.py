@@ -115,6 +115,9 @@ class Client:
     ) -> Joined:
         """Joins a room, and stays in it across reconnects.
 
+        When it is cancelled, one is still in the room as soon as the server lets one in, and a
+        `Joined` tells; `leave` takes the wish back.
+
         Args:
             room: Its name.
             limit: How many of its newest entries to begin with, marked as replay.

@@ -95,7 +95,8 @@ class Shell:
     async def call(self, command: AppCommand, kind: type[_Reply]) -> _Reply:
         """Gives the machine a command, and waits for its answer, which is of this kind.
 
-        When it is cancelled, the command is withdrawn.
+        When it is cancelled, the command is withdrawn, if it is one that can be
+        (`Machine.withdraw`).
 
         Raises:
             ClientError: The command fails, or cannot be given.

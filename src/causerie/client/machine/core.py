@@ -307,7 +307,7 @@ class Machine:
         """Takes a command back: the application is no longer interested in its answer.
 
         Answers whether it surely has no effect. A message that the server may have taken is not
-        taken back, and its `Acked` or `SendFailed` still comes.
+        taken back, and its `Acked` or `SendFailed` still comes; nor is a join: a leave undoes it.
         """
         return self._requests.withdraw(id)
 
