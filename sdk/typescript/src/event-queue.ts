@@ -17,12 +17,14 @@ type InRoom = Extract<ClientEvent, { readonly seq: number }> | Gap;
  *
  * A page cannot stop a socket from being read. So when the queue holds `limit` events, it sheds
  * what the reader can ask for: the entries of each room become one `Gap`, and comings and goings
- * one snapshot.
+ * one snapshot. Where much is left then, it lets twice as much come before it looks through all of
+ * it again.
  */
 export class EventQueue implements AsyncIterableIterator<ClientEvent> {
   readonly #limit: number;
   readonly #snapshotOf: SnapshotOf;
   readonly #left: () => void;
+  #shedAt: number;
   #events: ClientEvent[] = [];
   #next = 0;
   #end: { readonly error: Error | undefined } | undefined;
@@ -34,6 +36,7 @@ export class EventQueue implements AsyncIterableIterator<ClientEvent> {
       throw new RangeError("the queue must hold an event at least");
     }
     this.#limit = limit;
+    this.#shedAt = limit;
     this.#snapshotOf = snapshotOf;
     this.#left = left;
   }
@@ -45,9 +48,10 @@ export class EventQueue implements AsyncIterableIterator<ClientEvent> {
 
   /** Adds an event. */
   put(event: ClientEvent): void {
-    if (this.size >= this.#limit) {
+    if (this.size >= this.#shedAt) {
       this.#events = shed(this.#events.slice(this.#next), this.#snapshotOf);
       this.#next = 0;
+      this.#shedAt = Math.max(this.#limit, 2 * this.#events.length);
     }
     this.#events.push(event);
     this.#wake();

@@ -107,6 +107,20 @@ it("holds never more than its limit and one for each room", () => {
   expect(events.size).toBeLessThanOrEqual(50);
 });
 
+it("looks through what cannot be asked for less and less often", () => {
+  let looks = 0;
+  const events = new EventQueue(10, (room) => {
+    looks += 1;
+    return presence(room, true);
+  });
+  events.put(presence("lobby"));
+  for (let seq = 0; seq < 1000; seq += 1) {
+    events.put({ event: "Acked", receipt: { id: `${seq}`, room: "lobby", seq, timestamp: seq } });
+  }
+  expect(events.size).toBe(1001);
+  expect(looks).toBeLessThan(10);
+});
+
 it("cannot hold nothing", () => {
   expect(() => queue(0)).toThrow(RangeError);
 });
