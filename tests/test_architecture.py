@@ -5,10 +5,16 @@ read through datetime, a file opened and a coroutine awaited without importing a
 """
 
 import ast
+import importlib
+import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
+
+import causerie
+from causerie.wire.errors import CauserieError
 
 SOURCE = Path(__file__).parents[1] / "src" / "causerie"
 PURE = ("wire/*.py", "chat/*.py", "ports.py", "client/machine/*.py")
@@ -114,6 +120,24 @@ def test_few_modules_know_the_websockets_library() -> None:
 def test_only_adapters_and_their_test_kit_know_sqlite() -> None:
     assert importers("apsw").keys() <= {"adapters", "testing"}
     assert not importers("sqlite3")
+
+
+def test_whoever_catches_our_errors_catches_all_of_them() -> None:
+    ours: set[type[BaseException]] = set()
+    for module in pkgutil.walk_packages(causerie.__path__, "causerie."):
+        if not module.name.startswith("causerie.testing.contracts"):
+            values = vars(importlib.import_module(module.name)).values()
+            ours.update(value for value in values if _is_error_of(module.name, value))
+    assert len(ours) > 30
+    strangers = {error.__qualname__ for error in ours if not issubclass(error, CauserieError)}
+    # It never leaves the module's own package.
+    assert strangers == {"Lost"}
+
+
+def _is_error_of(module: str, value: object) -> TypeGuard[type[BaseException]]:
+    return (
+        isinstance(value, type) and issubclass(value, BaseException) and value.__module__ == module
+    )
 
 
 def test_no_test_sleeps() -> None:

@@ -24,6 +24,7 @@ from causerie.testing.playing import (
 )
 from causerie.testing.websocket_driver import WebSocketDriver
 from causerie.tui.sanitise import sanitise
+from causerie.wire.errors import CauserieError
 
 HELD: Final = 0
 FAILED: Final = 1
@@ -47,7 +48,7 @@ NEAREST: Final = 3
 """Conversations that are named where there is none of a name."""
 
 
-class CannotCheck(Exception):
+class CannotCheck(CauserieError):
     """Nothing could be played: it says why, in a sentence."""
 
 

@@ -22,6 +22,7 @@ from typing import Final
 import msgspec
 
 from causerie.chat import _confusables
+from causerie.wire.errors import CauserieError
 
 SYSTEM: Final = "System"
 """Who speaks for the server. Nobody can take it."""
@@ -60,7 +61,7 @@ class Refusal(StrEnum):
     """It is `System` or `Anonymous`, or looks like it."""
 
 
-class NameRefused(ValueError):
+class NameRefused(CauserieError, ValueError):
     """A text breaks the rules for names.
 
     `reason` says which. For `Refusal.CHARACTER`, `character` is the first at fault and `position`

@@ -13,6 +13,7 @@ import msgspec
 
 from causerie.resources import protocol_path
 from causerie.testing.patterns import JSON, BadTemplate, check_pattern, show
+from causerie.wire.errors import CauserieError
 
 Profile = Literal["plain", "v1"]
 
@@ -56,7 +57,7 @@ DEFAULT_WITHIN: Final = 5_000
 """Milliseconds for what is expected to come."""
 
 
-class ConversationError(Exception):
+class ConversationError(CauserieError):
     """A file is no conversation: it says where and why."""
 
 

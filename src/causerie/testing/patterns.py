@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Final, TypeAlias, TypeGuard
 
+from causerie.wire.errors import CauserieError
+
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 
 DAY_MS: Final = 86_400_000
@@ -22,7 +24,7 @@ _SHOWN: Final = 300
 """Characters of a value that are shown to people."""
 
 
-class BadTemplate(Exception):
+class BadTemplate(CauserieError):
     """A conversation asks for what cannot be: a name nobody has set, an operator nobody knows."""
 
 

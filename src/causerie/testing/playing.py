@@ -36,6 +36,7 @@ from causerie.testing.conversations import (
 )
 from causerie.testing.patterns import JSON, BadTemplate, Variables, show
 from causerie.wire.codes import ErrorCode
+from causerie.wire.errors import CauserieError
 
 _CUTS_EVERYBODY: Final[frozenset[Action]] = frozenset(
     {"is killed", "loses its log", "goes back to its copy"}
@@ -52,7 +53,7 @@ class Closed(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-class Unreachable(Exception):
+class Unreachable(CauserieError):
     """A driver could not open a connection: it says why. `is_refused`: there is a server, but it
     does not speak the profile, or does not want this client.
     """
@@ -111,7 +112,7 @@ class Driver(Protocol):
         """Makes the server do something. For drivers that have `control`."""
 
 
-class ConversationFailed(Exception):
+class ConversationFailed(CauserieError):
     """A server did not do what a conversation says. The message tells people what happened."""
 
 
@@ -223,11 +224,11 @@ class _Client:
         return max(0.0, -self._tokens / rate)
 
 
-class OutOfNames(Exception):
+class OutOfNames(CauserieError):
     """The server has given this machine's address as many new names as it may have for now."""
 
 
-class Unexpected(Exception):
+class Unexpected(CauserieError):
     """What came, or did not come, in one step; `ConversationFailed` adds in which."""
 
 
