@@ -1,6 +1,7 @@
 import asyncio
 import json
 import resource
+import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -350,6 +351,33 @@ async def test_a_name_that_nobody_keeps_cannot_be_released(tmp_path: Path) -> No
     async with running(tmp_path):
         with pytest.raises(AppError, match=r"Nobody keeps the name Alice .* with --data\."):
             release_name(tmp_path, "Alice")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_loop_that_knows_no_signals_as_on_windows_is_stopped_by_them_too(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls: list[str] = []
+    monkeypatch.setattr(module, "_announce", urls.append)
+
+    def unknown(*_: object) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "add_signal_handler", unknown)
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    serving = asyncio.create_task(module._serve(Config(port=0, data=tmp_path)))
+    try:
+        await until(lambda: urls)
+        # Otherwise it would end the tests.
+        assert signal.getsignal(number) not in {before[number], signal.SIG_DFL}
+        signal.raise_signal(number)
+        async with asyncio.timeout(DEADLINE):
+            await serving
+    finally:
+        serving.cancel()
+        await asyncio.wait([serving], timeout=DEADLINE)
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 @pytest.mark.parametrize(

@@ -351,9 +351,14 @@ async def _serve(config: Config) -> None:
             os._exit(128 + number)
         app.stop()
 
+    def interrupt(number: int, _frame: object) -> None:
+        loop.call_soon_threadsafe(on_signal, number)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError):  # Windows: Ctrl+C ends the runner
+        try:
             loop.add_signal_handler(number, on_signal, int(number))
+        except NotImplementedError:  # Windows
+            signal.signal(number, interrupt)
     await app.run()
 
 
