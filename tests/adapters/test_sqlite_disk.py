@@ -182,6 +182,29 @@ def test_a_commit_that_fails_is_not_acknowledged_and_ends_the_log(
         assert list(rig.read("room"))[:1] == told
 
 
+@pytest.mark.parametrize("done", range(12))
+def test_wherever_the_making_of_a_room_was_broken_off_the_room_can_be_made_again(done: int) -> None:
+    with rig_on_disk() as (rig, disk):
+        rig.store(draft("before"))
+        left = done
+
+        def fault(operation: Operation, path: Path) -> None:
+            nonlocal left
+            if operation in {"write", "sync"} and path.name.endswith("-wal"):
+                left -= 1
+                if left < 0:
+                    raise apsw.IOError("simulated")
+
+        disk.fault = fault
+        # A row for the room, and one for the entry.
+        rig.hand_over(draft("1", room="other"))
+        rig.until(lambda: rig.recorder.failure is not None or not rig.recorder.waiting, "the end")
+        disk.fault = None
+        cut_power(rig, disk, lambda: True)
+        rig.append(draft("1", room="other"))
+        assert [entry.id for entry in rig.read("other")] == ["1"]
+
+
 def test_a_full_disk_does_not_acknowledge_and_loses_nothing() -> None:
     with rig_on_disk() as (rig, disk):
         room_left = 400_000

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 
+import apsw
 import pytest
 
 from causerie.adapters import sqlite_writer
@@ -195,6 +196,26 @@ def test_bad_rows_are_rejected_and_no_others(bench: Bench, bad: list[int]) -> No
     connection = bench.folder.connect(cache_kib=100)
     assert connection.execute("SELECT count(*) FROM entries").get == 64 - len(bad)
     assert connection.execute("SELECT count(*) FROM meta WHERE key = 'job'").get == 1
+    connection.close()
+
+
+def test_a_row_that_the_database_refuses_takes_nothing_along_that_is_answered(
+    bench: Bench,
+) -> None:
+    bench.writer.put(draft("0"))
+    bench.writer.start()
+    bench.calls.get(timeout=WAIT)()
+    bench.connection.limit(apsw.SQLITE_LIMIT_LENGTH, 100_000)
+    too_big = draft("too big", content="x" * 100_000)
+    for each in (draft("1"), too_big, draft("2"), too_big, draft("3")):
+        bench.writer.put(each)
+    bench.finish()
+    rejected = [outcome for outcome in bench.outcomes if isinstance(outcome, Rejected)]
+    assert rejected == [Rejected(too_big, "failed")] * 2
+    assert bench.failures == []
+    connection = bench.folder.connect(cache_kib=100)
+    stored = connection.execute("SELECT id, seq FROM entries ORDER BY seq").fetchall()
+    assert stored == [("0", 1), ("1", 2), ("2", 3), ("3", 4)]
     connection.close()
 
 
