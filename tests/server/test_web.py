@@ -40,7 +40,10 @@ async def test_what_has_its_hash_in_its_name_is_never_asked_for_again(web: WebCl
 
 async def test_what_is_known_already_is_not_sent_again(web: WebClient) -> None:
     etag = (await ask("/", web=web)).headers["etag"]
-    again = await ask("/", web=web, headers={"If-None-Match": f'"other", W/{etag}'})
+    assert etag.startswith('W/"'), "it is the same whether the file is compressed or not"
+    again = await ask("/", web=web, headers={"If-None-Match": f'"other", {etag[2:]}'})
+    assert again.status == 304
+    again = await ask("/", web=web, headers={"If-None-Match": f'"other", {etag}'})
     assert (again.status, again.body) == (304, b"")
     assert again.headers["etag"] == etag
     changed = await ask("/", web=web, headers={"If-None-Match": '"other"'})

@@ -43,6 +43,7 @@ class WebFile(msgspec.Struct, frozen=True, kw_only=True):
     """By gzip; the body itself where that is no shorter."""
     media_type: str
     etag: str
+    """Weak, since it stands for both bodies (RFC 9110, section 8.8.3)."""
     cache: str
 
 
@@ -74,7 +75,7 @@ class WebClient:
         if path == PAGE:
             headers["Content-Security-Policy"] = POLICY
             headers["Cross-Origin-Opener-Policy"] = "same-origin"
-        if file.etag in request.headers.get("If-None-Match", ""):
+        if file.etag.removeprefix("W/") in request.headers.get("If-None-Match", ""):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
         body = file.body
         if file.compressed is not file.body and _takes_gzip(request):
@@ -100,7 +101,7 @@ def _read(path: str, file: Traversable) -> WebFile:
         body=body,
         compressed=compressed if len(compressed) < len(body) else body,
         media_type=_TYPES.get(path.rpartition(".")[2], "application/octet-stream"),
-        etag=f'"{hashlib.sha256(body).hexdigest()[:32]}"',
+        etag=f'W/"{hashlib.sha256(body).hexdigest()[:32]}"',
         cache="public, max-age=31536000, immutable" if is_hashed else "no-cache",
     )
 
