@@ -28,7 +28,6 @@ from causerie.wire.errors import CauserieError
 
 HELD: Final = 0
 FAILED: Final = 1
-IMPOSSIBLE: Final = 2
 
 AT_ONCE: Final = 24
 """Conversations: most of their time they wait."""

@@ -1,6 +1,5 @@
 """Names: which texts are refused and why, which are one name, and which look alike."""
 
-import base64
 import unicodedata
 from collections.abc import Callable
 
@@ -21,7 +20,6 @@ from causerie.chat.names import (
     is_seen,
     parse_room,
     parse_username,
-    storage_key,
 )
 
 
@@ -567,25 +565,6 @@ class TestRefusals:
 
     def test_it_is_an_error_of_value(self) -> None:
         assert issubclass(NameRefused, ValueError)
-
-
-class TestStorageKey:
-    def test_it_is_base32_in_small_letters_without_padding(self) -> None:
-        assert storage_key("lobby") == "nrxweytz"
-        assert storage_key("é") == "youq"
-        assert storage_key("a") == "me"
-
-    @given(PLAIN | NAMES)
-    def test_it_can_be_undone_so_no_two_names_share_one(self, text: str) -> None:
-        folded = parse_room(text).folded
-        key = storage_key(folded)
-        assert set(key) <= set("abcdefghijklmnopqrstuvwxyz234567")
-        padded = key.upper() + "=" * (-len(key) % 8)
-        assert base64.b32decode(padded).decode() == folded
-
-    def test_the_longest_are_as_long_as_promised(self) -> None:
-        assert len(storage_key(parse_username("\U00020000" * USERNAME_MAX).folded)) == 205
-        assert len(storage_key(parse_room("\U00020000" * ROOM_MAX).folded)) == 410
 
 
 class TestTables:

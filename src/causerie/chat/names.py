@@ -11,7 +11,6 @@ of it matter:
 Sources: UAX 15 (normalisation), UAX 31 (identifiers), UTS 39 (confusables, mixed scripts, marks).
 """
 
-import base64
 import re
 import unicodedata
 from bisect import bisect_right
@@ -177,15 +176,6 @@ def is_seen(char: str) -> bool:
     """
     category = unicodedata.category(char)
     return char.isprintable() and category[0] not in "MZ" and char not in _BLANK
-
-
-def storage_key(folded: str) -> str:
-    """The form in which a name stands in subjects, keys and files: small letters and digits only.
-
-    Base32 (RFC 4648) of the UTF-8, without padding; different names have different keys. 1.6
-    characters a byte: up to 410 for a username, 820 for a room, so not the name of a file as it is.
-    """
-    return base64.b32encode(folded.encode()).decode().rstrip("=").lower()
 
 
 def _plain(text: str) -> Name:
