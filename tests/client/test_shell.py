@@ -129,6 +129,18 @@ async def test_a_server_that_has_fallen_silent_is_left_for_a_new_connection(
         await server.meet()
         assert await peer.closed() == 1006
         await client.wait_connected()
+        states: list[State] = []
+        while not (states and isinstance(states[-1], Connected) and len(states) > 1):
+            event = await next_event(client, StateChanged)
+            assert isinstance(event, StateChanged)
+            states.append(event.state)
+        # That the old connection ends, too, is no second loss.
+        assert [type(state) for state in states] == [
+            Connected,
+            Disconnected,
+            Reconnecting,
+            Connected,
+        ]
 
 
 @pytest.mark.slow

@@ -167,6 +167,13 @@ def test_what_was_shown_is_passed_over_when_it_comes_again_after_the_join() -> N
     assert shown(room, message(4), message(6), message(7)) == [6, 7]
 
 
+def test_the_entry_at_the_cursor_that_comes_again_after_the_join_opens_no_hole() -> None:
+    room = live(3)
+    shown(room, message(4), message(5))
+    rejoined(room, 7, recovered="complete")
+    assert shown(room, message(5), message(6), message(7)) == [6, 7]
+
+
 @pytest.mark.parametrize("recovered", ["none", None])
 def test_another_log_is_a_gap_of_unknown_size_and_a_new_beginning(recovered: str | None) -> None:
     room = live(3)
