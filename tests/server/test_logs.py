@@ -1,3 +1,4 @@
+import errno
 import io
 import json
 import logging
@@ -15,9 +16,20 @@ class Stream(io.StringIO):
     """What the log is written to."""
 
     on_terminal = False
+    fault: OSError | None = None
+    """What keeps it from being written to."""
 
     def isatty(self) -> bool:
         return self.on_terminal
+
+    def write(self, text: str) -> int:
+        if self.fault is not None:
+            raise self.fault
+        return super().write(text)
+
+    def flush(self) -> None:
+        if self.fault is not None:
+            raise self.fault
 
 
 @pytest.fixture
@@ -44,6 +56,17 @@ def test_structlog_and_the_standard_library_write_alike(stderr: Stream) -> None:
     assert ours == {"event": "connected", "level": "info", "address": "é"}
     assert theirs == {"event": "something is slow", "level": "warning"}
     assert "é" in stderr.getvalue()
+
+
+@pytest.mark.parametrize("why", [errno.ENOSPC, errno.EPIPE])
+def test_a_line_that_cannot_be_written_is_lost_and_nothing_else(stderr: Stream, why: int) -> None:
+    configure_logs("json", "info", stderr)
+    stderr.fault = OSError(why, "no")
+    structlog.get_logger().info("lost")
+    logging.getLogger("asyncio").warning("lost too")
+    stderr.fault = None
+    structlog.get_logger().info("told")
+    assert [line["event"] for line in lines(stderr)] == ["told"]
 
 
 def test_what_is_less_important_than_asked_for_is_not_written(stderr: Stream) -> None:

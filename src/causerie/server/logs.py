@@ -2,7 +2,7 @@
 
 import logging
 from contextlib import suppress
-from typing import Any, Literal, TextIO
+from typing import Any, Literal, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict
@@ -13,6 +13,25 @@ _SHARED: list[Any] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
+
+
+class _Lossy:
+    """Where the log goes. What cannot be written, because the disk is full or nobody reads on, is
+    lost, and whoever had something to tell goes on: the chat does not end with its log.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Writes, if that can be."""
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        """Has it written by now, if that can be."""
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def name_close_codes(_logger: object, _method: str, event: EventDict) -> EventDict:
@@ -33,9 +52,10 @@ def configure_logs(
 ) -> None:
     """Has structlog and the standard library's logging write alike.
 
-    `auto` is console on a terminal, otherwise json.
+    `auto` is console on a terminal, otherwise json. A line that cannot be written is lost.
     """
     on_terminal = stream.isatty()
+    lossy = cast(TextIO, _Lossy(stream))
     # A traceback without the values of variables, which may be what somebody wrote.
     rendering: list[Any]
     if form == "console" or (form == "auto" and on_terminal):
@@ -54,10 +74,10 @@ def configure_logs(
     structlog.configure(
         processors=[*_SHARED, *rendering],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        logger_factory=structlog.WriteLoggerFactory(file=lossy),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(lossy)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_SHARED,
