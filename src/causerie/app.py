@@ -181,7 +181,7 @@ class App:
         if self._failure:
             raise AppError(
                 f"The log cannot be written ({self._failure}): see to the disk, then start the "
-                "server again; nothing that was acknowledged is lost."
+                "server again; all that was acknowledged is in the log."
             )
 
     def stop(self) -> None:

@@ -16,6 +16,7 @@ from causerie.adapters.sqlite_file import (
     SCHEMA_VERSION,
     Damaged,
     DataFolder,
+    Displaced,
     FolderInUse,
     NotAChat,
     StorageError,
@@ -193,6 +194,22 @@ def test_a_disk_that_fails_at_the_start_is_told_of(tmp_path: Path) -> None:
 def test_a_file_system_without_shared_memory_is_told_of(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="shared memory"):
         DataFolder(tmp_path, vfs="unix-dotfile")
+
+
+@pytest.mark.parametrize("name", [LOCK, DATABASE])
+def test_files_that_are_no_longer_where_they_were_are_noticed(tmp_path: Path, name: str) -> None:
+    folder = DataFolder(tmp_path)
+    folder.check()
+    file, aside = tmp_path / name, tmp_path / "aside"
+    file.rename(aside)
+    with pytest.raises(Displaced, match=f"{name} was moved, deleted or replaced"):
+        folder.check()
+    file.write_bytes(aside.read_bytes())
+    with pytest.raises(Displaced):
+        folder.check()
+    aside.rename(file)
+    folder.check()
+    folder.unlock()
 
 
 def test_connecting_makes_nothing(tmp_path: Path) -> None:

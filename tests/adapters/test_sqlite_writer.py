@@ -10,7 +10,7 @@ import pytest
 
 from causerie.adapters import sqlite_writer
 from causerie.adapters.sqlite_entries import Entries
-from causerie.adapters.sqlite_file import DataFolder
+from causerie.adapters.sqlite_file import LOCK, DataFolder
 from causerie.adapters.sqlite_writer import Answers, Job, Writer
 from causerie.ports import Outcome, Rejected, Stored
 from causerie.testing.contracts import draft
@@ -99,6 +99,7 @@ class Bench:
             committed=self.batches.append,
             failed=self.failures.append,
             checkpoint=self.checkpoint,
+            check=self.folder.check,
         )
 
     def checkpoint(self) -> None:
@@ -233,6 +234,30 @@ def test_a_fault_of_ours_ends_the_log_loudly(bench: Bench, monkeypatch: pytest.M
     assert bench.failures == ["ZeroDivisionError: a mistake"]
     assert bench.outcomes == []
     assert [type(error) for error in told] == [ZeroDivisionError]
+
+
+def test_nothing_is_stored_in_files_that_are_no_longer_there(bench: Bench) -> None:
+    (bench.folder.path / LOCK).unlink()
+    bench.writer.put(draft("1"))
+    bench.writer.start()
+    bench.finish()
+    assert bench.outcomes == []
+    (failure,) = bench.failures
+    assert "causerie.lock was moved, deleted or replaced" in failure
+
+
+def test_the_files_are_looked_at_now_and_then_only(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    monkeypatch.setattr(sqlite_writer, "BATCH", 1)
+    monkeypatch.setattr(bench.writer, "_check", lambda: looks.append(1))
+    for number in range(20):
+        bench.writer.put(draft(str(number)))
+    bench.writer.start()
+    bench.finish()
+    assert len(bench.outcomes) == 20
+    assert len(looks) < 20
 
 
 def test_another_process_that_writes_for_too_long_ends_the_log(bench: Bench) -> None:

@@ -4,7 +4,8 @@ StorageError         the folder cannot be used; the message says why, and what t
 ├── FolderInUse      another server runs on it
 ├── NotAChat         there is a file of that name which is not ours
 ├── TooNew           a newer Causerie has written it
-└── Damaged          the file cannot be read
+├── Damaged          the file cannot be read
+└── Displaced        the files are no longer where they were
 """
 
 import os
@@ -127,6 +128,10 @@ class Damaged(StorageError):
     """The database cannot be read."""
 
 
+class Displaced(StorageError):
+    """The files were moved, deleted or replaced while the server ran."""
+
+
 class DataFolder:
     """A data folder, locked for one server as long as it lives.
 
@@ -156,9 +161,28 @@ class DataFolder:
             ) from error
         try:
             self.epoch = self._prepare()
+            # With another VFS the database is where only that can find it.
+            names = (LOCK, DATABASE) if vfs is None else (LOCK,)
+            self._files = [(path / name, (path / name).stat()) for name in names]
         except BaseException:
             self.unlock()
             raise
+
+    def check(self) -> None:
+        """Makes sure that the files are where they were. A file can be written to that was moved or
+        deleted, and what is written is gone with it; and without its lock file the folder may be
+        another server's by now.
+
+        Raises:
+            Displaced: they are not.
+        """
+        for path, known in self._files:
+            try:
+                is_there = os.path.samestat(path.stat(), known)
+            except OSError:
+                is_there = False
+            if not is_there:
+                raise Displaced(f"{path} was moved, deleted or replaced while the server ran")
 
     def connect(self, *, cache_kib: int, writes: bool = True) -> apsw.Connection:
         """Opens a connection; any thread may use it, one at a time.

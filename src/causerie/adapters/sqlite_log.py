@@ -158,6 +158,7 @@ class SqliteLog:
             committed=self._tell_commit,
             failed=self._fail,
             checkpoint=self._checkpointer.want,
+            check=folder.check,
         )
         for thread in (self._reader, self._checkpointer, self._writer):
             thread.start()

@@ -12,6 +12,7 @@ refused would not.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -22,7 +23,7 @@ import apsw
 import msgspec
 
 from causerie.adapters.sqlite_entries import Entries, Plan
-from causerie.adapters.sqlite_file import close
+from causerie.adapters.sqlite_file import StorageError, close
 from causerie.chat.entry import Draft
 from causerie.ports import Outcome, Rejected
 
@@ -32,6 +33,9 @@ CHECKPOINT_EVERY: Final = 1_000
 """After so many entries the log of changes is copied into the database in the background."""
 CHECKPOINT_AT: Final = 16_000
 """With so many pages in it (64 MiB) the writer does it itself, which then begins it anew."""
+
+CHECK_EVERY: Final = 0.1
+"""Seconds, at least, between two looks at whether the files are still there."""
 
 ROW_FAULTS: Final = (UnicodeEncodeError, apsw.ConstraintError, apsw.TooBigError)
 """What is wrong with one row, and not with the disk."""
@@ -88,7 +92,8 @@ class Writer:
     """The thread.
 
     `committed` is called by the loop's thread with the outcomes of each batch that had drafts,
-    before the answers of the batch's jobs; `failed` at most once, and nothing after it.
+    before the answers of the batch's jobs; `failed` at most once, and nothing after it. `check`
+    raises StorageError where nothing may be written any more.
     """
 
     def __init__(
@@ -101,6 +106,7 @@ class Writer:
         committed: Callable[[Sequence[Outcome]], None],
         failed: Callable[[str], None],
         checkpoint: Callable[[], None],
+        check: Callable[[], None],
     ) -> None:
         self._connection = connection
         self._entries = entries
@@ -109,6 +115,8 @@ class Writer:
         self._committed = committed
         self._failed = failed
         self._checkpoint = checkpoint
+        self._check = check
+        self._checked_at = float("-inf")
         self._since_checkpoint = 0
         self._queue: SimpleQueue[Draft | Job | None] = SimpleQueue()
         self.put = self._queue.put
@@ -136,7 +144,7 @@ class Writer:
                 self._do(batch)
                 if last:
                     break
-        except apsw.Error as error:
+        except (apsw.Error, StorageError) as error:
             self._answers.add(partial(self._failed, f"{type(error).__name__}: {error}"))
         except BaseException as error:
             # A fault of ours. The server must not go on as if its entries were being stored.
@@ -164,6 +172,7 @@ class Writer:
             elif type(item) is Job:
                 jobs.append(item)
                 writes = writes or item.writes
+        self._look_after_files()
         outcomes, answers = self._commit(drafts, jobs, writes=writes)
         if outcomes:
             self._answers.add(partial(self._committed, outcomes), *answers)
@@ -173,6 +182,12 @@ class Writer:
         if self._since_checkpoint >= CHECKPOINT_EVERY:
             self._since_checkpoint = 0
             self._checkpoint()
+
+    def _look_after_files(self) -> None:
+        now = time.monotonic()
+        if now - self._checked_at >= CHECK_EVERY:
+            self._checked_at = now
+            self._check()
 
     def _commit(
         self, drafts: Sequence[Draft], jobs: Sequence[Job], *, writes: bool
