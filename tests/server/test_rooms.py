@@ -388,6 +388,26 @@ def test_a_conversation_of_which_something_is_still_to_be_given_is_not_let_go_of
     assert len(alice.connection.listeners) == 1, "and when all is given, they are"
 
 
+def test_who_reads_nothing_is_behind_in_so_many_conversations_and_then_cut() -> None:
+    server = MemoryServer(settings=HubSettings(rate=0.0, rooms=2))
+    alice, slow = (v1(server, "Alice", key=key_of("Alice")) for _ in range(2))
+    slow.socket.window = 0
+    for number in range(20):
+        assert not slow.socket.aborted
+        stranger = v1(server, "Stranger")
+        assert stranger.tell("Alice", str(number))["type"] == "ack"
+        stranger.quit()
+    assert len(slow.connection.listeners) == 20
+    stranger = v1(server, "Stranger")
+    assert stranger.tell("Alice", "20")["type"] == "ack"
+    assert slow.socket.aborted
+    stranger.quit()
+    assert alice.contents() == [str(number) for number in range(21)]
+    alice.quit()
+    server.advance(15.0)
+    assert_nothing_is_left(server)
+
+
 def test_leaving_a_room_that_one_is_not_in_changes_nothing() -> None:
     server = lobby_of(0)
     bob = v1(server, "Bob", "kitchen")

@@ -291,7 +291,7 @@ class Hub:
             session = self.sessions.of(identity)
             if session is None:
                 continue
-            for connection in session.connections:
+            for connection in list(session.connections):
                 if room not in connection.listeners:
                     self.rooms.overhear(connection, room, entry.prev)
 

@@ -28,6 +28,10 @@ CONTENT_COST = 6
 """Bytes for each byte of its content in JSON: four frames, once all have been asked for, and the
 text as Python keeps it. In JSON a character may be six bytes."""
 
+BEHIND_IN = 10
+"""Times as many conversations as a connection may be in rooms: who cannot be written to, and is
+behind in more, is cut."""
+
 EVERYTHING = 2**53
 """A limit that no room reaches."""
 
@@ -290,7 +294,9 @@ class Rooms:
 
         Strangers begin them, each for as long as they like to: of conversations a connection
         listens to the newest, as many as it may be in rooms. One of which it has been given all can
-        be let go of, for the next entry finds it again; only who types there is no longer told.
+        be let go of, for the next entry finds it again; only who types there is no longer told. Who
+        cannot be written to has been given all of none: there is an end to how far behind it may
+        be, and then it has to come back.
         """
         listener = Listener(connection, room, cursor, replay_upto=0)
         connection.listeners[room] = listener
@@ -304,6 +310,8 @@ class Rooms:
             )
             for known in list(islice(given, surplus)):
                 self.leave(connection, known, goodbye=True)
+        if connection.is_paused and surplus > (BEHIND_IN - 1) * self._settings.rooms:
+            connection.socket.abort()
 
     def become_member(self, connection: Connection, room: LiveRoom) -> None:
         """A connection that is about to listen makes its user a member; `tick` announces it."""
