@@ -22,6 +22,16 @@ def test_a_long_rest_saves_up_no_more_than_the_burst() -> None:
     assert [bucket.take(1e6) for _ in range(3)] == [0.0, 0.0, 0.1]
 
 
+def test_many_are_taken_at_once_or_all_if_there_can_never_be_as_many() -> None:
+    bucket = TokenBucket(rate=2.0, burst=6.0, now=0.0)
+    assert bucket.take(0.0, 4.0) == 0.0
+    assert bucket.take(0.0, 4.0) == 1.0
+    assert bucket.take(1.0, 4.0) == 0.0
+    assert bucket.take(1.0, 100.0) == 3.0
+    assert bucket.take(4.0, 100.0) == 0.0
+    assert bucket.take(4.0) == 0.5
+
+
 def test_a_rate_of_zero_allows_everything() -> None:
     bucket = TokenBucket(rate=0.0, burst=0.0, now=0.0)
     assert [bucket.take(0.0) for _ in range(1000)] == [0.0] * 1000

@@ -21,6 +21,8 @@ from causerie.adapters.memory import MemoryDirectory
 from causerie.adapters.memory_store import MemoryStore
 from causerie.chat.names import parse_username
 from causerie.ports import Failed, Holder
+from causerie.server import sessions
+from causerie.server.live_room import LiveRoom
 from causerie.server.sessions import Session
 from causerie.server.settings import HubSettings
 from causerie.testing.memory_server import MemoryServer, MemorySocket, VirtualClock
@@ -587,6 +589,59 @@ def test_another_spelling_is_a_rename_that_frees_nothing() -> None:
     welcome = alice.hello("Alice", key=key_of("Alice"))
     assert (welcome["username"], welcome["kept"]) == ("Alice", True)
     assert V1(server).hello("alice")["code"] == "name_taken"
+
+
+def test_a_rename_counts_for_an_identity_as_a_command_in_each_of_its_rooms(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sessions, "RENAMED_AT_ONCE", 6.0)
+    server = MemoryServer(settings=HubSettings(rate=2.0))
+    key = key_of("Alice")
+    one, two = v1(server, "Alice", "attic", key=key), v1(server, "Alice", "cellar", key=key)
+    server.advance(10.0)
+    for asker, name in ((one, "Alice1"), (two, "Alice2"), (one, "Alice3")):
+        assert asker.hello(name, key=key)["username"] == name
+    for asker in (one, two):
+        refused = asker.hello("Alice4", key=key)
+        assert (refused["code"], refused["retryAfter"]) == ("rate_limited", 1_001)
+        # Under the name that it has, it may come back as it likes.
+        assert asker.hello("Alice3", key=key)["type"] == "welcome"
+    assert v1(server, "Bob").hello("Robert")["type"] == "welcome"
+    server.advance(1.1)
+    assert two.hello("Alice4", key=key)["username"] == "Alice4"
+    assert two.hello("Alice5", key=key)["code"] == "rate_limited"
+
+
+def test_who_is_in_more_rooms_than_may_be_renamed_at_once_is_renamed_when_it_has_waited(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sessions, "RENAMED_AT_ONCE", 2.0)
+    server = MemoryServer(settings=HubSettings(rate=4.0))
+    alice = v1(server, "Alice", "attic", "cellar", "garden")
+    server.advance(10.0)
+    assert alice.hello("Alicia")["username"] == "Alicia"
+    assert alice.hello("Alix")["retryAfter"] == 501
+    server.advance(0.6)
+    assert alice.hello("Alix")["username"] == "Alix"
+
+
+def test_without_a_limit_of_commands_there_is_none_of_renames(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sessions, "RENAMED_AT_ONCE", 1.0)
+    alice = v1(MemoryServer(settings=UNLIMITED), "Alice")
+    for number in range(10):
+        assert alice.hello(f"Alice{number}")["type"] == "welcome"
+
+
+def test_a_hello_that_changes_no_name_concerns_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = MemoryServer()
+    alice = v1(server, "Alice", "lobby", "kitchen")
+    server.advance(1.0)
+    looks: list[LiveRoom] = []
+    monkeypatch.setattr(server.hub.rooms, "tick", looks.append)
+    assert alice.hello("Alice")["type"] == "welcome"
+    assert looks == []
 
 
 def test_a_rename_that_is_refused_changes_nothing() -> None:

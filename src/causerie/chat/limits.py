@@ -18,17 +18,20 @@ class TokenBucket:
         self._tokens = burst
         self._updated = now
 
-    def take(self, now: float) -> float:
-        """Takes one token; answers 0.0, or the seconds until there is one (and takes none)."""
+    def take(self, now: float, count: float = 1.0) -> float:
+        """Takes so many tokens, or all if there can never be as many; answers 0.0, or the seconds
+        until there are enough (and takes none).
+        """
         if not self._rate:
             return 0.0
+        wanted = min(count, self._burst)
         tokens = min(self._burst, self._tokens + (now - self._updated) * self._rate)
         self._updated = now
-        if tokens >= 1.0:
-            self._tokens = tokens - 1.0
+        if tokens >= wanted:
+            self._tokens = tokens - wanted
             return 0.0
         self._tokens = tokens
-        return (1.0 - tokens) / self._rate
+        return (wanted - tokens) / self._rate
 
 
 def check_content(content: str, most: int) -> None:

@@ -92,7 +92,7 @@ class Hub:
             clock,
             settings,
             stopped_typing=partial(self.tell_typing, is_typing=False),
-            displaced=self.rooms.tick,
+            changed=self.rooms.tick,
         )
         self.connections: dict[Connection, None] = {}
         # Drafts on their way, by the object's id: whose they are, and under which id of a command.

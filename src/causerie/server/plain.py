@@ -175,8 +175,8 @@ class PlainConnection(Connection):
                 # Who has heard and said things unnamed is now named wherever it did.
                 for known in self.listeners:
                     self.hub.rooms.become_member(self, known)
-            for known in list(answer.rooms):
-                self.hub.rooms.tick(known)
+                for known in list(answer.rooms):
+                    self.hub.rooms.tick(known)
             self._enter(command, room)
         self.release()
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
 from causerie.chat.identity import is_lasting
+from causerie.chat.limits import TokenBucket
 from causerie.chat.names import Name
 from causerie.ports import (
     ClaimAnswer,
@@ -33,6 +34,10 @@ FIRST_SWEEP = 1.0
 """Seconds from the start to the first sweep of the directory, since no server need live long."""
 SWEEP_EVERY = 60.0 * 60.0
 """Seconds between two."""
+
+RENAMED_AT_ONCE = 1_000.0
+"""Rooms in which one identity may go on under another name at once; more at the rate of commands.
+One that is in more may be renamed when it has not been for long enough."""
 
 Answer = Callable[["Session | Refused"], None]
 """Gets the session that now has the name, or why there is none."""
@@ -67,12 +72,14 @@ class Session:
         "kept",
         "name",
         "probe",
+        "renames",
         "rooms",
     )
 
-    def __init__(self, identity: str, name: Name, *, kept: bool) -> None:
+    def __init__(self, identity: str, name: Name, renames: TokenBucket, *, kept: bool) -> None:
         self.identity = identity
         self.name = name
+        self.renames = renames
         self.kept = kept
         """The name stays the identity's after the session."""
         self.connections: dict[Connection, None] = {}
@@ -105,17 +112,17 @@ class Sessions:
         settings: HubSettings,
         *,
         stopped_typing: "Callable[[LiveRoom, str], None]",
-        displaced: "Callable[[LiveRoom], None]",
+        changed: "Callable[[LiveRoom], None]",
     ) -> None:
-        """Starts without any. `stopped_typing` is told who types no longer in a room, `displaced`
-        in which room somebody has just ceased to be a member.
+        """Starts without any. `stopped_typing` is told who types no longer in a room, `changed` in
+        which room somebody has just ceased to be a member, or goes on under another name.
         """
         self._directory = directory
         self._timers = timers
         self._clock = clock
         self._settings = settings
         self._stopped_typing = stopped_typing
-        self._displaced = displaced
+        self._changed = changed
         self._by_identity: dict[str, Session] = {}
         # What an identity has claimed without an answer yet. No name that it may get is released,
         # or given to others, behind the claim's back: its answer would let a session begin under
@@ -149,8 +156,15 @@ class Sessions:
         """Gives a name to an identity, or says why not; its session begins, or is renamed. Who is
         `returning` does not wish for the name: where the identity holds another by now, that stays.
 
-        The answer may take as long as a probe does.
+        The answer may take as long as a probe does. How often a session is renamed is limited,
+        since that concerns all rooms of all its connections.
         """
+        session = self._by_identity.get(identity)
+        if session is not None and session.name != name and not returning:
+            wait = session.renames.take(self._clock.monotonic(), max(1, len(session.rooms)))
+            if wait:
+                answer(Refused(ErrorCode.RATE_LIMITED, retry_after=int(wait * 1000) + 1))
+                return
         claim = Claim(name, identity, address, answer, returning=returning)
         self._claim(claim, replacing=None)
 
@@ -311,7 +325,7 @@ class Sessions:
         if session.has_key or is_lasting(heir.identity) or heir.name.folded != session.name.folded:
             for room in list(session.rooms):
                 room.presence.displace(session.name.folded)
-                self._displaced(room)
+                self._changed(room)
         for claim in claimants:
             self._claim(claim, replacing=session.identity)
         self._release(session.name, session.identity)
@@ -319,7 +333,8 @@ class Sessions:
     def _begin(self, identity: str, name: Name, *, kept: bool) -> Session:
         session = self._by_identity.get(identity)
         if session is None:
-            session = Session(identity, name, kept=kept)
+            renames = TokenBucket(self._settings.rate, RENAMED_AT_ONCE, self._clock.monotonic())
+            session = Session(identity, name, renames, kept=kept)
             self._by_identity[identity] = session
         elif session.name != name:
             self._rename(session, name, kept=kept)
@@ -334,8 +349,9 @@ class Sessions:
         if old.folded != name.folded:
             session.kept = kept
             self._release(old, session.identity)
-        for room in session.rooms:
+        for room in list(session.rooms):
             room.presence.rename(old.folded, name.folded, name.display)
+            self._changed(room)
 
     def _sweep(self) -> None:
         self._timers.at(self._clock.monotonic() + SWEEP_EVERY, self._sweep)

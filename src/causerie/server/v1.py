@@ -142,8 +142,6 @@ class V1Connection(Connection):
             return
         self.session = answer
         self.hub.sessions.attach(answer, self)
-        for room in list(answer.rooms):
-            self.hub.rooms.tick(room)
         self._welcome(answer, command.id)
         for connection in answer.connections:
             connection.tell_name()
