@@ -1,15 +1,18 @@
 import asyncio
 import json
+import os
 import resource
 import signal
 import socket
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.server.wire_peer import CLOSE, DEADLINE, TEXT, Peer, masked, request, until
+import uvloop
+from tests.server.wire_peer import CLOSE, DEADLINE, PONG, TEXT, Peer, masked, request, until
 
 from causerie import app as module
 from causerie.adapters.sqlite import StorageError
@@ -328,6 +331,39 @@ async def test_the_hub_is_called_at_the_nearest_of_the_times_that_it_asked_for(
         assert now + 0.025 <= called[0] < now + 1
         server.app._arm(now)
         await until(lambda: len(called) == 2)
+
+
+@pytest.mark.parametrize(
+    "loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"]
+)
+def test_what_came_while_the_server_was_held_up_is_read_before_what_is_due(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    monkeypatch.setattr(module, "LATE", 0.05)
+    order: list[str] = []
+
+    async def hold_up() -> None:
+        async with running(tmp_path) as server:
+            peer = await server.open("Alice", key=KEY)
+            (connection,) = server.app._hub.connections
+            monkeypatch.setattr(type(connection), "heard", lambda _: order.append("heard"))
+            monkeypatch.setattr(server.app._hub, "tick", lambda: order.append("due"))
+            now = time.monotonic()
+            server.app._arm(now + 0.01)
+            os.write(peer.writer.get_extra_info("socket").fileno(), masked(PONG, b""))
+            while time.monotonic() < now + 0.1:
+                """Nothing else is done, as if the process were stopped."""
+            # What uvloop does when a process that was stopped (SIGSTOP) goes on: timers come first.
+            assert server.app._timer is not None
+            server.app._timer.cancel()
+            server.app._tick()
+            await until(lambda: "due" in order)
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(hold_up())
+    assert order[0] == "heard"
 
 
 async def test_a_name_that_was_released_can_be_taken_by_another(tmp_path: Path) -> None:

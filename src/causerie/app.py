@@ -46,6 +46,10 @@ END_TIMEOUT: Final = 4.8
 _FILE_LIMITS: Final = (65_536, 10_240)
 """Open files to ask for where as many as the hard limit allows are refused; the last is what macOS
 grants everybody (OPEN_MAX)."""
+LATE: Final = 1.0
+"""Seconds by which a timer is so late that the process must have been held up: stopped, or busy."""
+READ_FIRST: Final = 0.05
+"""The seconds for which what is due then waits, so that what came meanwhile is read before."""
 SWITCH_INTERVAL: Final = 0.0005
 """Seconds after which the thread that commits has the event loop give way (usually 0.005)."""
 
@@ -93,6 +97,7 @@ class App:
         self._stop = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+        self._is_reading_first = False
         self._failure = ""
         self._is_stuck = False
         self._ends_by: float | None = None
@@ -241,7 +246,15 @@ class App:
 
     def _tick(self) -> None:
         self._timer = None
-        self._hub.tick()
+        now = self._clock.monotonic()
+        if now - self._timer_at > LATE and not self._is_reading_first:
+            # A loop may come to its timers before its sockets, and who has answered in time would
+            # be taken for silent, and lose its name.
+            self._is_reading_first = True
+            self._arm(now + READ_FIRST)
+        else:
+            self._is_reading_first = False
+            self._hub.tick()
 
 
 class _Server(uvicorn.Server):
