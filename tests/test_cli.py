@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -409,6 +409,15 @@ async def websocket(server: ServerProcess) -> Peer:
     return peer
 
 
+@pytest.fixture
+def hang_up(request: pytest.FixtureRequest) -> Iterator[signal.Handlers]:
+    """What SIGHUP does to a server that is started: it inherits that, as it would from nohup."""
+    handler: signal.Handlers = getattr(request, "param", signal.SIG_DFL)
+    before = signal.signal(signal.SIGHUP, handler)
+    yield handler
+    signal.signal(signal.SIGHUP, before)
+
+
 async def cut(peer: Peer) -> None:
     peer.writer.transport.abort()
     await peer.writer.wait_closed()
@@ -416,7 +425,8 @@ async def cut(peer: Peer) -> None:
 
 @pytest.mark.real
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.usefixtures("hang_up")
 async def test_a_signal_ends_the_server_gracefully_with_exit_code_0(
     tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -436,6 +446,19 @@ async def test_a_signal_ends_the_server_gracefully_with_exit_code_0(
         assert "Traceback" not in server.log
     finally:
         server.kill()
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.parametrize("hang_up", [signal.SIG_IGN], indirect=True)
+async def test_a_server_that_was_started_to_outlive_its_terminal_does(
+    tmp_path: Path, hang_up: signal.Handlers
+) -> None:
+    assert hang_up is signal.SIG_IGN
+    with ServerProcess(tmp_path) as server:
+        os.kill(server.pid, signal.SIGHUP)
+        for _ in range(2):
+            await cut(await websocket(server))
 
 
 @pytest.mark.real

@@ -329,7 +329,8 @@ def _is(what: Callable[[], bool]) -> bool:
 
 
 def serve(config: Config) -> None:
-    """Serves until SIGTERM or SIGINT (Ctrl+C); a second one ends at once. Blocks.
+    """Serves until SIGTERM, SIGINT (Ctrl+C) or SIGHUP (the terminal is closed); a second SIGTERM or
+    SIGINT ends at once. Blocks.
 
     Writes where the server can be reached to stdout, and its log to stderr.
 
@@ -372,6 +373,9 @@ async def _serve(config: Config) -> None:
             loop.add_signal_handler(number, on_signal, int(number))
         except NotImplementedError:  # Windows
             signal.signal(number, interrupt)
+    # A closed terminal may say so twice; and nobody is told who started this with nohup.
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        loop.add_signal_handler(signal.SIGHUP, app.stop)
     await app.run()
 
 
