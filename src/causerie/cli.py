@@ -81,6 +81,12 @@ def command_line() -> App:
     def note_given(_app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
         """Notes which flags were given, since only these go over the environment."""
         given.update(argument.field_info.name for argument in arguments if argument.tokens)
+        for argument in arguments:
+            # An empty path would be the present folder: a variable that is not set is likelier.
+            if argument.hint in {Path, Path | None} and any(
+                not token.value for token in argument.tokens
+            ):
+                raise ConfigError(f"{argument.name} must not be empty: name a file or folder.")
 
     app = App(
         name="causerie",

@@ -165,6 +165,15 @@ def test_a_database_that_lost_what_every_one_has_is_told_of(tmp_path: Path) -> N
         DataFolder(tmp_path)
 
 
+def test_a_database_that_lost_its_epoch_is_told_of(tmp_path: Path) -> None:
+    DataFolder(tmp_path).unlock()
+    connection = connect(tmp_path)
+    connection.execute("DELETE FROM meta")
+    connection.close()
+    with pytest.raises(Damaged, match="has lost its epoch"):
+        DataFolder(tmp_path)
+
+
 def test_a_folder_that_cannot_be_made_is_told_of(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="cannot be used"):

@@ -148,6 +148,7 @@ def test_an_unknown_key_is_an_error_that_names_the_nearest(
         ("port", "http", "a whole number"),
         ("port", "80.5", "a whole number"),
         ("rate_limit", "fast", "a number"),
+        ("data", "", "a folder"),
         ("log_format", "xml", "auto, console, json"),
     ],
 )
@@ -168,6 +169,7 @@ def test_a_value_of_the_wrong_type_is_an_error_that_says_which_is_right(
         ("rate_limit = true", "a number"),
         ("host = 1", "a text"),
         ("data = 1", "a folder"),
+        ("data = ''", "a folder"),
         ("allow_origin = 'https://a.example'", "a list"),
         ("allow_origin = [1]", "a list"),
         ("log_level = 'loud'", "debug, info, warning, error"),
@@ -190,6 +192,9 @@ def test_a_value_of_the_wrong_type_in_the_file_is_one_too(
         ({"rate_limit": float("nan")}, "--rate-limit must be between 0"),
         ({"max_connections": -1}, "--max-connections must be between 0"),
         ({"names_per_address": -1}, "--names-per-address must be between 0"),
+        ({"rate_limit": 1e-320}, "--rate-limit must be at least 0.001, or 0 for no limit"),
+        ({"data": Path("a\0b")}, "--data must be a path in UTF-8"),
+        ({"data": Path("a\udcffb")}, "--data must be a path in UTF-8"),
         ({"grace": -0.1}, "--grace must be between 0"),
         ({"heartbeat": 0.0}, "--heartbeat must be between 1"),
         ({"host": ""}, "--host must not be empty: use localhost"),
@@ -197,6 +202,8 @@ def test_a_value_of_the_wrong_type_in_the_file_is_one_too(
         ({"auth": "none"}, "--auth cannot be 'none': the one way that there is, is open"),
         ({"allow_origin": ("example.org",)}, "--allow-origin cannot be so: 'example.org' is no "),
         ({"allow_origin": ("https://example.org/chat",)}, "nothing may follow"),
+        ({"allow_origin": ("http://[::",)}, "'http://[::' is no origin: invalid IPv6"),
+        ({"allow_origin": ("http://a:99999",)}, "'http://a:99999' is no origin: port out of range"),
     ],
 )
 def test_a_value_that_cannot_be_is_an_error_that_says_what_can(
@@ -223,6 +230,20 @@ def test_a_file_that_is_not_toml_is_told_with_the_place_and_how_it_should_look(
     assert "is not TOML (at line 2, column 6): a line looks like port = 8080" in text
     (tmp_path / "latin.toml").write_bytes(b"host = '\xe9'")
     assert "is not TOML (byte 9 is not UTF-8)" in refusal(file=tmp_path / "latin.toml")
+
+
+@pytest.mark.parametrize(
+    ("toml", "why"),
+    [
+        (f"port = {'1' * 5_000}", "is not TOML (a number has too many digits)"),
+        (f"allow_origin = {'[' * 100_000}", "is not TOML (it is nested too deeply)"),
+        (f"grace = {'1' * 400}", "grace in {file} must be between 0 and 1000000000, not inf"),
+        (f"grace = -{'1' * 400}", "grace in {file} must be between 0 and 1000000000, not -inf"),
+    ],
+)
+def test_what_is_too_much_for_a_file_is_told_as_well(tmp_path: Path, toml: str, why: str) -> None:
+    file = write(tmp_path / "c.toml", toml)
+    assert why.format(file=file) in refusal(file=file)
 
 
 def test_a_folder_that_may_not_be_looked_into_has_no_file_for_us(

@@ -232,12 +232,16 @@ class DataFolder:
                         connection.execute(UPGRADES[earlier])
                 if version != SCHEMA_VERSION:
                     connection.pragma("user_version", SCHEMA_VERSION)
-            (epoch,) = next(connection.execute("SELECT value FROM meta WHERE key = 'epoch'"))
+            epoch = connection.execute("SELECT value FROM meta WHERE key = 'epoch'").get
         except apsw.Error as error:
             raise _explained(self.path, error) from error
         finally:
             close(connection)
-        assert isinstance(epoch, str), "the schema says so"
+        if not isinstance(epoch, str):
+            raise Damaged(
+                f"{self.path / DATABASE} has lost its epoch: put a copy in its place that is "
+                "whole, with its -wal file if there is one."
+            )
         return epoch
 
 

@@ -4,6 +4,7 @@ ConfigError          a value or a key that cannot be; the message is for whoever
 └── SettingRefused   a setting has a value of the right type that cannot be
 """
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -17,6 +18,10 @@ from causerie.wire.errors import CauserieError
 PREFIX: Final = "CAUSERIE_"
 CONFIG_VARIABLE: Final = "CAUSERIE_CONFIG"
 """Names the file, as `--config` does."""
+
+
+SLOWEST_RATE: Final = 0.001
+"""Commands a second, at least, where they are limited: a wait is still told as a number."""
 
 
 class ConfigError(CauserieError):
@@ -110,6 +115,12 @@ class Config:
         for name in ("rate_limit", "max_connections", "names_per_address", "grace"):
             _between(name, getattr(self, name), 0, 1_000_000_000)
         _between("heartbeat", self.heartbeat, 1, 3600)
+        if 0 < self.rate_limit < SLOWEST_RATE:
+            why = f"must be at least {SLOWEST_RATE}, or 0 for no limit, not {self.rate_limit}."
+            raise SettingRefused("rate_limit", why)
+        if not _is_unicode(str(self.data)):
+            why = "must be a path in UTF-8, and without a NUL character: choose another folder."
+            raise SettingRefused("data", why)
         if not self.host:
             why = "must not be empty: use localhost, or 0.0.0.0 for every interface."
             raise SettingRefused("host", why)
@@ -174,7 +185,7 @@ def _read_file(
             f"The configuration file {file} cannot be read ({error.strerror}): "
             "name another with --config."
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(
             f"The configuration file {file} is not TOML ({_where_in(error)}): a line looks like "
             'port = 8080, or host = "localhost".'
@@ -194,12 +205,18 @@ def _is_there(file: Path) -> bool:
         return False
 
 
-def _where_in(error: tomllib.TOMLDecodeError | UnicodeDecodeError) -> str:
-    """Where a text stops being TOML."""
-    if isinstance(error, UnicodeDecodeError):
-        return f"byte {error.start + 1} is not UTF-8"
-    # "Invalid value (at line 3, column 7)": the place is what helps to mend it.
-    return str(error).rpartition("(")[2].rstrip(")")
+def _where_in(error: ValueError | RecursionError) -> str:
+    """Where a text stops being TOML, or why it cannot be read."""
+    match error:
+        case UnicodeDecodeError():
+            return f"byte {error.start + 1} is not UTF-8"
+        case tomllib.TOMLDecodeError():
+            # "Invalid value (at line 3, column 7)": the place is what helps to mend it.
+            return str(error).rpartition("(")[2].rstrip(")")
+        case RecursionError():
+            return "it is nested too deeply"
+        case _:
+            return "a number has too many digits"
 
 
 def _kind_of(name: str, where: str, prefix: str = "", write: Any = str) -> Any:
@@ -230,7 +247,7 @@ def _from_toml(kind: Any, value: Any, where: str) -> Any:
     match value:
         case str() if kind is str:
             return value
-        case str() if kind is Path:
+        case str() if kind is Path and value:
             return Path(value).expanduser()
         case str() if get_origin(kind) is Literal and value in get_args(kind):
             return value
@@ -239,10 +256,26 @@ def _from_toml(kind: Any, value: Any, where: str) -> Any:
         case int() if kind is int:
             return value
         case int() | float() if kind is float:
-            return float(value)
+            return _to_float(value)
         case list() if get_origin(kind) is tuple and all(isinstance(item, str) for item in value):
             return tuple(value)
     raise _mistyped(kind, value, where)
+
+
+def _to_float(number: float) -> float:
+    """A number as a float: infinite, if it is a whole one that no float reaches."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.copysign(math.inf, number > 0 or -1)
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether SQLite can be told a text; a path that is no UTF-8 has surrogates in it."""
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
 
 
 def _mistyped(kind: Any, value: Any, where: str) -> ConfigError:

@@ -21,12 +21,17 @@ def normalise_origin(origin: str) -> str:
     Raises:
         ValueError: it is no origin. A path, a query or a user name is not part of one.
     """
-    parts = urlsplit(origin.strip())
+    try:
+        parts = urlsplit(origin.strip())
+        port = parts.port
+    except ValueError as error:
+        reason = str(error)
+        raise ValueError(f"{origin!r} is no origin: {reason[:1].lower()}{reason[1:]}") from None
     if not parts.scheme or not parts.hostname:
         raise ValueError(f"{origin!r} is no origin: it looks like https://example.org")
     if parts.path not in {"", "/"} or parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError(f"{origin!r} is no origin: nothing may follow the host and port")
-    return f"{parts.scheme}://{_join(parts.hostname, parts.port, _DEFAULT_PORTS.get(parts.scheme))}"
+    return f"{parts.scheme}://{_join(parts.hostname, port, _DEFAULT_PORTS.get(parts.scheme))}"
 
 
 def refuse_origin(
