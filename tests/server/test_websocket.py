@@ -718,6 +718,24 @@ async def test_a_stalled_peer_s_own_close_frame_is_read_while_closing() -> None:
         assert ear.code == 1001
 
 
+async def test_of_large_messages_too_only_some_are_told_in_one_turn() -> None:
+    async with serving() as server:
+        peer, ear = await server.open()
+        most, told, telling = 0, 0, True
+
+        def next_turn() -> None:
+            nonlocal most, told
+            most, told = max(most, len(ear.told) - told), len(ear.told)
+            if telling:
+                asyncio.get_running_loop().call_soon(next_turn)
+
+        next_turn()
+        peer.send(masked(TEXT, b"x" * 8_000) * 100)
+        await until(lambda: len(ear.told) == 100)
+        telling = False
+        assert most <= 4, "of each 16 KiB, and of what was begun before"
+
+
 async def test_messages_left_for_a_later_turn_are_dropped_by_closing_and_the_close_is_not() -> None:
     class Full(Ear):
         def receive(self, text: bytes) -> None:

@@ -50,10 +50,12 @@ _CLOSE: Final = 0x88
 _CLOSE_REASON_BYTES: Final = 123
 """What is left of the 125 bytes of a control frame (RFC 6455, section 5.5) after the code."""
 
-# So that a client that sends many tiny frames at once holds up the others for a millisecond only:
-# its bytes are parsed in slices, and after so many frames the rest waits for the next turn.
+# So that a client that sends much at once holds up the others for a millisecond only: its bytes are
+# parsed in slices, and after so many frames, be they ever so small, the rest waits for the next
+# turn. A slice of a large one costs as much as some small ones: it is copied, checked and stored.
 _SLICE: Final = 4096
 _FRAMES_A_TURN: Final = 128
+_SLICE_IN_FRAMES: Final = 32
 
 _logger = structlog.get_logger("causerie.websocket")
 
@@ -431,7 +433,7 @@ class WebSocketProtocol(asyncio.Protocol):
                 return
             self._take(reader, data[at : at + _SLICE])
             at += _SLICE
-            frames_left -= reader.frames
+            frames_left -= max(reader.frames, _SLICE_IN_FRAMES)
 
     def _read_on(self) -> None:
         """Reads what an earlier turn left, unless there is a reason not to read."""
