@@ -2,6 +2,7 @@ import asyncio
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
 import time
@@ -15,6 +16,7 @@ import uvloop
 from tests.server.wire_peer import CLOSE, DEADLINE, PONG, TEXT, Peer, masked, request, until
 
 from causerie import app as module
+from causerie.adapters import sqlite_writer
 from causerie.adapters.sqlite import StorageError
 from causerie.app import App, AppError, release_name
 from causerie.server.config import Config
@@ -262,6 +264,25 @@ async def test_a_log_that_fails_while_the_server_stops_is_told_as_what_it_is(
         async with asyncio.timeout(module.COMMIT_TIMEOUT / 2):
             with pytest.raises(AppError, match="disk I/O error"):
                 await server.ended()
+
+
+async def test_nothing_is_acknowledged_once_the_data_folder_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_writer, "CHECK_EVERY", 0.0)
+    data = tmp_path / "data"
+    async with running(data) as server:
+        peer = await server.open("Alice", key=KEY)
+        assert (await ask(peer, type="join", room="lobby"))["type"] == "joined"
+        shutil.rmtree(data)
+        peer.send(masked(TEXT, b'{"type":"message","room":"lobby","content":"hello","id":"m1"}'))
+        told: list[bytes] = []
+        while (came := await peer.frame())[0] != CLOSE:
+            told.append(came[1])
+        assert came[1][:2] == (1011).to_bytes(2)
+        assert not any(b'"ack"' in frame or b"hello" in frame for frame in told)
+        with pytest.raises(AppError, match=r"moved, deleted or replaced while the server ran\)"):
+            await server.ended()
 
 
 async def test_a_disk_that_hangs_does_not_hold_up_the_end(

@@ -375,7 +375,8 @@ async def _serve(config: Config) -> None:
             signal.signal(number, interrupt)
     # A closed terminal may say so twice; and nobody is told who started this with nohup.
     if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        loop.add_signal_handler(signal.SIGHUP, app.stop)
+        with suppress(NotImplementedError):
+            loop.add_signal_handler(signal.SIGHUP, app.stop)
     await app.run()
 
 
