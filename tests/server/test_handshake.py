@@ -54,6 +54,22 @@ def test_there_is_no_websocket_elsewhere() -> None:
 
 
 @pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://\x9b31mred\u202e.example"},
+        {"Origin": f"http://{'x' * 7_000}.example"},
+        {"Sec_WebSocket_Key": "\x9b31mred"},
+    ],
+)
+def test_what_a_client_wrote_steers_no_terminal_in_the_log_and_does_not_fill_it(
+    headers: dict[str, str],
+) -> None:
+    refusal = refused(handshake().feed(request(**headers)))
+    assert refusal.why.isprintable()
+    assert 20 < len(refusal.why) <= 300
+
+
+@pytest.mark.parametrize(
     ("offered", "chosen"),
     [
         (None, None),

@@ -26,6 +26,9 @@ NO_REQUEST: Final = (
     "This opens no WebSocket: it is no HTTP request, or one with a body (RFC 6455, section 4.1).\n"
 )
 
+_LOGGED: Final = 300
+"""Characters of a refusal's reason that are kept for the log."""
+
 _V1: Final = Subprotocol(SUBPROTOCOL)
 
 
@@ -48,6 +51,7 @@ class Refusal:
 
     answer: bytes
     why: str
+    """For the log: what the client wrote may be in it, and steers no terminal there."""
     address: str
     """The client's; empty where it is this very machine."""
 
@@ -97,7 +101,7 @@ class Handshake(ServerProtocol):
         if isinstance(self.handshake_exc, InvalidMessage):
             response = self.reject(HTTPStatus.BAD_REQUEST, NO_REQUEST)
             return Refusal(response.serialize(), NO_REQUEST.strip(), address)
-        return Refusal(b"".join(answer), str(self.handshake_exc), address)
+        return Refusal(b"".join(answer), _for_log(str(self.handshake_exc)), address)
 
     def drop(self) -> None:
         """Lets go of the request, the headers, and the generators that hold them in a cycle."""
@@ -113,7 +117,7 @@ class Handshake(ServerProtocol):
         if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
             return Opened(answer, self.subprotocol, address, early)
         why = bytes(response.body).decode().strip()
-        return Refusal(answer, why, address)
+        return Refusal(answer, _for_log(why), address)
 
     def _refuse(self, request: Request) -> tuple[HTTPStatus, str] | None:
         path = request.path.partition("?")[0]
@@ -129,3 +133,7 @@ class Handshake(ServerProtocol):
             if refusal is not None:
                 return HTTPStatus.FORBIDDEN, refusal
         return None
+
+
+def _for_log(reason: str) -> str:
+    return "".join(filter(str.isprintable, " ".join(reason.split())))[:_LOGGED]
