@@ -606,6 +606,8 @@ def test_a_rename_counts_for_an_identity_as_a_command_in_each_of_its_rooms(
         assert (refused["code"], refused["retryAfter"]) == ("rate_limited", 1_001)
         # Under the name that it has, it may come back as it likes.
         assert asker.hello("Alice3", key=key)["type"] == "welcome"
+    back = V1(server).ask("hello", username="Alice1", key=key, returning=True)
+    assert back["username"] == "Alice3"
     assert v1(server, "Bob").hello("Robert")["type"] == "welcome"
     server.advance(1.1)
     assert two.hello("Alice4", key=key)["username"] == "Alice4"
