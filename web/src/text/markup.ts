@@ -20,7 +20,7 @@ export type Token =
 
 const FENCE = /^```([\w+-]{0,20})[ \t]*\n([\s\S]*?)\n?```[ \t]*$\n?/m;
 const INLINE =
-  /(?<!`)`([^`\n]+)`(?!`)|\*\*(?=\S)([^\n]*?\S)\*\*|\*(?=[^\s*])([^*\n]*?[^\s*])\*|(?<![\p{L}\p{N}_])_(?=[^\s_])([^_\n]*?[^\s_])_(?![\p{L}\p{N}_])|((?:https?:\/\/|mailto:)[^\s<>"“”]+)|:([a-z0-9_+-]{2,30}):/u;
+  /(?<!`)`([^`\n]+)`(?!`)|\*\*(?=\S)([^\n]*?\S)\*\*|\*(?=[^\s*])([^*\n]*?[^\s*])\*|(?<![\p{L}\p{N}_])_(?=[^\s_])([^_\n]*?[^\s_])_(?![\p{L}\p{N}_])|((?:https?:\/\/|mailto:)[^\s<>"“”\u200E\u200F\u202A-\u202E\u2066-\u2069]+)|:([a-z0-9_+-]{2,30}):/u;
 
 /** Nesting beyond this is shown as it was typed. */
 const DEEPEST = 4;
@@ -98,22 +98,28 @@ function readInline(text: string, depth: number): Token[] {
 /** A full stop after a link is the sentence's, and so is a bracket that was opened before it. */
 function withoutTail(address: string): string {
   let end = address.length;
+  // Counted once: an address may be nothing but brackets.
+  let unopened = 0;
+  for (const char of address) {
+    unopened += char === ")" ? 1 : char === "(" ? -1 : 0;
+  }
   for (;;) {
     const last = address[end - 1] ?? "";
-    const opened = address.slice(0, end).split("(").length;
-    const closed = address.slice(0, end).split(")").length;
-    if (!/[.,;:!?'’*_]/.test(last) && !(last === ")" && closed > opened)) {
+    if (last === ")" && unopened > 0) {
+      unopened -= 1;
+    } else if (!/[.,;:!?'’*_]/.test(last)) {
       return address.slice(0, end);
     }
     end -= 1;
   }
 }
 
+/** Another host may hide behind one that is named as if it were a person: `https://bank@evil`. */
 function asLink(address: string): Token | undefined {
   try {
-    const { href, protocol } = new URL(address);
+    const { href, protocol, username, password } = new URL(address);
     const isSafe = ["http:", "https:", "mailto:"].includes(protocol);
-    return isSafe && address.length > protocol.length + 2
+    return isSafe && username + password === "" && address.length > protocol.length + 2
       ? { token: "link", text: address, href }
       : undefined;
   } catch {
@@ -121,10 +127,16 @@ function asLink(address: string): Token | undefined {
   }
 }
 
+/** Code units beyond which a message is no few emoji: the longest have some thirty each. */
+const LONGEST_EMOJI = 200;
+
 /** Whether a message is nothing but a few emoji, which are shown large. */
 export function isEmojiOnly(text: string): boolean {
   return (
-    /^(?:\p{Emoji_Presentation}|\p{Emoji}\uFE0F|[\u200D\u{1F3FB}-\u{1F3FF}\s])+$/u.test(text) &&
+    text.length <= LONGEST_EMOJI &&
+    // No character fits two of the alternatives, or their combinations would be tried one by one.
+    /^(?:\p{Emoji_Presentation}|\p{Emoji}\uFE0F|[\u200D\s])+$/u.test(text) &&
+    /\S/u.test(text) &&
     [...new Intl.Segmenter().segment(text.replace(/\s/g, ""))].length <= 5
   );
 }

@@ -52,6 +52,12 @@ describe("markup", () => {
     ["javascript:alert(1)", "javascript:alert(1)"],
     ["https://", "https://"],
     ["data:text/html,x", "data:text/html,x"],
+    ["https://bank.example@evil.example/", "https://bank.example@evil.example/"],
+    [
+      "https://a.example/\u202eelpmaxe",
+      "<a https://a.example/>https://a.example/</a>\u202eelpmaxe",
+    ],
+    ["https://a.example/x).)", "<a https://a.example/x>https://a.example/x</a>).)"],
   ])("makes links of nothing but safe addresses: %j", (text, expected) => {
     expect(seen(read(text))).toBe(expected);
   });
@@ -67,9 +73,23 @@ describe("markup", () => {
     }
   });
 
+  test("takes no longer than its length for an address of brackets", () => {
+    // In a time that grows with the square of it, this would take minutes.
+    const text = `https://a.example/${")".repeat(200_000)}`;
+    expect(seen(read(text))).toHaveLength(text.length + "<a https://a.example/></a>".length);
+  });
+
+  test("gives up at once on emoji that do not stand alone", () => {
+    // Tried in all combinations, this would not end.
+    for (const part of ["🏻", "👍🏽", "\u200d", "❤️", "🏳️‍🌈"]) {
+      expect(isEmojiOnly(`${part.repeat(30)}x`)).toBe(false);
+    }
+  });
+
   test("knows a few emoji alone", () => {
     expect(["😄", "👍🏽 🎉", "❤️", "🏳️‍🌈"].map(isEmojiOnly)).toEqual([true, true, true, true]);
-    expect(["7", "a 😄", "", "😄😄😄😄😄😄"].map(isEmojiOnly)).toEqual([
+    expect(["7", "a 😄", "", " ", "😄😄😄😄😄😄"].map(isEmojiOnly)).toEqual([
+      false,
       false,
       false,
       false,
