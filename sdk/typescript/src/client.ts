@@ -98,6 +98,12 @@ export interface SayOptions {
   readonly replyTo?: string;
 }
 
+/** What only `connect` tells a client. */
+interface Parts extends ConnectOptions {
+  /** Keeps one's key under a name that one has now. */
+  readonly keepName: (username: string) => Promise<void>;
+}
+
 /** What is told of an event. */
 export type Listener<E> = (event: E) => void;
 
@@ -119,8 +125,8 @@ export async function connect(
   const storage = options.storage ?? platform.storage();
   const WebSocket = options.webSocket ?? (await platform.webSocket());
   const open = webSocketOpener(WebSocket, platform.diagnose);
-  const key =
-    options.key ?? (token === undefined ? await keyFor(storage, address, username) : undefined);
+  const found = options.key === undefined && token === undefined;
+  const key = found ? await keyFor(storage, address, username) : options.key;
   const machine = new Machine(username, {
     key,
     token,
@@ -130,7 +136,11 @@ export async function connect(
   });
   const identity = key === undefined ? `token ${username}` : `key ${key}`;
   const outbox = await openOutbox(storage, `${address} ${identity}`);
-  const client = new Client(address, machine, open, outbox, options);
+  const client = new Client(address, machine, open, outbox, {
+    ...options,
+    // A key that the application brought is the application's to keep.
+    keepName: async (name) => (found && key ? keepName(storage, address, name, key) : undefined),
+  });
   if (wait) {
     try {
       await client.connected();
@@ -157,6 +167,7 @@ export class Client implements AsyncIterable<ClientEvent> {
   readonly #shell: Shell;
   readonly #outbox: StoredOutbox | undefined;
   readonly #limit: number;
+  readonly #keepName: (username: string) => Promise<void>;
   readonly #readers = new Set<EventQueue>();
   readonly #listeners = new Map<EventName | "*", Set<Listener<never>>>();
   readonly #taps = new Set<Listener<WireEvent>>();
@@ -178,11 +189,12 @@ export class Client implements AsyncIterable<ClientEvent> {
     machine: Machine,
     open: OpenTransport,
     outbox: StoredOutbox | undefined,
-    { queue = QUEUE, tap }: ConnectOptions,
+    { queue = QUEUE, tap, keepName }: Parts,
   ) {
     this.#machine = machine;
     this.#outbox = outbox;
     this.#limit = queue;
+    this.#keepName = keepName;
     this.#backlog = this.#newQueue();
     this.#shell = new Shell(url, machine, open, {
       told: (event) => this.#told(event),
@@ -371,12 +383,14 @@ export class Client implements AsyncIterable<ClientEvent> {
   }
 
   /**
-   * Takes another name; answers it as the server writes it.
+   * Takes another name; answers it as the server writes it, when the key that came from `storage`
+   * is kept there under that name too.
    *
    * @throws `CommandRefused` when the name is not to be had.
    */
   async rename(username: string): Promise<string> {
     const welcome = await this.#shell.call<Welcome>({ type: "hello", username });
+    await this.#keepName(welcome.username);
     return welcome.username;
   }
 
@@ -583,6 +597,9 @@ export class Client implements AsyncIterable<ClientEvent> {
             this.#forget(event.id);
           }
           break;
+        case "Renamed": // by another device of one's own, perhaps
+          void this.#keepName(event.username);
+          break;
         case "StateChanged":
           if (event.state.state === "Connected" && this.welcome !== undefined) {
             this.#serverAhead = this.welcome.time - Date.now();
@@ -663,6 +680,22 @@ async function keyFor(storage: Storage, address: string, username: string): Prom
     // A page that may not store anything can chat all the same; the name is its own for now only.
     if (error instanceof DOMException) return newKey();
     throw error;
+  }
+}
+
+/** The server has given a name to who has this key: no other key can be good for it. */
+async function keepName(
+  { keys }: Storage,
+  address: string,
+  username: string,
+  key: string,
+): Promise<void> {
+  try {
+    if ((await keys.keep(address, username, key)) !== key) {
+      await keys.replace(address, username, key);
+    }
+  } catch {
+    // There is no place, or what is in it is damaged: the name is one's own for now only.
   }
 }
 

@@ -11,7 +11,7 @@ import { newId } from "./ids.js";
 
 const KEY = /^[A-Za-z0-9_-]{22,64}$/u;
 
-/** Where keys are kept: one for each server and username, never overwritten. */
+/** Where keys are kept: one for each server and username. None is ever lost. */
 export interface KeyStore {
   /**
    * The key for a name on a server, if there is one.
@@ -28,6 +28,12 @@ export interface KeyStore {
    * @returns The key that is kept: the given one, or the one that was there.
    */
   keep(server: string, username: string, key: string): Promise<string>;
+
+  /**
+   * Keeps a key in the place of any other, which is put aside: from there only a person brings it
+   * back. To be called when a person has been asked, or the server has said whose the name is.
+   */
+  replace(server: string, username: string, key: string): Promise<void>;
 }
 
 /** Somebody's name on a server, with the key that holds it. */

@@ -348,6 +348,29 @@ it("takes up the name of before, whatever it has become, where that is not a wis
   await until(() => alice.username === before, "a wish renames");
 });
 
+it("comes back under the name that it has taken, with the key that was kept under it", async () => {
+  const storage = new MemoryStorage();
+  const alice = await arrive({ storage });
+  const wish = `${alice.username}c`;
+  // Somebody in this very storage wished for it before, in vain.
+  await storage.keys.keep(server.url, wish, newKey());
+  await alice.join("names");
+  await alice.send("it is mine now", "names"); // who has spoken keeps a name
+  await alice.rename(wish);
+  await alice.send("and so is this", "names");
+  await alice.close();
+  const again = await arrive({ storage }, wish);
+  expect(again.username).toBe(wish);
+});
+
+it("keeps a key that the application brought nowhere", async () => {
+  const storage = new MemoryStorage();
+  const alice = await arrive({ storage, key: newKey() });
+  const wish = `${alice.username}d`;
+  await alice.rename(wish);
+  await expect(storage.keys.find(server.url, wish)).resolves.toBeUndefined();
+});
+
 it("refuses what can never be sent, and goes on", async () => {
   const alice = await arrive();
   await alice.join("bad");

@@ -51,6 +51,16 @@ describe.each(STORAGES)("keys in %s", (_, open) => {
     expect(new Set(keys).size).toBe(1);
     await expect(open().keys.keep(SERVER, "alice", newKey())).resolves.toBe(keys[0]);
   });
+
+  it("are replaced where that is asked for, and by the same without a trace", async () => {
+    const { keys } = open();
+    const [former, key] = [newKey(), newKey()];
+    await keys.replace(SERVER, "Alice", former);
+    await keys.replace(SERVER, "ALICE", key);
+    await keys.replace(SERVER, "alice", key);
+    await expect(open().keys.find(SERVER, "Alice")).resolves.toBe(key);
+    await expect(open().keys.keep(SERVER, "Alice", former)).resolves.toBe(key);
+  });
 });
 
 describe("a file of a key", () => {
@@ -66,6 +76,16 @@ describe("a file of a key", () => {
       username: "Alice",
       key,
     });
+  });
+
+  it("that is replaced stays beside the new one, under another name", async () => {
+    const { keys } = new FileStorage(folder);
+    const former = await findOrMakeKey(keys, SERVER, "Alice");
+    const [name = ""] = await readdir(folder);
+    await keys.replace(SERVER, "Alice", newKey());
+    const aside = (await readdir(folder)).filter((one) => one !== name);
+    expect(aside).toHaveLength(1);
+    expect(await readFile(join(folder, aside[0] ?? ""), "utf-8")).toContain(former);
   });
 
   it("that holds none is told, and kept", async () => {

@@ -31,7 +31,7 @@ export class FileStorage implements Storage {
 
 /**
  * The keys in a folder, a file for each server and username, which only its owner may read, and
- * which is never overwritten.
+ * which is never overwritten: one that is replaced gets another name.
  */
 class KeyFiles implements KeyStore {
   readonly #folder: string;
@@ -84,6 +84,14 @@ class KeyFiles implements KeyStore {
       return kept;
     } finally {
       await rm(draft, { force: true });
+    }
+  }
+
+  async replace(server: string, username: string, key: string): Promise<void> {
+    const path = this.#path(server, username);
+    if ((await this.keep(server, username, key)) !== key) {
+      await rename(path, `${path}.${randomBytes(8).toString("hex")}`);
+      await this.keep(server, username, key);
     }
   }
 

@@ -20,6 +20,8 @@ interface KeyRecord {
   readonly folded: string;
   readonly username: string;
   readonly key: string;
+  /** What was put aside for it, the oldest first. */
+  readonly former?: readonly string[];
 }
 
 interface OutboxRecord {
@@ -119,6 +121,19 @@ class IndexedDbKeys implements KeyStore {
     keys.add({ server: host, folded, username, key } satisfies KeyRecord);
     await completed(transaction);
     return key;
+  }
+
+  async replace(server: string, username: string, key: string): Promise<void> {
+    const transaction = (await this.#open()).transaction("keys", "readwrite", {
+      durability: "strict",
+    });
+    const keys = transaction.objectStore("keys");
+    const found: KeyRecord | undefined = await settled(keys.get(place(server, username)));
+    const aside = [...(found?.former ?? []), ...(found === undefined ? [] : [found.key])];
+    const former = aside.filter((one) => one !== key);
+    const [host, folded] = place(server, username);
+    keys.put({ server: host, folded, username, key, former } satisfies KeyRecord);
+    await completed(transaction);
   }
 }
 

@@ -33,6 +33,10 @@ class MemoryKeys implements KeyStore {
     this.#keys.set(where, kept);
     return kept;
   }
+
+  async replace(server: string, username: string, key: string): Promise<void> {
+    this.#keys.set(place(server, username), key);
+  }
 }
 
 class MemoryOutbox implements StoredOutbox {
