@@ -9,8 +9,8 @@
 
 import { platform } from "#platform";
 import { DEFAULT_URL, websocketUrl } from "./address.js";
-import { ClientError, Ended } from "./errors.js";
-import { EventQueue } from "./event-queue.js";
+import { Audience, call, type Listener } from "./audience.js";
+import { Ended } from "./errors.js";
 import type {
   Cursor,
   GetHistory,
@@ -25,21 +25,16 @@ import type {
   Welcome,
 } from "./generated/frames.js";
 import { newId } from "./ids.js";
-import { findOrMakeKey, foldName, newKey } from "./keys.js";
+import { findOrMakeKey, newKey } from "./keys.js";
 import type { RoomMembers } from "./machine/company.js";
 import { Machine, type Settings } from "./machine/core.js";
-import type { Event, History, PresenceChanged, Receipt } from "./machine/events.js";
+import type { Event, History, PresenceChanged } from "./machine/events.js";
 import type { State } from "./machine/states.js";
 import type { Position } from "./machine/subscriptions.js";
-import {
-  type ClientEvent,
-  type Delivery,
-  type EventName,
-  type EventNamed,
-  nameOf,
-} from "./sending.js";
+import { Said } from "./said.js";
+import type { ClientEvent, Delivery, EventName, EventNamed } from "./sending.js";
 import { Shell } from "./shell.js";
-import type { Kept, Saying, Storage, StoredOutbox } from "./storage/storage.js";
+import type { Saying, Storage, StoredOutbox } from "./storage/storage.js";
 import type { OpenTransport } from "./transport/transport.js";
 import { type WebSocketClass, webSocketOpener } from "./transport/websocket.js";
 import type { WireEvent } from "./wire-tap.js";
@@ -104,9 +99,6 @@ interface Parts extends ConnectOptions {
   readonly keepName: (username: string) => Promise<void>;
 }
 
-/** What is told of an event. */
-export type Listener<E> = (event: E) => void;
-
 /**
  * Connects to a server, and stays connected, through any number of cuts, until the client is closed.
  *
@@ -165,23 +157,12 @@ export async function connect(
 export class Client implements AsyncIterable<ClientEvent> {
   readonly #machine: Machine;
   readonly #shell: Shell;
-  readonly #outbox: StoredOutbox | undefined;
-  readonly #limit: number;
+  readonly #said: Said;
+  readonly #audience: Audience;
   readonly #keepName: (username: string) => Promise<void>;
-  readonly #readers = new Set<EventQueue>();
-  readonly #listeners = new Map<EventName | "*", Set<Listener<never>>>();
   readonly #taps = new Set<Listener<WireEvent>>();
-  /** What was told before anybody read or listened. */
-  #backlog: EventQueue | undefined;
-  /** Fulfilled when the machine has everything said so far: what is said next comes after it. */
-  #handedOver: Promise<void> = Promise.resolve();
-  /** Rooms that were joined, by their folded names. */
-  readonly #joined = new Set<string>();
-  /** What was taken over and is for rooms that were not joined yet. */
-  #adopted: Kept[] = [];
   /** How far the server's clock is ahead of ours. */
   #serverAhead = 0;
-  #end: { readonly error: Error | undefined } | undefined;
 
   /** @internal Use `connect`. */
   constructor(
@@ -192,19 +173,18 @@ export class Client implements AsyncIterable<ClientEvent> {
     { queue = QUEUE, tap, keepName }: Parts,
   ) {
     this.#machine = machine;
-    this.#outbox = outbox;
-    this.#limit = queue;
     this.#keepName = keepName;
-    this.#backlog = this.#newQueue();
+    this.#audience = new Audience(queue, (room) => this.#snapshotOf(room));
     this.#shell = new Shell(url, machine, open, {
       told: (event) => this.#told(event),
       tapped: (event) => this.#tapped(event),
     });
+    this.#said = new Said(machine, this.#shell, outbox, (event) => this.#audience.tell(event));
     if (tap !== undefined) {
       this.tap(tap);
     }
     this.#shell.start();
-    outbox?.adopt((left) => this.#adopt(left));
+    this.#said.begin();
   }
 
   // What one can see.
@@ -282,7 +262,7 @@ export class Client implements AsyncIterable<ClientEvent> {
 
   /** Leaves a room. */
   async leave(room: string): Promise<void> {
-    this.#joined.delete(foldName(room));
+    this.#said.left(room);
     await this.#shell.call({ type: "leave", room });
   }
 
@@ -315,14 +295,7 @@ export class Client implements AsyncIterable<ClientEvent> {
    * taken is not taken back, and its `Acked` or `SendFailed` still comes.
    */
   withdraw(id: string): boolean {
-    const adopted = this.#adopted.length;
-    this.#adopted = this.#adopted.filter((kept) => kept.id !== id);
-    const withdrawn = this.#machine.withdraw(id);
-    if (withdrawn || this.#adopted.length < adopted) {
-      this.#shell.forget(id);
-      this.#forget(id);
-    }
-    return withdrawn;
+    return this.#said.withdraw(id);
   }
 
   /**
@@ -434,7 +407,7 @@ export class Client implements AsyncIterable<ClientEvent> {
    * @throws `Ended` when it will not be answered.
    */
   async drain(): Promise<void> {
-    await this.#handedOver;
+    await this.#said.handedOver();
     while (this.#machine.waiting > 0) {
       await this.#shell.stepped();
     }
@@ -446,9 +419,9 @@ export class Client implements AsyncIterable<ClientEvent> {
 
   /** Says goodbye, and ends the client. What still waits for an answer fails with `Ended`. */
   async close(): Promise<void> {
-    await this.#handedOver;
+    await this.#said.handedOver();
     await this.#shell.close();
-    await this.#outbox?.close();
+    await this.#said.close();
   }
 
   // Events.
@@ -459,17 +432,7 @@ export class Client implements AsyncIterable<ClientEvent> {
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<ClientEvent> {
-    const backlog = this.#backlog;
-    this.#backlog = undefined;
-    const reader = this.#newQueue((queue) => this.#readers.delete(queue));
-    for (const event of backlog?.drain() ?? []) {
-      reader.put(event);
-    }
-    this.#readers.add(reader);
-    if (this.#end !== undefined) {
-      reader.end(this.#end.error);
-    }
-    return reader;
+    return this.#audience.read();
   }
 
   /**
@@ -480,10 +443,7 @@ export class Client implements AsyncIterable<ClientEvent> {
   on<Name extends EventName>(name: Name, listener: Listener<EventNamed<Name>>): () => void;
   on(name: "*", listener: Listener<ClientEvent>): () => void;
   on(name: EventName | "*", listener: Listener<never>): () => void {
-    this.#backlog = undefined;
-    const listeners = this.#listeners.get(name) ?? new Set();
-    this.#listeners.set(name, listeners.add(listener));
-    return () => void listeners.delete(listener);
+    return this.#audience.listen(name, listener);
   }
 
   /**
@@ -496,105 +456,23 @@ export class Client implements AsyncIterable<ClientEvent> {
     return () => void this.#taps.delete(listener);
   }
 
-  // What is said.
-
   #say(saying: Saying): Delivery {
-    const id = newId();
-    const at = Math.round(Date.now() + this.#serverAhead);
-    const kept: Kept = { id, at, command: { ...saying, id } };
-    const handedOver = this.#handOver(kept, this.#store(kept), this.#handedOver);
-    this.#handedOver = handedOver.then(
-      () => undefined,
-      () => undefined,
-    );
-    const receipt = handedOver.then(({ answer }) => answer);
-    receipt.catch(() => undefined); // who does not wait for it is told by SendFailed
-    return Object.assign(receipt, { id });
-  }
-
-  /** Stores a command; answers whether that could be done. */
-  async #store(kept: Kept): Promise<boolean> {
-    try {
-      await this.#outbox?.add(kept);
-      return this.#outbox !== undefined;
-    } catch {
-      return false; // no space, say: it is sent all the same
-    }
-  }
-
-  /** Gives a command to the machine when it is stored, and after what was said before it. */
-  async #handOver(
-    { id, at, command }: Kept,
-    storing: Promise<boolean>,
-    before: Promise<void>,
-  ): Promise<{ readonly answer: Promise<Receipt> }> {
-    await before;
-    const kept = await storing;
-    try {
-      const answer = this.#shell.call<Receipt>(command, () =>
-        this.#publish({ event: "Sending", id, command, at, kept, adopted: false }),
-      );
-      return { answer };
-    } catch (error) {
-      this.#forget(id);
-      throw error;
-    }
-  }
-
-  /** Takes over what clients that are gone have said; what is for a room waits until it is joined. */
-  #adopt(left: readonly Kept[]): void {
-    for (const kept of left) {
-      const { id, at, command } = kept;
-      this.#publish({ event: "Sending", id, command, at, kept: true, adopted: true });
-      if (command.type === "message" && !this.#joined.has(foldName(command.room))) {
-        this.#adopted.push(kept);
-      } else {
-        this.#sendAgain(kept);
-      }
-    }
-  }
-
-  #sendAgain({ id, at, command }: Kept): void {
-    try {
-      this.#shell.step((now) => this.#machine.send({ ...command, id, at }, now));
-    } catch (error) {
-      if (!(error instanceof ClientError)) {
-        throw error;
-      }
-      // Too much waits already, or the client has ended: it stays stored, for the next one.
-      this.#publish({ event: "SendFailed", id, command, error });
-    }
-  }
-
-  #entered(room: string): void {
-    const folded = foldName(room);
-    this.#joined.add(folded);
-    const isFor = ({ command }: Kept) =>
-      command.type === "message" && foldName(command.room) === folded;
-    const [here, elsewhere] = [this.#adopted.filter(isFor), this.#adopted.filter((k) => !isFor(k))];
-    this.#adopted = elsewhere;
-    for (const kept of here) {
-      this.#sendAgain(kept);
-    }
-  }
-
-  #forget(id: string): void {
-    this.#outbox?.remove(id).catch(() => undefined); // sent again, it is known by its id
+    return this.#said.say(saying, Math.round(Date.now() + this.#serverAhead));
   }
 
   // What is told.
 
   #told(event: Event): void {
     if ("type" in event && event.type === "joined") {
-      this.#entered(event.room);
+      this.#said.entered(event.room);
     } else if ("event" in event) {
       switch (event.event) {
         case "Acked":
-          this.#forget(event.receipt.id);
+          this.#said.forget(event.receipt.id);
           break;
         case "SendFailed":
           if (!(event.error instanceof Ended)) {
-            this.#forget(event.id);
+            this.#said.forget(event.id);
           }
           break;
         case "Renamed": // by another device of one's own, perhaps
@@ -607,46 +485,22 @@ export class Client implements AsyncIterable<ClientEvent> {
           break;
       }
     }
-    this.#publish(event);
+    this.#audience.tell(event);
     if ("event" in event && event.event === "StateChanged" && event.state.state === "Closed") {
       this.#finish(event.state.error);
     }
   }
 
-  #publish(event: ClientEvent): void {
-    this.#backlog?.put(event);
-    for (const reader of this.#readers) {
-      reader.put(event);
-    }
-    for (const name of [nameOf(event), "*"] as const) {
-      for (const listener of this.#listeners.get(name) ?? []) {
-        called(listener as Listener<ClientEvent>, event);
-      }
-    }
-  }
-
   #finish(error: Ended): void {
     // The application's own end is none that it has to be told of.
-    this.#end = { error: error.constructor === Ended ? undefined : error };
-    for (const reader of this.#readers) {
-      reader.end(this.#end.error);
-    }
-    void this.#outbox?.close();
+    this.#audience.end(error.constructor === Ended ? undefined : error);
+    void this.#said.close();
   }
 
   #tapped(event: WireEvent): void {
     for (const tap of this.#taps) {
-      called(tap, event);
+      call(tap, event);
     }
-  }
-
-  #newQueue(left?: (queue: EventQueue) => void): EventQueue {
-    const queue: EventQueue = new EventQueue(
-      this.#limit,
-      (room) => this.#snapshotOf(room),
-      () => left?.(queue),
-    );
-    return queue;
   }
 
   #snapshotOf(room: string): PresenceChanged {
@@ -659,17 +513,6 @@ export class Client implements AsyncIterable<ClientEvent> {
       left: [],
       snapshot: true,
     };
-  }
-}
-
-/** Calls a listener; what it throws is its own, and told as an uncaught error. */
-function called<E>(listener: Listener<E>, event: E): void {
-  try {
-    listener(event);
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
   }
 }
 

@@ -13,13 +13,13 @@
  */
 
 export { DEFAULT_URL, origin, websocketUrl } from "./address.js";
+export type { Listener } from "./audience.js";
 export {
   Client,
   type ConnectOptions,
   connect,
   type HistoryOptions,
   type JoinOptions,
-  type Listener,
   type SayOptions,
 } from "./client.js";
 export * from "./errors.js";
