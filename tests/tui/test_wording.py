@@ -31,6 +31,7 @@ from causerie.wire.profiles import close_reason
 
 WORDS = Words("en")
 NOT_TAKEN = "the server does not take it: “since” is not valid."
+FINAL = "No connection, and no other attempt would help"
 ENGLISH = "The server's own words, in English."
 
 
@@ -88,11 +89,11 @@ def test_any_other_reason_is_one_line_that_does_nothing() -> None:
                 "/keys/1.json in its place, or take another name"
             ),
         ),
-        (EndedByServer(1008, "go away\x1b"), "No connection, and none will be tried: go away␛"),
-        (EndedByServer(4999, ""), "No connection, and none will be tried: close code 4999"),
+        (EndedByServer(1008, "go away\x1b"), f"{FINAL}: go away␛"),
+        (EndedByServer(4999, ""), f"{FINAL}: close code 4999"),
         (
             EndedByServer(4500, "version"),
-            "No connection, and none will be tried: the server is too new for this program",
+            f"{FINAL}: the server is too new for this program",
         ),
         (
             HelloRefused(refusal("name_taken", "Taken.")),

@@ -27,7 +27,7 @@ import type {
 import { newId } from "./ids.js";
 import { findOrMakeKey, newKey } from "./keys.js";
 import type { RoomMembers } from "./machine/company.js";
-import { Machine, type Settings } from "./machine/core.js";
+import { DEFAULTS, Machine, type Settings } from "./machine/core.js";
 import type { Event, History, PresenceChanged } from "./machine/events.js";
 import type { State } from "./machine/states.js";
 import type { Position } from "./machine/subscriptions.js";
@@ -116,7 +116,8 @@ export async function connect(
   const address = websocketUrl(url);
   const storage = options.storage ?? platform.storage();
   const WebSocket = options.webSocket ?? (await platform.webSocket());
-  const open = webSocketOpener(WebSocket, platform.diagnose);
+  const explainer = platform.explainer(options.locale ?? DEFAULTS.locale);
+  const open = webSocketOpener(WebSocket, explainer?.explain);
   const found = options.key === undefined && token === undefined;
   const key = found ? await keyFor(storage, address, username) : options.key;
   const machine = new Machine(username, {
@@ -124,7 +125,7 @@ export async function connect(
     token,
     newId,
     chance: Math.random,
-    settings: settingsOf(options),
+    settings: settingsOf({ ...explainer, ...options }),
   });
   const identity = key === undefined ? `token ${username}` : `key ${key}`;
   const outbox = await openOutbox(storage, `${address} ${identity}`);
@@ -551,7 +552,7 @@ async function openOutbox(storage: Storage, scope: string): Promise<StoredOutbox
 }
 
 function settingsOf(options: ConnectOptions): Partial<Settings> {
-  const { locale, returning, maxAttempts, outbox, catchUp, privateReplay } = options;
-  const given = { locale, returning, maxAttempts, outbox, catchUp, privateReplay };
+  const { locale, returning, maxAttempts, outbox, catchUp, privateReplay, reasons } = options;
+  const given = { locale, returning, maxAttempts, outbox, catchUp, privateReplay, reasons };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }

@@ -169,7 +169,9 @@ export class GaveUp extends Ended {
     readonly attempts: number,
     readonly reason: string,
   ) {
-    super(`gave up after ${attempts === 1 ? "1 attempt" : `${attempts} attempts`}: ${reason}`);
+    super(
+      `gave up after ${attempts === 1 ? "1 attempt" : `${attempts} attempts`}: ${reason || "no reason is known"}`,
+    );
   }
 }
 

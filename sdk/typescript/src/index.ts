@@ -37,6 +37,7 @@ export {
 export type { RoomMembers } from "./machine/company.js";
 export type { AppCommand, Settings } from "./machine/core.js";
 export type * from "./machine/events.js";
+export type { Reasons } from "./machine/link.js";
 export type {
   Closed,
   Connected,

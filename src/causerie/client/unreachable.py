@@ -44,7 +44,7 @@ def why_not_connected(words: Words, error: OSError, url: str, *, proxied: bool =
         host = place = words("unreachable-proxy")
     match error:
         case ssl.SSLCertVerificationError(verify_code=fault):
-            why = words(_CERTIFICATE.get(fault, _UNKNOWN_SIGNER))
+            why = words(_CERTIFICATE.get(fault, _UNKNOWN_SIGNER), variable="SSL_CERT_FILE")
             return words("unreachable-certificate", host=host, reason=why)
         case ssl.SSLError():
             return words("unreachable-tls", place=place)

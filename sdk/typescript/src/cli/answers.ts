@@ -5,8 +5,8 @@
  */
 
 import type { RoomSummary } from "../generated/frames.js";
+import type { Words } from "../language.js";
 import { COMMANDS, MOST_HISTORY } from "./commands.js";
-import type { Words } from "./language.js";
 import { type Line, line, span } from "./lines.js";
 import { sanitiseName } from "./sanitise.js";
 

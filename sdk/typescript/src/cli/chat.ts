@@ -8,10 +8,10 @@
 
 import type { Client } from "../client.js";
 import { ClientError, Ended, RecipientUnknown } from "../errors.js";
+import type { Words } from "../language.js";
 import type { History, Receipt } from "../machine/events.js";
 import { helpLines, memberLines, roomLines, sharingAName } from "./answers.js";
 import { type Command, parse } from "./commands.js";
-import type { Words } from "./language.js";
 import { type Line, line } from "./lines.js";
 import { sanitiseName } from "./sanitise.js";
 import type { View } from "./view.js";

@@ -8,8 +8,8 @@
 import { parseArgs } from "node:util";
 import { DEFAULT_URL, websocketUrl } from "../address.js";
 import { InvalidAddress } from "../errors.js";
+import { environmentLanguage, LANGUAGES } from "../language.js";
 import { chat, type Options } from "./app.js";
-import { environmentLanguage, LANGUAGES } from "./language.js";
 
 /** The exit code of whoever cannot be understood. */
 const USAGE = 2;

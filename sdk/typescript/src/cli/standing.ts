@@ -6,8 +6,8 @@
  * @module
  */
 
+import type { Words } from "../language.js";
 import type { State } from "../machine/states.js";
-import type { Words } from "./language.js";
 import { type Line, line, restyled } from "./lines.js";
 import { explainClose } from "./wording.js";
 

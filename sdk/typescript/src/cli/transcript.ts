@@ -5,8 +5,8 @@
  */
 
 import type { Writable } from "node:stream";
+import type { Words } from "../language.js";
 import { refusalLine, type Surface, type Typed } from "./chat.js";
-import type { Words } from "./language.js";
 import { type Line, painted, plain } from "./lines.js";
 
 /** What is drawn below the lines, and has to make room for them. */

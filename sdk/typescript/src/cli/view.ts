@@ -10,10 +10,10 @@
 
 import type { CommandRefused } from "../errors.js";
 import type { Joined, Notice, Welcome } from "../generated/frames.js";
+import type { Words } from "../language.js";
 import type { Entry, History, PresenceChanged } from "../machine/events.js";
 import type { ClientEvent } from "../sending.js";
 import { Attendance, type News } from "./attendance.js";
-import type { Words } from "./language.js";
 import { type Line, line, restyled, type Span, span } from "./lines.js";
 import { sanitise, sanitiseName } from "./sanitise.js";
 import { Standing } from "./standing.js";

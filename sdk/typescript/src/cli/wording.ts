@@ -14,8 +14,8 @@ import {
   OutboxFull,
 } from "../errors.js";
 import { CloseCode, ErrorCode } from "../generated/codes.js";
+import type { Words } from "../language.js";
 import { type Mistake, MOST_HISTORY } from "./commands.js";
-import type { Words } from "./language.js";
 import { oneLine, sanitiseName } from "./sanitise.js";
 
 /**

@@ -27,7 +27,7 @@ import type { RoomMembers } from "./company.js";
 import { isText } from "./decode.js";
 import { earliest } from "./earliest.js";
 import type { Event, Unknown } from "./events.js";
-import { type Greeted, Link } from "./link.js";
+import { type Greeted, Link, REASONS, type Reasons } from "./link.js";
 import { Output } from "./output.js";
 import { readFrame, readHistory } from "./reading.js";
 import { Requests } from "./requests.js";
@@ -46,7 +46,7 @@ export type AppCommand = Exclude<Command, Ping>;
 
 /** What a client can be told to do otherwise. */
 export interface Settings {
-  /** The language of the server's sentences. */
+  /** The language of the server's sentences, and, on Node, of the reasons for no connection. */
   readonly locale: string;
   /**
    * The name is the one had last, by an earlier client: where it has become another meanwhile, that
@@ -65,6 +65,8 @@ export interface Settings {
    * Entries of each private conversation that are asked for by a client that has seen none of it.
    */
   readonly privateReplay: number;
+  /** What the machine itself says of a lost connection, in words. */
+  readonly reasons: Reasons;
 }
 
 /** The settings of whoever gives none. */
@@ -75,6 +77,7 @@ export const DEFAULTS: Settings = {
   outbox: 1_000,
   catchUp: 1_000,
   privateReplay: 50,
+  reasons: REASONS,
 };
 
 /** What a machine is made of. */
@@ -107,7 +110,8 @@ export class Machine {
    */
   constructor(username: string, options: MachineOptions) {
     const { key, token, newId, chance, settings } = options;
-    const { locale, maxAttempts, outbox, catchUp, privateReplay } = { ...DEFAULTS, ...settings };
+    const given = { ...DEFAULTS, ...settings };
+    const { locale, maxAttempts, outbox, catchUp, privateReplay, reasons } = given;
     if (key === undefined && token === undefined) {
       throw new RangeError("a client needs a key or a token");
     }
@@ -116,7 +120,14 @@ export class Machine {
     }
     this.#newId = newId;
     const sources = { newId, chance };
-    this.#link = new Link(username, { key, token, locale }, maxAttempts, sources, this.#out);
+    this.#link = new Link(
+      username,
+      { key, token, locale },
+      maxAttempts,
+      sources,
+      this.#out,
+      reasons,
+    );
     this.#link.returning = settings?.returning ?? DEFAULTS.returning;
     this.#requests = new Requests(outbox, this.#out);
     const rooms = new Rooms(catchUp, privateReplay);

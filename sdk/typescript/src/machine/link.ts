@@ -65,6 +65,20 @@ export interface Sources {
   readonly chance: () => number;
 }
 
+/** The reasons that the machine itself gives for a lost connection, in words. */
+export interface Reasons {
+  /** The server does not answer hello. */
+  readonly noWelcome: string;
+  /** Nothing comes from the server any more. */
+  readonly silent: string;
+}
+
+/** Those of whoever gives none. */
+export const REASONS: Reasons = {
+  noWelcome: "the server does not answer hello",
+  silent: "the server has fallen silent",
+};
+
 /** Milliseconds since 1970 on the server's clock; early by the time that welcome took. */
 export function serverTime({ welcome, since }: Greeted, now: number): number {
   return welcome.time + Math.floor(now - since);
@@ -112,6 +126,7 @@ export class Link {
   readonly #maxAttempts: number | undefined;
   readonly #sources: Sources;
   readonly #out: Output;
+  readonly #reasons: Reasons;
   readonly #backoff: Backoff;
   #failures = 0;
 
@@ -121,12 +136,14 @@ export class Link {
     maxAttempts: number | undefined,
     sources: Sources,
     out: Output,
+    reasons: Reasons = REASONS,
   ) {
     this.username = username;
     this.#credentials = credentials;
     this.#maxAttempts = maxAttempts;
     this.#sources = sources;
     this.#out = out;
+    this.#reasons = reasons;
     this.#backoff = new Backoff(sources.chance);
   }
 
@@ -222,7 +239,7 @@ export class Link {
         break;
       case "greeting":
         if (connection.saidAt + WELCOME_TIMEOUT <= now) {
-          this.lost(now, CloseCode.ABNORMAL, "the server does not answer hello");
+          this.lost(now, CloseCode.ABNORMAL, this.#reasons.noWelcome);
         }
         break;
       case "holding":
@@ -299,7 +316,7 @@ export class Link {
         break;
       }
       case "dead":
-        this.lost(now, CloseCode.ABNORMAL, "the server has fallen silent");
+        this.lost(now, CloseCode.ABNORMAL, this.#reasons.silent);
     }
   }
 

@@ -22,7 +22,7 @@ export const platform: Platform = {
     return WebSocket;
   },
 
-  diagnose: undefined, // a page may not know more than its browser tells it
+  explainer(): undefined {}, // a page is told nothing, and has words of its own
 
   storage(): Storage {
     // One for all clients of the page: in memory they would not find each other's keys otherwise.

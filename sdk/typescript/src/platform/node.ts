@@ -5,10 +5,14 @@
  */
 
 import { NoWebSocket } from "../errors.js";
+import { CloseCode } from "../generated/codes.js";
+import { knownLanguage, Words } from "../language.js";
 import { FileStorage } from "../storage/files.js";
 import type { Storage } from "../storage/storage.js";
-import type { WebSocketClass } from "../transport/websocket.js";
-import type { Platform } from "./platform.js";
+import type { Failure, Unreachable } from "../transport/failure.js";
+import { saysWhy, whyMute, whyNotConnected, whyStranger } from "../transport/unreachable.js";
+import { SUBPROTOCOL, type WebSocketClass } from "../transport/websocket.js";
+import type { Explainer, Platform } from "./platform.js";
 
 /** Milliseconds. */
 const DIAGNOSED_WITHIN = 2_000;
@@ -31,17 +35,10 @@ export const platform: Platform = {
     }
   },
 
-  async diagnose(url: string): Promise<unknown> {
-    // Node's own WebSocket says nothing. Its fetch does, of the same place.
-    try {
-      const { status } = await fetch(url.replace("ws", "http"), {
-        redirect: "manual",
-        signal: AbortSignal.timeout(DIAGNOSED_WITHIN),
-      });
-      return new Error(`Unexpected server response: ${status}`);
-    } catch (error) {
-      return error;
-    }
+  explainer(locale: string): Explainer {
+    const words = new Words(knownLanguage(locale));
+    const reasons = { noWelcome: words.say("lost-no-welcome"), silent: words.say("lost-silent") };
+    return { explain: (url, failure) => explain(words, url, failure), reasons };
   },
 
   storage(): Storage {
@@ -49,3 +46,29 @@ export const platform: Platform = {
     return shared;
   },
 };
+
+async function explain(words: Words, url: string, failure: Failure): Promise<Unreachable> {
+  switch (failure.failure) {
+    case "error": {
+      const { error } = failure;
+      return whyNotConnected(words, url, saysWhy(error) ? error : await diagnose(url));
+    }
+    case "mute":
+      return { code: CloseCode.ABNORMAL, reason: whyMute(words, url, failure.seconds) };
+    case "stranger":
+      return { code: CloseCode.POLICY_VIOLATION, reason: whyStranger(words, url, SUBPROTOCOL) };
+  }
+}
+
+/** Node's own WebSocket does not say what went wrong. Its fetch does, of the same place. */
+async function diagnose(url: string): Promise<unknown> {
+  try {
+    const { status } = await fetch(url.replace("ws", "http"), {
+      redirect: "manual",
+      signal: AbortSignal.timeout(DIAGNOSED_WITHIN),
+    });
+    return new Error(`Unexpected server response: ${status}`);
+  } catch (error) {
+    return error;
+  }
+}

@@ -4,8 +4,17 @@
  * @module
  */
 
+import type { Reasons } from "../machine/link.js";
 import type { Storage } from "../storage/storage.js";
-import type { Diagnose, WebSocketClass } from "../transport/websocket.js";
+import type { Explain } from "../transport/failure.js";
+import type { WebSocketClass } from "../transport/websocket.js";
+
+/** Says why there is no connection, in a language. */
+export interface Explainer {
+  readonly explain: Explain;
+  /** What the machine itself says. */
+  readonly reasons: Reasons;
+}
 
 /** A runtime. `#platform` is the present one, chosen by package.json. */
 export interface Platform {
@@ -16,8 +25,8 @@ export interface Platform {
    */
   webSocket(): Promise<WebSocketClass>;
 
-  /** Finds out why a server could not be reached, where a WebSocket does not tell. */
-  readonly diagnose: Diagnose | undefined;
+  /** Who says why there is no connection, in the language of a locale; undefined: nobody can. */
+  explainer(locale: string): Explainer | undefined;
 
   /** Where clients keep their keys and outboxes unless told otherwise. */
   storage(): Storage;

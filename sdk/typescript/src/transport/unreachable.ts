@@ -1,24 +1,31 @@
 /**
- * Why a server could not be reached, in words for whoever gave its address.
+ * Why a server could not be reached, in the words and the language of whoever gave its address.
  *
  * Each is a clause without a full stop that stands after a colon; where something can be done about
- * it, that is in brackets. A page is told nothing by its browser, a program on Node the name of the
- * system's error.
+ * it, that is in brackets. Only for Node: a page is told nothing by its browser.
  *
  * @module
  */
 
-import { placeOf } from "../address.js";
+import { DEFAULT_PATH, placeOf } from "../address.js";
 import { CloseCode } from "../generated/codes.js";
-
-/** Why there is no connection, and a close code that says whether another attempt may help. */
-export interface Unreachable {
-  readonly code: number;
-  readonly reason: string;
-}
+import type { Words } from "../language.js";
+import type { Unreachable } from "./failure.js";
 
 const STATUS = /^Unexpected server response: ([0-9]{3})$/u;
 const TRY_AGAIN: ReadonlySet<number> = new Set([408, 425, 429]);
+const SERVER_ERRORS = 500;
+
+/** What OpenSSL finds wrong with a certificate, as Node names it. */
+const CERTIFICATE: ReadonlyMap<string, string> = new Map([
+  ["CERT_HAS_EXPIRED", "certificate-expired"],
+  ["CERT_NOT_YET_VALID", "certificate-early"],
+  ["ERR_TLS_CERT_ALTNAME_INVALID", "certificate-other-host"],
+  ["DEPTH_ZERO_SELF_SIGNED_CERT", "certificate-unsigned"],
+  ["SELF_SIGNED_CERT_IN_CHAIN", "certificate-unsigned"],
+  ["UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "certificate-unsigned"],
+  ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "certificate-unsigned"],
+]);
 
 /**
  * Says why a connection could not be opened.
@@ -26,18 +33,31 @@ const TRY_AGAIN: ReadonlySet<number> = new Set([408, 425, 429]);
  * @param url - Where to.
  * @param error - What the WebSocket's `error` event was, if there was one.
  */
-export function whyNotConnected(url: string, error: unknown): Unreachable {
+export function whyNotConnected(words: Words, url: string, error: unknown): Unreachable {
   const faults = [...faultsOf(error)];
   for (const { message } of faults) {
     const status = Number(STATUS.exec(message)?.[1]);
     if (status) {
-      return refused(url, status);
+      return refused(words, url, status);
     }
   }
   const code = faults.map((fault) => fault.code).find((name) => name !== "") ?? "";
-  const reason = explain(url, code);
-  const isFinal = code.startsWith("ERR_TLS_CERT") || CERTIFICATE.has(code);
-  return { code: isFinal ? CloseCode.POLICY_VIOLATION : CloseCode.ABNORMAL, reason };
+  const certificate = CERTIFICATE.get(code);
+  if (certificate !== undefined) {
+    const reason = whyNotTrusted(words, url, certificate);
+    return { code: CloseCode.POLICY_VIOLATION, reason };
+  }
+  return { code: CloseCode.ABNORMAL, reason: whyLost(words, url, code) };
+}
+
+/** Says that nothing answers within so many seconds. */
+export function whyMute(words: Words, url: string, seconds: number): string {
+  return words.say("unreachable-mute-within", { place: placeOf(url), seconds });
+}
+
+/** Says that what answers speaks another protocol than the one that was asked for. */
+export function whyStranger(words: Words, url: string, profile: string): string {
+  return words.say("unreachable-stranger", { place: placeOf(url), profile });
 }
 
 /** Tells whether an error says what went wrong. */
@@ -45,67 +65,79 @@ export function saysWhy(error: unknown): boolean {
   return [...faultsOf(error)].some(({ message, code }) => code !== "" || STATUS.test(message));
 }
 
-const CERTIFICATE: ReadonlyMap<string, string> = new Map([
-  ["CERT_HAS_EXPIRED", "it has expired (ask whoever runs the server)"],
-  ["CERT_NOT_YET_VALID", "it is not valid yet (is this computer's clock right?)"],
-  ["ERR_TLS_CERT_ALTNAME_INVALID", "it is another host's (is the address right?)"],
-  ["DEPTH_ZERO_SELF_SIGNED_CERT", "nobody signed it whom this computer trusts"],
-  ["SELF_SIGNED_CERT_IN_CHAIN", "nobody signed it whom this computer trusts"],
-  ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "nobody signed it whom this computer trusts"],
-]);
+function whyNotTrusted(words: Words, url: string, fault: string): string {
+  const host = hostOf(url);
+  const isAddress = /^[\d.]+$|:/u.test(host);
+  const key = fault === "certificate-other-host" && isAddress ? "certificate-other-address" : fault;
+  const reason = words.say(key, { variable: "NODE_EXTRA_CA_CERTS" });
+  return words.say("unreachable-certificate", { host, reason });
+}
 
-function explain(url: string, code: string): string {
+function whyLost(words: Words, url: string, code: string): string {
   const place = placeOf(url);
-  const host = new URL(url).hostname;
   switch (code) {
     case "ECONNREFUSED":
-      return `nobody listens on ${place} (\`causerie serve\` starts a server)`;
+      return words.say("unreachable-nobody", { place });
     case "ENOTFOUND":
-      return `there is no host ${host} (is it spelt right?)`;
+      return words.say("unreachable-host", { host: hostOf(url) });
     case "EAI_AGAIN":
-      return `${host} cannot be looked up for now (is this computer online?)`;
+      return words.say("unreachable-lookup", { host: hostOf(url) });
     case "ENETUNREACH":
     case "EHOSTUNREACH":
     case "ENETDOWN":
     case "EHOSTDOWN":
-      return `no way leads to ${place} (is this computer online?)`;
+      return words.say("unreachable-route", { place });
     case "ETIMEDOUT":
     case "UND_ERR_CONNECT_TIMEOUT":
-      return `${place} does not answer (is the address right?)`;
+      return words.say("unreachable-mute", { place });
     case "ECONNRESET":
     case "EPIPE":
-    case "UND_ERR_SOCKET": {
-      const other = url.startsWith("ws:")
-        ? "with TLS, write wss:// or https://"
-        : "without TLS, write ws:// or http://";
-      return `${place} closed the connection without an answer (${other})`;
-    }
-    default: {
-      const certificate = CERTIFICATE.get(code);
-      if (certificate !== undefined) {
-        return `the certificate of ${host} cannot be trusted: ${certificate}`;
-      }
-      return `${place} cannot be reached, or has no chat (is the address right?)`;
-    }
+    case "UND_ERR_SOCKET":
+      return words.say(url.startsWith("ws:") ? "unreachable-closed" : "unreachable-closed-tls", {
+        place,
+      });
+    case "":
+      return words.say("unreachable-odd", { place });
   }
+  if (code === "EPROTO" || code.startsWith("ERR_SSL")) {
+    return words.say("unreachable-tls", { place });
+  }
+  if (code.startsWith("HPE_")) {
+    return words.say("unreachable-port", { place });
+  }
+  return words.say("unreachable-other", { place, error: code });
 }
 
-function refused(url: string, status: number): Unreachable {
+function refused(words: Words, url: string, status: number): Unreachable {
+  const mayDoBetter = TRY_AGAIN.has(status) || status >= SERVER_ERRORS;
+  return {
+    code: mayDoBetter ? CloseCode.TRY_AGAIN_LATER : CloseCode.POLICY_VIOLATION,
+    reason: whyNoChat(words, url, status),
+  };
+}
+
+/** Says what an answer over HTTP means that opens no WebSocket. */
+function whyNoChat(words: Words, url: string, status: number): string {
   const place = placeOf(url);
-  if (status === 401 || status === 403) {
-    const reason = `${place} does not let this program in (HTTP ${status}; ask whoever runs it)`;
-    return { code: CloseCode.POLICY_VIOLATION, reason };
+  const path = new URL(url).pathname;
+  switch (status) {
+    case 401:
+    case 403:
+      return words.say("unreachable-denied", { place, status });
+    case 404:
+      return path === DEFAULT_PATH
+        ? words.say("unreachable-chatless", { place, status })
+        : words.say("unreachable-path", { place, path, status, usual: DEFAULT_PATH });
+    case 429:
+    case 503:
+      return words.say("unreachable-busy", { place, status });
   }
-  if (status === 429 || status === 503) {
-    const reason = `${place} takes no more connections for now (HTTP ${status})`;
-    return { code: CloseCode.TRY_AGAIN_LATER, reason };
-  }
-  if (status >= 500 || TRY_AGAIN.has(status)) {
-    const reason = `${place}, or the chat behind it, has failed (HTTP ${status})`;
-    return { code: CloseCode.TRY_AGAIN_LATER, reason };
-  }
-  const reason = `${place} is a web server without a chat (HTTP ${status}; is the address right?)`;
-  return { code: CloseCode.POLICY_VIOLATION, reason };
+  const key = status >= SERVER_ERRORS ? "unreachable-failed" : "unreachable-web";
+  return words.say(key, { place, status });
+}
+
+function hostOf(url: string): string {
+  return new URL(url).hostname.replace(/^\[|\]$/gu, "");
 }
 
 interface Fault {

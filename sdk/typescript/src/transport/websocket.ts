@@ -5,10 +5,9 @@
  * @module
  */
 
-import { placeOf } from "../address.js";
 import { CloseCode } from "../generated/codes.js";
+import { type Explain, type Failure, unexplained } from "./failure.js";
 import type { OpenTransport, Transport, TransportListener } from "./transport.js";
-import { saysWhy, whyNotConnected } from "./unreachable.js";
 
 /** The subprotocol of the v1 profile. */
 export const SUBPROTOCOL = "causerie.v1";
@@ -41,19 +40,16 @@ export interface WebSocketLike {
 /** The class of such WebSockets. */
 export type WebSocketClass = new (url: string, protocols: string[]) => WebSocketLike;
 
-/**
- * Finds out why a connection could not be opened, where the WebSocket itself does not tell; answers
- * something that {@link whyNotConnected} can read. Must not be rejected.
- */
-export type Diagnose = (url: string) => Promise<unknown>;
-
 /** Makes the function that opens transports over WebSockets of this class. */
-export function webSocketOpener(WebSocket: WebSocketClass, diagnose?: Diagnose): OpenTransport {
+export function webSocketOpener(
+  WebSocket: WebSocketClass,
+  explain: Explain = unexplained,
+): OpenTransport {
   return (url, listener) => {
     try {
-      return new WebSocketTransport(WebSocket, diagnose, url, listener);
+      return new WebSocketTransport(WebSocket, explain, url, listener);
     } catch {
-      return new Refused(url, listener);
+      return new Refused(listener);
     }
   };
 }
@@ -62,10 +58,9 @@ export function webSocketOpener(WebSocket: WebSocketClass, diagnose?: Diagnose):
 class Refused implements Transport {
   #listener: TransportListener | undefined;
 
-  constructor(url: string, listener: TransportListener) {
+  constructor(listener: TransportListener) {
     this.#listener = listener;
-    const why = `this page may not connect to ${placeOf(url)} (with TLS, write wss:// or https://)`;
-    queueMicrotask(() => this.#listener?.closed(CloseCode.POLICY_VIOLATION, why));
+    queueMicrotask(() => this.#listener?.closed(CloseCode.POLICY_VIOLATION, ""));
   }
 
   send(): void {}
@@ -81,24 +76,25 @@ class Refused implements Transport {
 
 class WebSocketTransport implements Transport {
   readonly #socket: WebSocketLike;
-  readonly #diagnose: Diagnose | undefined;
+  readonly #explain: Explain;
   readonly #url: string;
   readonly #opening: ReturnType<typeof setTimeout>;
   #listener: TransportListener | undefined;
   #isOpen = false;
+  #hasFailed = false;
   /** What went wrong, where the runtime says. */
   #error: unknown;
   #ended: () => void = () => {};
 
   constructor(
     WebSocket: WebSocketClass,
-    diagnose: Diagnose | undefined,
+    explain: Explain,
     url: string,
     listener: TransportListener,
   ) {
     const socket = new WebSocket(url, [SUBPROTOCOL]);
     this.#socket = socket;
-    this.#diagnose = diagnose;
+    this.#explain = explain;
     this.#url = url;
     this.#listener = listener;
     this.#opening = setTimeout(() => this.#timedOut(), OPEN_TIMEOUT);
@@ -144,8 +140,7 @@ class WebSocketTransport implements Transport {
   #opened(): void {
     clearTimeout(this.#opening);
     if (this.#socket.protocol !== SUBPROTOCOL) {
-      const why = `${placeOf(this.#url)} does not speak ${SUBPROTOCOL} (is it a server of Causerie?)`;
-      this.#tellClosed(CloseCode.POLICY_VIOLATION, why);
+      void this.#fail({ failure: "stranger" });
       this.#drop();
       return;
     }
@@ -161,9 +156,7 @@ class WebSocketTransport implements Transport {
   }
 
   #timedOut(): void {
-    const seconds = OPEN_TIMEOUT / 1000;
-    const why = `${placeOf(this.#url)} does not answer within ${seconds} s (is the address right?)`;
-    this.#tellClosed(CloseCode.ABNORMAL, why);
+    void this.#fail({ failure: "mute", seconds: OPEN_TIMEOUT / 1000 });
     this.#drop();
   }
 
@@ -173,16 +166,19 @@ class WebSocketTransport implements Transport {
       this.#isOpen = false;
       this.#tellClosed(code, reason);
     } else if (this.#listener !== undefined) {
-      void this.#tellWhy();
+      void this.#fail({ failure: "error", error: this.#error });
     }
     this.#ended();
   }
 
-  async #tellWhy(): Promise<void> {
-    const isTold = saysWhy(this.#error) || this.#diagnose === undefined;
-    const error = isTold ? this.#error : await this.#diagnose?.(this.#url);
-    const lost = whyNotConnected(this.#url, error);
-    this.#tellClosed(lost.code, lost.reason);
+  /** The connection could not be opened: the first reason is the one that counts. */
+  async #fail(failure: Failure): Promise<void> {
+    if (this.#hasFailed) {
+      return;
+    }
+    this.#hasFailed = true;
+    const { code, reason } = await this.#explain(this.#url, failure);
+    this.#tellClosed(code, reason);
   }
 
   #tellClosed(code: number, reason: string): void {

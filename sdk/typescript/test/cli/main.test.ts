@@ -119,6 +119,23 @@ describe.each(["en", "fr"])("in %s", (language) => {
     expect(results[1]).toEqual(results[0]);
     expect(results[0]?.codes).toEqual([1, 0]);
   });
+
+  it.each([
+    ["nobody listens", async () => `localhost:${await freePort()}`],
+    ["there is no chat", async () => `${server.url}/elsewhere`],
+    ["there is no such host", async () => "host.invalid"],
+  ])("says as the Python client does that %s", async (_, find) => {
+    const url = await find();
+    const told = [];
+    for (const kind of ["python", "typescript"] as const) {
+      const args = ["Same", "--url", url, "--max-attempts", "1", "--lang", language];
+      const client = start(args, kind);
+      client.child.stdin?.end();
+      told.push([await client.ended, timeless(client.errors())]);
+    }
+    expect(told[1]).toEqual(told[0]);
+    expect(told[0]?.[0]).toBe(1);
+  });
 });
 
 it("is the same person as the Python client, and another with another home", async () => {
@@ -166,7 +183,7 @@ it("says why it gave up, and how much was not delivered", async () => {
   expect(client.out()).toContain("(attempt 2 of 2)");
   const [why, howMuch] = client.errors().split("\n");
   expect(why).toBe(
-    `causerie: Gave up after 2 attempts: nobody listens on ${nowhere} (\`causerie serve\` starts a ` +
+    `causerie: Gave up after 2 attempts: nobody listens on ${nowhere} (“causerie serve” starts a ` +
       "server); --url names another server.",
   );
   expect(howMuch).toBe("causerie: 10 lines were not delivered.");

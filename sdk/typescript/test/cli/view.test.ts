@@ -1,9 +1,9 @@
 import { beforeEach, expect, it } from "vitest";
-import { Words } from "../../src/cli/language.js";
 import { plain } from "../../src/cli/lines.js";
 import { View } from "../../src/cli/view.js";
 import { NotAllowed } from "../../src/errors.js";
 import type { Joined, Message, Private, Welcome } from "../../src/generated/frames.js";
+import { Words } from "../../src/language.js";
 import type { ClientEvent } from "../../src/sending.js";
 
 const NOON = new Date(2026, 0, 2, 12, 0, 0).getTime();

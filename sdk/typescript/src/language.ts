@@ -1,5 +1,5 @@
 /**
- * The sentences of the terminal client, in the languages there are.
+ * The sentences of the library and of the terminal client, in the languages there are.
  *
  * A key leads to a sentence with placeholders in braces, or, where the sentence depends on a number,
  * to `one` and `other` of them.
@@ -7,7 +7,7 @@
  * @module
  */
 
-import { CATALOGUE, type Sentence } from "../generated/catalogue.js";
+import { CATALOGUE, type Sentence } from "./generated/catalogue.js";
 
 /** The languages there are; the first is for those who speak none of them. */
 export const LANGUAGES = ["en", "fr"] as const;
@@ -64,7 +64,11 @@ export class Words {
 
 /** The language of the environment, as far as there is one. */
 export function environmentLanguage(environment: Readonly<NodeJS.ProcessEnv>): Language {
-  const locale = VARIABLES.map((name) => environment[name]).find((value) => value) ?? "";
+  return knownLanguage(VARIABLES.map((name) => environment[name]).find((value) => value) ?? "");
+}
+
+/** The language of a locale (`fr-CA`, `fr_CA.UTF-8`), or the first where it has none. */
+export function knownLanguage(locale: string): Language {
   const language = locale.split(/[-_.]/u)[0]?.toLowerCase();
   return LANGUAGES.find((known) => known === language) ?? LANGUAGES[0];
 }
