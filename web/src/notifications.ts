@@ -7,6 +7,7 @@
 import type { Message, Private } from "@causerie/client";
 import { say } from "./i18n.js";
 import type { Room } from "./store/chat.js";
+import { excerpt } from "./text/plain.js";
 
 /** Characters of a message that are shown. */
 const SHOWN = 200;
@@ -39,7 +40,7 @@ export class Notifier {
       ? say("web-notify-private", { name: entry.username })
       : say("web-notify-mention", { name: entry.username, room: room.title });
     const notification = shown(title, {
-      body: [...entry.content].slice(0, SHOWN).join(""),
+      body: excerpt(entry.content, SHOWN),
       tag: room.name,
       icon: "/favicon.svg",
     });

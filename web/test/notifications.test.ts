@@ -90,7 +90,7 @@ test("a click goes to the room, and the notification goes", () => {
 
 test("only the beginning of a long message is shown, and no character is cut", () => {
   new Notifier(ignore).notify(lobby, message(1, { content: "💥".repeat(300) }));
-  expect(Desktop.shown[0]?.options.body).toBe("💥".repeat(200));
+  expect(Desktop.shown[0]?.options.body).toBe(`${"💥".repeat(199)}…`);
 });
 
 test("where a page may not make one, nothing happens", () => {

@@ -6,9 +6,11 @@
 
 import type { Entry } from "@causerie/client";
 import { css, html, nothing, type TemplateResult } from "lit";
+import { guard } from "lit/directives/guard.js";
 import { say, words } from "../i18n.js";
 import type { Pending } from "../store/timeline.js";
 import { isEmojiOnly, plain, read, type Token } from "../text/markup.js";
+import { OVERRIDES } from "../text/plain.js";
 import { avatar, avatarStyles } from "./avatar.js";
 import { close, reply as replyIcon, retry } from "./icons.js";
 
@@ -111,7 +113,28 @@ export const messageStyles = [
       opacity: 1;
     }
 
+    /* There for a screen reader always, and for the others while they are at the message. */
+    .acked {
+      position: absolute;
+      inset-block-end: 0.125rem;
+      inset-inline-end: var(--space-4);
+      padding-inline: var(--space-1);
+      border-radius: 4px;
+      background: var(--surface-sunken);
+      color: var(--text-faint);
+      font-size: var(--type-tiny);
+      opacity: 0;
+      pointer-events: none;
+    }
+
+    .message:hover .acked,
+    .message:focus-within .acked {
+      opacity: 1;
+    }
+
     .text {
+      /* Lines that are longer are hard to read. */
+      max-inline-size: 56rem;
       overflow: hidden;
       line-height: 1.47;
       overflow-wrap: anywhere;
@@ -296,6 +319,7 @@ export function message(
       }
       ${replyTo ? quote(replyTo, answered, actions) : nothing}
       ${"type" in entry ? content(entry.content) : html`<i>${say("unknown-entry")}</i>`}
+      ${ackMs === undefined ? nothing : html`<span class="acked">${acked(ackMs)}</span>`}
     </div>
     ${
       "type" in entry
@@ -361,16 +385,15 @@ export function pendingMessage(
   </div>`;
 }
 
-/** Characters that turn the letters around them about, so that a text reads as what it is not. */
-const OVERRIDES = /[\u202D\u202E]/gu;
-
 /** Draws what somebody wrote. */
-function content(written: string): TemplateResult {
-  const text = written.replace(OVERRIDES, "");
-  if (isEmojiOnly(text)) {
-    return html`<div class="text large">${text}</div>`;
-  }
-  return html`<div class="text">${read(text).map(piece)}</div>`;
+function content(written: string): unknown {
+  // Read once, though the list is drawn whenever anything has changed.
+  return guard([written], () => {
+    const text = written.replace(OVERRIDES, "");
+    return isEmojiOnly(text)
+      ? html`<div class="text large">${text}</div>`
+      : html`<div class="text">${read(text).map(piece)}</div>`;
+  });
 }
 
 function piece(token: Token): unknown {
