@@ -5,15 +5,19 @@ import { say } from "../i18n.js";
 import type { Room } from "../store/chat.js";
 import { base } from "../styles/tokens.js";
 import { suggest } from "../text/emoji.js";
+import { excerpt } from "../text/plain.js";
 import { close, lock, send, smile } from "./icons.js";
 import { LocalizedElement } from "./localized.js";
 
 /** Emoji offered at once. */
 const OFFERED = 8;
 
+/** Characters of the message that one answers. */
+const QUOTED = 80;
+
 /**
  * Where one writes. Tells `say` with the text, `typing` with whether one is, `cancel` when one
- * answers no message any more.
+ * answers no message any more, `trouble` with a sentence.
  */
 @customElement("message-composer")
 export class MessageComposer extends LocalizedElement {
@@ -24,6 +28,7 @@ export class MessageComposer extends LocalizedElement {
   @state() private length = 0;
   @state() private offers: [name: string, emoji: string][] = [];
   @state() private chosen = 0;
+  @state() private isPicking = false;
   @query("textarea") private readonly field!: HTMLTextAreaElement;
 
   static override readonly styles = [
@@ -46,6 +51,11 @@ export class MessageComposer extends LocalizedElement {
         background: var(--surface-sunken);
         color: var(--text-soft);
         font-size: var(--type-small);
+      }
+
+      .answered q {
+        color: var(--text-faint);
+        unicode-bidi: isolate;
       }
 
       .answered span {
@@ -168,6 +178,13 @@ export class MessageComposer extends LocalizedElement {
         cursor: pointer;
       }
 
+      emoji-picker {
+        position: absolute;
+        inset-block-end: calc(100% - var(--space-1));
+        inset-inline-end: var(--space-2);
+        z-index: 3;
+      }
+
       .offers [aria-selected="true"] {
         background: var(--surface-active);
       }
@@ -179,11 +196,18 @@ export class MessageComposer extends LocalizedElement {
     this.field.focus();
   }
 
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    document.removeEventListener("pointerdown", this.#outside);
+    this.isPicking = false;
+  }
+
   protected override updated(changed: PropertyValues<this>): void {
     if (changed.has("room")) {
       this.field.value = this.room?.draft ?? "";
       this.#measure();
       this.offers = [];
+      this.#stopPicking();
     }
   }
 
@@ -197,10 +221,25 @@ export class MessageComposer extends LocalizedElement {
     return html`<div class=${room?.isPrivate ? "private" : ""}>
       ${this.offers.length > 0 ? this.#menu() : nothing}
       ${
+        this.isPicking
+          ? html`<emoji-picker
+              @pick=${(event: CustomEvent<string>) => this.#insert(event.detail)}
+              @close=${() => {
+                this.#stopPicking();
+                this.field.focus();
+              }}
+            ></emoji-picker>`
+          : nothing
+      }
+      ${
         answered === undefined
           ? nothing
           : html`<div class="answered">
-              <span>${say("web-answering", { name: answered.username })}</span>
+              <span
+                >${say("web-answering", { name: answered.username })}${
+                  "type" in answered ? html` <q>${excerpt(answered.content, QUOTED)}</q>` : nothing
+                }</span
+              >
               <button
                 class="icon-button"
                 aria-label=${say("web-cancel")}
@@ -225,6 +264,7 @@ export class MessageComposer extends LocalizedElement {
           aria-autocomplete="list"
           aria-controls="offers"
           aria-expanded=${this.offers.length > 0}
+          aria-activedescendant=${this.offers.length > 0 ? `offer-${this.chosen}` : nothing}
           role="combobox"
           enterkeyhint="send"
           @input=${this.#input}
@@ -237,7 +277,9 @@ export class MessageComposer extends LocalizedElement {
           class="icon-button"
           aria-label=${say("web-emoji")}
           title=${say("web-emoji")}
-          @click=${this.#emoji}
+          aria-haspopup="dialog"
+          aria-expanded=${this.isPicking}
+          @click=${this.#togglePicking}
         >
           ${smile}
         </button>
@@ -258,6 +300,7 @@ export class MessageComposer extends LocalizedElement {
       ${this.offers.map(
         ([name, emoji], index) => html`<li
           role="option"
+          id="offer-${index}"
           aria-selected=${index === this.chosen}
           @mousedown=${(event: MouseEvent) => {
             event.preventDefault();
@@ -305,11 +348,37 @@ export class MessageComposer extends LocalizedElement {
     this.field.focus();
   }
 
-  #emoji(): void {
-    this.field.setRangeText(":", this.field.selectionStart, this.field.selectionEnd, "end");
+  async #togglePicking(): Promise<void> {
+    if (this.isPicking) {
+      this.#stopPicking();
+      return;
+    }
+    try {
+      await import("./emoji-picker.js");
+      this.isPicking = true;
+      document.addEventListener("pointerdown", this.#outside);
+    } catch {
+      this.#tell("trouble", say("web-not-loaded-now"));
+    }
+  }
+
+  #stopPicking(): void {
+    this.isPicking = false;
+    document.removeEventListener("pointerdown", this.#outside);
+  }
+
+  readonly #outside = (event: Event): void => {
+    if (!event.composedPath().includes(this)) {
+      this.#stopPicking();
+    }
+  };
+
+  /** Puts an emoji where one writes. */
+  #insert(emoji: string): void {
+    this.#stopPicking();
+    this.field.setRangeText(emoji, this.field.selectionStart, this.field.selectionEnd, "end");
     this.field.focus();
     this.#input();
-    this.offers = suggest("", OFFERED);
   }
 
   #key(event: KeyboardEvent): void {
