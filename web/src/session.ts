@@ -8,22 +8,20 @@
 
 import {
   type Client,
-  type ClientError,
   type ClientEvent,
   CommandRefused,
   connect,
-  IndexedDbStorage,
-  type KeyLink,
-  type KeyStore,
   type Message,
   type Private,
   type WireEvent,
 } from "@causerie/client";
+import { storage } from "./device.js";
 import { say, words } from "./i18n.js";
-import { recall, remember } from "./memory.js";
+import { recall, remember, rememberSeen, type Seen } from "./memory.js";
 import { withNextFrame } from "./next-frame.js";
 import type { RoundTrip } from "./round-trips.js";
 import { ChatState, type Room } from "./store/chat.js";
+import { explain, type Given } from "./text/explain.js";
 
 /** Entries that a room begins with. */
 const FIRST = 50;
@@ -32,29 +30,42 @@ const PAGE = 100;
 /** Round trips that the connection's panel shows. */
 const MOST_ROUND_TRIPS = 240;
 
-/** What a session says: something has changed, or calls for the person. */
-export interface SessionEvents {
-  readonly change: undefined;
-  readonly call: { readonly room: Room; readonly entry: Message | Private };
+/** Who comes in, and where to. */
+export interface Arrival {
+  readonly username: string;
+  /** Rooms that one was in before. */
+  readonly rooms: readonly string[];
+  /** What holds the name, where this browser can keep no key. */
+  readonly key: string | undefined;
 }
 
-/** A stay in the chat. Tells `change` once a frame, however much has changed. */
+/** Something that somebody said, and where. */
+export interface Said {
+  readonly room: Room;
+  readonly entry: Message | Private;
+}
+
+/**
+ * A stay in the chat. Tells `change` once a frame, however much has changed; `hear` with something
+ * `Said` that a screen reader may tell, `call` with one that calls for the person; `trouble` with a
+ * sentence.
+ */
 export class Session extends EventTarget {
   readonly chat: ChatState;
   readonly client: Client;
   readonly roundTrips: RoundTrip[] = [];
+  /** How often a lost connection came back. */
   reconnects = 0;
   /** Whether the server tells of this connection's frames; undefined while it is not known. */
   isTraced: boolean | undefined;
   #wantsTrace = false;
-  readonly #keys: KeyStore;
   readonly #loading = new Set<Room>();
+  #wasConnected = false;
   #isChanged = false;
 
-  private constructor(client: Client, username: string, keys: KeyStore) {
+  private constructor(client: Client, username: string) {
     super();
     this.client = client;
-    this.#keys = keys;
     this.chat = new ChatState(username);
     client.on("*", (event) => this.#told(event));
   }
@@ -62,63 +73,41 @@ export class Session extends EventTarget {
   /** Begins; the connection comes when it comes. */
   static async open(
     url: string,
-    username: string,
-    rooms: readonly string[],
+    { username, rooms, key }: Arrival,
     tap: (event: WireEvent) => void,
   ): Promise<Session> {
-    const storage = new IndexedDbStorage();
     const client = await connect(url, username, {
       storage,
       wait: false,
       locale: words().language,
+      reasons: { noWelcome: say("lost-no-welcome"), silent: say("lost-silent") },
       tap,
+      ...(key === undefined ? {} : { key }),
     });
-    const session = new Session(client, username, storage.keys);
+    const session = new Session(client, username);
     for (const name of rooms) {
       session.enter(name);
     }
     return session;
   }
 
-  /** Goes to a room that one was in before; it is there at once, and fills when it can. */
+  /** Goes to a room; it is there at once, and fills when it can. */
   enter(name: string): Room {
+    const known = this.chat.room(name);
+    if (known !== undefined) {
+      return known;
+    }
     const room = this.chat.open(name);
     room.seen = recall().seen[name]?.seq ?? 0;
     room.seenBefore = room.seen > 0 ? room.seen : undefined;
-    void this.join(name);
+    void this.#join(name);
     return room;
-  }
-
-  /** Goes to a room, and looks at it. */
-  async join(name: string, look = false): Promise<Room | undefined> {
-    try {
-      const joined = await this.client.join(name, { limit: FIRST });
-      const asked = this.chat.room(name);
-      const room = this.chat.open(joined.room);
-      const isLookedAt = look || asked === this.chat.current;
-      const seen = recall().seen[joined.room];
-      if (seen !== undefined && seen.epoch !== joined.epoch) {
-        room.seen = 0; // the numbers are another log's
-      }
-      if (asked !== undefined && asked !== room && asked.timeline.entries.length === 0) {
-        this.chat.close(name); // it is written otherwise
-      }
-      if (isLookedAt) {
-        this.chat.show(room);
-      }
-      this.#keep();
-      this.#changed();
-      return room;
-    } catch (error) {
-      this.chat.close(name);
-      this.#complain(error);
-      return undefined;
-    }
   }
 
   /** Leaves a room; a private conversation is put out of sight. */
   async leave(room: Room): Promise<void> {
     this.chat.close(room.name);
+    remember({ rooms: recall().rooms.filter((name) => name !== room.name) });
     this.#keep();
     this.#changed();
     if (!room.isPrivate) {
@@ -224,7 +213,11 @@ export class Session extends EventTarget {
 
   /** The key to one's name, if this browser keeps it. */
   async key(): Promise<string | undefined> {
-    return this.#keys.find(this.client.url, this.chat.username);
+    try {
+      return await storage.keys.find(this.client.url, this.chat.username);
+    } catch {
+      return undefined;
+    }
   }
 
   /** Ends the stay. */
@@ -232,33 +225,89 @@ export class Session extends EventTarget {
     await this.client.close();
   }
 
+  async #join(name: string): Promise<void> {
+    try {
+      const joined = await this.client.join(name, { limit: FIRST });
+      const asked = this.chat.room(name);
+      if (asked === undefined) {
+        return; // it was left meanwhile
+      }
+      const room = this.chat.open(joined.room);
+      const seen = recall().seen[joined.room];
+      if (seen !== undefined && seen.epoch !== joined.epoch) {
+        room.seen = 0; // the numbers are another log's
+      }
+      if (asked !== room) {
+        // It is written otherwise.
+        const isLookedAt = asked === this.chat.current;
+        this.chat.close(name);
+        if (isLookedAt) {
+          this.chat.show(room);
+        }
+      }
+      remember({ rooms: [...new Set([...recall().rooms, room.name])] });
+      this.#keep();
+    } catch (error) {
+      this.chat.close(name);
+      this.#complain(error, { room: name });
+    }
+    this.#changed();
+  }
+
   #told(event: ClientEvent): void {
     const now = performance.now();
     if ("event" in event) {
-      if (event.event === "SendFailed") {
-        this.chat.failed(event.id, explain(event.error));
-      } else if (event.event === "ServerError") {
-        this.#complain(event.error);
-      } else if (event.event === "LatencyMeasured") {
-        this.roundTrips.push({ at: Date.now(), ms: event.rttMs });
-        this.roundTrips.splice(0, this.roundTrips.length - MOST_ROUND_TRIPS);
-      } else if (event.event === "StateChanged" && event.state.state === "Reconnecting") {
-        this.reconnects += 1;
-      } else if (event.event === "StateChanged" && event.state.state === "Connected") {
-        if (this.#wantsTrace) {
-          void this.#trace(); // it was asked for on the last connection only
+      switch (event.event) {
+        case "Sending": {
+          const { adopted, command } = event;
+          if (adopted && command.type === "message") {
+            this.enter(command.room); // another tab was in it
+          }
+          break;
         }
+        case "SendFailed": {
+          const { command } = event;
+          const given = command.type === "private" ? { to: command.to } : { room: command.room };
+          this.chat.failed(event.id, explain(event.error, given));
+          break;
+        }
+        case "ServerError":
+          this.#complain(event.error);
+          break;
+        case "LatencyMeasured":
+          this.roundTrips.push({ at: Date.now(), ms: event.rttMs });
+          this.roundTrips.splice(0, this.roundTrips.length - MOST_ROUND_TRIPS);
+          break;
+        case "StateChanged":
+          if (event.state.state === "Connected") {
+            this.reconnects += this.#wasConnected ? 1 : 0;
+            this.#wasConnected = true;
+            void this.#learnNames();
+            if (this.#wantsTrace) {
+              void this.#trace(); // it was asked for on the last connection only
+            }
+          }
+          break;
       }
     }
     for (const wish of this.chat.told(event, now)) {
-      if (wish.wish === "company") {
-        const { count, names } = this.client.present(wish.room);
-        this.chat.company(wish.room, {
-          count,
-          names: [...names].sort((a, b) => a.localeCompare(b)),
-        });
-      } else {
-        this.dispatchEvent(new CustomEvent("call", { detail: wish }));
+      switch (wish.wish) {
+        case "company": {
+          const { count, names } = this.client.present(wish.room);
+          this.chat.company(wish.room, { count, names: [...names].sort(BY_NAME.compare) });
+          break;
+        }
+        case "hear":
+        case "notify": {
+          const type = wish.wish === "hear" ? "hear" : "call";
+          this.dispatchEvent(new CustomEvent<Said>(type, { detail: wish }));
+          break;
+        }
+        case "complain": {
+          const { title } = wish.room;
+          const reason = explain(wish.error, { room: title }).replace(/\.$/u, "");
+          this.#tellTrouble(say("room-lost", { room: title, reason }));
+        }
       }
     }
     this.#changed();
@@ -277,25 +326,39 @@ export class Session extends EventTarget {
     this.#changed();
   }
 
-  #complain(error: unknown): void {
-    if (error instanceof Error && this.chat.state.state !== "Closed") {
-      this.dispatchEvent(new CustomEvent("trouble", { detail: explain(error as ClientError) }));
+  /** With whom one's conversations are: the names of others may have changed meanwhile. */
+  async #learnNames(): Promise<void> {
+    try {
+      this.chat.summarised(await this.client.rooms());
+      this.#changed();
+    } catch (error) {
+      this.#complain(error);
     }
   }
 
+  #complain(error: unknown, given?: Given): void {
+    if (this.chat.state.state !== "Closed") {
+      this.#tellTrouble(explain(error, given));
+    }
+  }
+
+  #tellTrouble(sentence: string): void {
+    this.dispatchEvent(new CustomEvent("trouble", { detail: sentence }));
+  }
+
   #keep(): void {
-    const seen = { ...recall().seen };
-    const rooms: string[] = [];
+    const seen = new Map<string, Seen>();
     for (const room of this.chat.rooms) {
       const { epoch } = this.client.position(room.name);
-      if (epoch) {
-        seen[room.name] = { seq: room.seen, epoch };
-      }
-      if (!room.isPrivate) {
-        rooms.push(room.name);
+      if (epoch && room.seen > 0) {
+        seen.set(room.name, { seq: room.seen, epoch });
       }
     }
-    remember({ rooms, seen, current: this.chat.current?.name ?? "" });
+    rememberSeen(seen);
+    const current = this.chat.current?.name ?? "";
+    if (current !== recall().current && !current.startsWith("@")) {
+      remember({ current });
+    }
   }
 
   #changed(): void {
@@ -309,16 +372,4 @@ export class Session extends EventTarget {
   }
 }
 
-/** What an error says to people, in their language where it has words for it. */
-export function explain(error: Error): string {
-  if (error instanceof CommandRefused) {
-    const known = words().find(`error-${error.code.replaceAll("_", "-")}`);
-    return known ?? error.message;
-  }
-  return error.message || say("web-something-went-wrong");
-}
-
-/** Keeps a key that came from another device; answers whether this browser has it now. */
-export async function take({ server, username, key }: KeyLink): Promise<boolean> {
-  return (await new IndexedDbStorage().keys.keep(server, username, key)) === key;
-}
+const BY_NAME = new Intl.Collator();

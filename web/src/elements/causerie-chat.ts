@@ -1,27 +1,39 @@
-import { type Entry, type KeyLink, readKeyLink } from "@causerie/client";
-import { css, html, nothing, type TemplateResult } from "lit";
+import type { Entry } from "@causerie/client";
+import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
+import { linkTo, roomInAddress, showRoom } from "../address.js";
 import { choose, type LANGUAGES, load, say, speak, words } from "../i18n.js";
 import { type Memories, recall, remember } from "../memory.js";
 import { Notifier } from "../notifications.js";
-import { explain, Session, take } from "../session.js";
-import type { ChatState, Room } from "../store/chat.js";
+import type { Said, Session } from "../session.js";
+import type { Room } from "../store/chat.js";
+import { layout } from "../styles/layout.js";
 import { base, tokens } from "../styles/tokens.js";
+import { excerpt } from "../text/plain.js";
 import { showBadge } from "../title-badge.js";
 import { WireLog } from "../wire/wire-log.js";
-import "./connection-pill.js";
 import "./device-import.js";
-import { close, cog, hash, link, lock, menu, people, wire } from "./icons.js";
+import { close, cog, logo } from "./icons.js";
 import type { JoinDetail } from "./join-screen.js";
 import "./join-screen.js";
+import type { LiveRegion } from "./live-region.js";
+import "./live-region.js";
 import { LocalizedElement } from "./localized.js";
 import "./member-list.js";
 import type { MessageComposer } from "./message-composer.js";
 import "./message-composer.js";
 import type { MessageList } from "./message-list.js";
 import "./message-list.js";
+import { type Drawer, Panes } from "./panes.js";
+import type { Note } from "./passing-note.js";
+import "./passing-note.js";
+import "./room-header.js";
 import "./room-list.js";
 import "./settings-menu.js";
+import { type Offer, Stay } from "./stay.js";
+
+/** Characters of a message that a screen reader is told. */
+const HEARD = 300;
 
 /** The whole chat. It can stand in anyone's page. */
 @customElement("causerie-chat")
@@ -29,294 +41,33 @@ export class CauserieChat extends LocalizedElement {
   /** Where the server is; the page's own unless told otherwise. */
   @property() url = "";
 
-  @state() private session: Session | undefined;
   @state() private memories: Memories = recall();
   @state() private isReady = false;
-  @state() private error = "";
-  /** A name that came with a link from another device. */
-  @state() private offer: KeyLink | undefined;
-  @state() private trouble = "";
-  @state() private drawer: "rooms" | "members" | undefined;
-  @state() private areMembersShown = true;
-  @state() private areSettingsOpen = false;
-  @state() private isWireOpen = false;
-  @state() private announced = "";
+  @state() private note: Note | undefined;
   @state() private version = 0;
 
   @query("message-composer") private readonly composer!: MessageComposer | null;
   @query("message-list") private readonly list!: MessageList | null;
+  @query("live-region") private readonly region!: LiveRegion | null;
 
+  readonly #panes = new Panes(this);
+  readonly #stay = new Stay(this, {
+    changed: (session) => this.#changed(session),
+    heard: (said) => this.#heard(said),
+    called: ({ room, entry }) => this.memories.notifications && this.#notifier.notify(room, entry),
+    troubled: (text) => this.#tell(text, true),
+    tapped: (event) => this.#wire.add(event),
+  });
   readonly #wire = new WireLog();
   readonly #notifier = new Notifier((room) => this.#show(room));
   /** Of the room that is shown: after which entry all is new. */
   #newAfter: number | undefined;
   #shown: Room | undefined;
-  #troubleEnds: ReturnType<typeof setTimeout> | undefined;
 
-  static override readonly styles = [
-    tokens,
-    base,
-    css`
-      :host {
-        display: block;
-        overflow: hidden;
-        block-size: 100%;
-        background: var(--surface);
-        color: var(--text);
-        color-scheme: light dark;
-        font: var(--type) / 1.4 var(--font);
-        -webkit-font-smoothing: antialiased;
-      }
-
-      :host([theme="light"]) {
-        color-scheme: light;
-      }
-
-      :host([theme="dark"]) {
-        color-scheme: dark;
-      }
-
-      .layout {
-        display: grid;
-        grid-template-columns: 15.5rem minmax(0, 1fr) auto;
-        grid-template-rows: minmax(0, 1fr);
-        block-size: 100%;
-      }
-
-      nav,
-      aside {
-        display: flex;
-        flex-direction: column;
-        min-block-size: 0;
-        background: var(--surface-sunken);
-      }
-
-      nav {
-        border-inline-end: 1px solid var(--line);
-      }
-
-      aside {
-        inline-size: 14rem;
-        border-inline-start: 1px solid var(--line);
-        background: var(--surface);
-      }
-
-      aside.wire {
-        inline-size: min(28rem, 45vw);
-      }
-
-      nav > header {
-        display: flex;
-        gap: var(--space-2);
-        align-items: center;
-        block-size: 3.5rem;
-        padding-inline: var(--space-4) var(--space-2);
-        border-block-end: 1px solid var(--line);
-        font-weight: 700;
-      }
-
-      nav > header img {
-        inline-size: 1.5rem;
-        block-size: 1.5rem;
-      }
-
-      nav > header span {
-        flex: 1;
-      }
-
-      room-list {
-        flex: 1;
-      }
-
-      .me {
-        display: flex;
-        gap: var(--space-2);
-        align-items: center;
-        padding: var(--space-2) var(--space-2) var(--space-2) var(--space-4);
-        border-block-start: 1px solid var(--line);
-      }
-
-      .me .name {
-        flex: 1;
-        overflow: hidden;
-        text-overflow: ellipsis;
-        unicode-bidi: isolate;
-        font-weight: 600;
-        white-space: nowrap;
-      }
-
-      main {
-        display: grid;
-        grid-template-rows: auto minmax(0, 1fr) auto auto;
-        grid-template-columns: minmax(0, 1fr);
-        min-block-size: 0;
-      }
-
-      main > header {
-        display: flex;
-        gap: var(--space-2);
-        align-items: center;
-        min-block-size: 3.5rem;
-        padding-inline: var(--space-4) var(--space-3);
-        border-block-end: 1px solid var(--line);
-      }
-
-      main.private > header {
-        background: var(--private-soft);
-        border-color: var(--private);
-      }
-
-      h1 {
-        display: flex;
-        flex: 1;
-        gap: var(--space-2);
-        align-items: center;
-        min-inline-size: 0;
-        margin: 0;
-        font-size: var(--type-large);
-      }
-
-      h1 svg {
-        flex: none;
-        color: var(--text-faint);
-      }
-
-      .private h1 svg {
-        color: var(--private);
-      }
-
-      h1 span {
-        overflow: hidden;
-        text-overflow: ellipsis;
-        unicode-bidi: isolate;
-        white-space: nowrap;
-      }
-
-      .typing {
-        min-block-size: 1.375rem;
-        padding-inline: calc(var(--space-4) + 0.25rem);
-        overflow: hidden;
-        color: var(--text-soft);
-        font-size: var(--type-small);
-        text-overflow: ellipsis;
-        white-space: nowrap;
-      }
-
-      .only-narrow {
-        display: none;
-      }
-
-      .dotted {
-        position: relative;
-      }
-
-      .dotted::after {
-        content: "";
-        position: absolute;
-        inset-block-start: 0.375rem;
-        inset-inline-end: 0.375rem;
-        inline-size: 0.5rem;
-        block-size: 0.5rem;
-        border-radius: 50%;
-        background: var(--accent);
-      }
-
-      .trouble {
-        position: fixed;
-        inset-block-start: 4rem;
-        inset-inline: 0;
-        z-index: 10;
-        display: flex;
-        gap: var(--space-3);
-        align-items: center;
-        inline-size: fit-content;
-        max-inline-size: min(30rem, calc(100vw - 2rem));
-        margin-inline: auto;
-        padding: var(--space-2) var(--space-2) var(--space-2) var(--space-4);
-        border: 1px solid var(--bad);
-        border-radius: var(--radius);
-        background: var(--bad-soft);
-        color: var(--bad);
-        box-shadow: var(--shadow);
-        overflow-wrap: anywhere;
-      }
-
-      .nowhere {
-        display: grid;
-        place-content: center;
-        justify-items: center;
-        gap: var(--space-2);
-        padding: var(--space-4);
-        color: var(--text-soft);
-        text-align: center;
-      }
-
-      .veil {
-        position: fixed;
-        inset: 0;
-        z-index: 6;
-        background: rgb(0 0 0 / 40%);
-      }
-
-      @media (max-width: 62rem) {
-        .layout {
-          grid-template-columns: 15.5rem minmax(0, 1fr);
-        }
-
-        aside {
-          position: fixed;
-          inset-block: 0;
-          inset-inline-end: 0;
-          z-index: 7;
-          box-shadow: var(--shadow);
-        }
-
-        aside:not(.wire):not(.drawn) {
-          display: none;
-        }
-
-        aside.wire {
-          inline-size: min(30rem, 100vw);
-        }
-      }
-
-      @media (max-width: 44rem) {
-        .layout {
-          grid-template-columns: minmax(0, 1fr);
-        }
-
-        .only-narrow {
-          display: inline-grid;
-        }
-
-        nav {
-          position: fixed;
-          inset-block: 0;
-          inset-inline-start: 0;
-          z-index: 7;
-          inline-size: min(19rem, 85vw);
-          box-shadow: var(--shadow);
-        }
-
-        nav:not(.drawn) {
-          display: none;
-        }
-
-        main > header {
-          gap: 0.125rem;
-          padding-inline: var(--space-2);
-        }
-
-        .wire-button {
-          display: none;
-        }
-      }
-    `,
-  ];
+  static override readonly styles = [tokens, base, layout];
 
   override connectedCallback(): void {
     super.connectedCallback();
-    window.addEventListener("hashchange", this.#addressed);
     window.addEventListener("focus", this.#looked);
     window.addEventListener("blur", this.#looked);
     document.addEventListener("visibilitychange", this.#looked);
@@ -325,42 +76,57 @@ export class CauserieChat extends LocalizedElement {
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    window.removeEventListener("hashchange", this.#addressed);
     window.removeEventListener("focus", this.#looked);
     window.removeEventListener("blur", this.#looked);
     document.removeEventListener("visibilitychange", this.#looked);
-    void this.session?.close();
+  }
+
+  protected override willUpdate(changed: PropertyValues): void {
+    super.willUpdate(changed);
+    this.#follow(this.#stay.session?.chat.current);
   }
 
   protected override render(): TemplateResult | typeof nothing {
     if (!this.isReady) {
       return nothing;
     }
-    const { session, offer } = this;
+    const { session, offer, isArriving } = this.#stay;
     if (offer !== undefined) {
-      return html`<device-import
-        .offer=${offer}
-        .present=${this.memories.username}
-        .error=${this.error}
-        @take=${() => this.#take(offer)}
-        @refuse=${() => this.#enter()}
-      ></device-import>`;
+      return this.#offered(offer);
     }
-    if (session === undefined) {
-      return html`<join-screen
-        .username=${this.memories.username}
-        .room=${roomInAddress() ?? "lobby"}
-        .error=${this.error}
-        @join=${(event: CustomEvent<JoinDetail>) => this.#join(event.detail)}
-      ></join-screen>`;
-    }
-    const { chat, client } = session;
+    return session === undefined || isArriving ? this.#entrance() : this.#chat(session);
+  }
+
+  #offered(offer: Offer): TemplateResult {
+    return html`<device-import
+      .offer=${offer.link}
+      .standing=${offer.standing}
+      .present=${this.#stay.session?.chat.username ?? this.memories.username}
+      @take=${() => this.#stay.take(offer)}
+      @refuse=${() => this.#stay.refuse()}
+    ></device-import>`;
+  }
+
+  #entrance(): TemplateResult {
+    const { username, current } = this.memories;
+    const before = current.startsWith("~") ? "" : current;
+    return html`<join-screen
+      .username=${username}
+      .room=${roomInAddress() ?? (before || "lobby")}
+      .error=${this.#stay.error}
+      .isBusy=${this.#stay.isArriving}
+      @join=${({ detail }: CustomEvent<JoinDetail>) => this.#join(detail)}
+    ></join-screen>`;
+  }
+
+  #chat(session: Session): TemplateResult {
+    const { chat } = session;
     const room = chat.current;
-    this.#follow(room);
+    const panes = this.#panes;
     return html`
       <div class="layout" @keydown=${this.#key}>
-        <nav class=${this.drawer === "rooms" ? "drawn" : ""} aria-label=${say("web-rooms")}>
-          <header><img src="/favicon.svg" alt="" /><span>Causerie</span></header>
+        <nav class=${panes.drawer === "rooms" ? "drawn" : ""} aria-label=${say("web-rooms")}>
+          <header>${logo}<span>Causerie</span>${this.#closeDrawer()}</header>
           <room-list
             .rooms=${chat.rooms}
             .current=${room}
@@ -375,110 +141,52 @@ export class CauserieChat extends LocalizedElement {
               class="icon-button"
               aria-label=${say("web-settings")}
               title=${say("web-settings")}
-              aria-expanded=${this.areSettingsOpen}
-              @click=${this.#toggleSettings}
+              aria-haspopup="dialog"
+              aria-expanded=${panes.areSettingsOpen}
+              @click=${() => panes.toggleSettings()}
             >
               ${cog}
             </button>
           </div>
         </nav>
         <main class=${room?.isPrivate ? "private" : ""}>
-          <header>
-            <button
-              class="icon-button only-narrow ${chat.unread.all > 0 ? "dotted" : ""}"
-              aria-label=${say("web-rooms")}
-              @click=${() => this.#draw("rooms")}
-            >
-              ${menu}
-            </button>
-            <h1>
-              ${room === undefined ? nothing : room.isPrivate ? lock : hash}
-              <span
-                >${room?.isPrivate ? say("web-private-with", { name: room.title }) : room?.title}</span
-              >
-            </h1>
-            ${
-              room && !room.isPrivate
-                ? html`<button
-                      class="icon-button"
-                      aria-label=${say("web-copy-link")}
-                      title=${say("web-copy-link")}
-                      @click=${() => this.#copyLink(room)}
-                    >
-                      ${link}</button
-                    ><button
-                      class="icon-button"
-                      aria-label=${say("web-members", { count: room.company.count })}
-                      title=${say("web-members", { count: room.company.count })}
-                      aria-pressed=${isNarrow() ? this.drawer === "members" : this.areMembersShown}
-                      @click=${this.#toggleMembers}
-                    >
-                      ${people}
-                    </button>`
-                : nothing
-            }
-            <button
-              class="icon-button wire-button"
-              aria-label=${say("web-wire")}
-              title=${say("web-wire")}
-              aria-pressed=${this.isWireOpen}
-              @click=${this.#toggleWire}
-            >
-              ${wire}
-            </button>
-            <connection-pill
-              .state=${chat.state}
-              .rttMs=${chat.rttMs}
-              .retryIn=${() => client.retryIn}
-              .roundTrips=${session.roundTrips}
-              .reconnects=${session.reconnects}
-              .waiting=${client.waiting}
-              .server=${client.url}
-              .username=${chat.username}
-              .version=${this.version}
-              @try-now=${() => client.wake()}
-              @wire=${() => this.isWireOpen || this.#toggleWire()}
-            ></connection-pill>
-          </header>
+          <room-header
+            .session=${session}
+            .room=${room}
+            .panes=${panes}
+            .version=${this.version}
+            @rooms=${() => this.#draw("rooms")}
+            @members=${this.#toggleMembers}
+            @wire=${this.#toggleWire}
+            @copy-link=${() => room && this.#copyLink(room)}
+          ></room-header>
           ${room === undefined ? this.#nowhere() : this.#room(session, room)}
         </main>
         ${this.#side(session, room)}
       </div>
-      ${this.drawer ? html`<div class="veil" @click=${() => this.#draw(undefined)}></div>` : nothing}
+      ${panes.drawer ? html`<div class="veil" @click=${() => this.#draw(undefined)}></div>` : nothing}
       ${
-        this.trouble
-          ? html`<div class="trouble" role="alert">
-              ${this.trouble}
-              <button
-                class="icon-button"
-                aria-label=${say("web-dismiss")}
-                @click=${() => this.#complain("")}
-              >
-                ${close}
-              </button>
-            </div>`
-          : nothing
-      }
-      ${
-        this.areSettingsOpen
+        panes.areSettingsOpen
           ? html`<settings-menu
               .memories=${this.memories}
               .session=${session}
-              @change-memories=${(event: CustomEvent<Partial<Memories>>) =>
-                this.#choose(event.detail)}
-              @trouble=${(event: CustomEvent<string>) => this.#complain(event.detail)}
+              .note=${this.note}
+              @change-memories=${({ detail }: CustomEvent<Partial<Memories>>) => this.#choose(detail)}
+              @trouble=${({ detail }: CustomEvent<string>) => this.#tell(detail, true)}
               @quit=${this.#quit}
-              @close=${this.#toggleSettings}
+              @close=${this.#closeSettings}
             ></settings-menu>`
-          : nothing
+          : html`<passing-note
+              .note=${this.note}
+              @dismiss=${() => this.#tell("", false)}
+            ></passing-note>`
       }
-      <div class="visually-hidden" role="log" aria-live="polite">${this.announced}</div>
+      <live-region></live-region>
     `;
   }
 
   #room(session: Session, room: Room): TemplateResult {
     const { chat, client } = session;
-    const answered = room.replyTo === undefined ? undefined : room.timeline.find(room.replyTo);
     return html`
       <message-list
         .room=${room}
@@ -493,36 +201,43 @@ export class CauserieChat extends LocalizedElement {
         @fill=${(event: CustomEvent<number>) => session.fill(room, event.detail)}
         @retry=${(event: CustomEvent<string>) => session.retry(room, event.detail)}
         @discard=${(event: CustomEvent<string>) => session.discard(room, event.detail)}
-        @reply=${(event: CustomEvent<Entry>) => {
-          room.replyTo = event.detail.id;
-          this.requestUpdate();
-          this.composer?.focus();
-        }}
+        @reply=${(event: CustomEvent<Entry>) => this.#reply(room, event.detail.id)}
         @watch=${this.#looked}
       ></message-list>
-      <div class="typing" aria-live="off">${typists(room.typists)}</div>
-      <message-composer
-        .room=${room}
-        .answered=${answered}
-        .most=${client.welcome?.limits.content ?? 4000}
-        @say=${(event: CustomEvent<string>) => {
-          session.send(room, event.detail, room.replyTo);
-          room.replyTo = undefined;
-          this.#newAfter = undefined;
-          this.list?.toEnd();
-        }}
-        @typing=${(event: CustomEvent<boolean>) => session.typing(room, event.detail)}
-        @cancel=${() => {
-          room.replyTo = undefined;
-          this.requestUpdate();
-          this.composer?.focus();
-        }}
-      ></message-composer>
+      ${this.#below(session, room)}
+      ${
+        room.isFormer
+          ? html`<div class="former">
+              <span>${say("web-former-about", { name: room.title })}</span>
+              <button class="link" @click=${() => this.#talk(room.title)}>
+                ${say("web-former-go", { name: room.title })}
+              </button>
+            </div>`
+          : html`<message-composer
+              .room=${room}
+              .answered=${room.replyTo === undefined ? undefined : room.timeline.find(room.replyTo)}
+              .most=${client.welcome?.limits.content ?? 4000}
+              @say=${(event: CustomEvent<string>) => this.#say(session, room, event.detail)}
+              @typing=${(event: CustomEvent<boolean>) => session.typing(room, event.detail)}
+              @cancel=${() => this.#reply(room, undefined)}
+              @trouble=${(event: CustomEvent<string>) => this.#tell(event.detail, true)}
+            ></message-composer>`
+      }
     `;
   }
 
+  /** The line between messages and composer: who is typing, or that nothing goes out. */
+  #below({ chat }: Session, room: Room): TemplateResult {
+    const isOffline = ["Disconnected", "Reconnecting"].includes(chat.state.state);
+    return html`<div class="below">
+      ${isOffline ? html`<p class="offline">${say("web-offline")}</p>` : nothing}
+      <div class="typing" aria-live="off">${typists(room.typists)}</div>
+    </div>`;
+  }
+
   #side(session: Session, room: Room | undefined): TemplateResult | typeof nothing {
-    if (this.isWireOpen) {
+    const panes = this.#panes;
+    if (panes.isWireOpen) {
       return html`<aside class="wire" aria-label=${say("web-wire")}>
         <wire-panel
           .log=${this.#wire}
@@ -533,10 +248,14 @@ export class CauserieChat extends LocalizedElement {
         ></wire-panel>
       </aside>`;
     }
-    if (room === undefined || room.isPrivate || !this.areMembersShown) {
+    if (room === undefined || room.isPrivate || !panes.areMembersShown) {
       return nothing;
     }
-    return html`<aside class=${this.drawer === "members" ? "drawn" : ""}>
+    return html`<aside
+      class=${panes.drawer === "members" ? "drawn" : ""}
+      aria-label=${say("web-members", { count: room.company.count })}
+    >
+      ${this.#closeDrawer()}
       <member-list
         .company=${room.company}
         .typists=${room.typists}
@@ -544,6 +263,17 @@ export class CauserieChat extends LocalizedElement {
         @talk=${(event: CustomEvent<string>) => this.#talk(event.detail)}
       ></member-list>
     </aside>`;
+  }
+
+  #closeDrawer(): TemplateResult {
+    return html`<button
+      class="icon-button close-drawer"
+      aria-label=${say("web-close")}
+      title=${say("web-close")}
+      @click=${() => this.#draw(undefined)}
+    >
+      ${close}
+    </button>`;
   }
 
   #nowhere(): TemplateResult {
@@ -558,145 +288,88 @@ export class CauserieChat extends LocalizedElement {
   // Coming and going.
 
   async #begin(): Promise<void> {
-    const wishes = [this.memories.language || null, ...navigator.languages];
-    await this.#speak(choose(wishes));
+    await this.#speak(choose([this.memories.language || null, ...navigator.languages]));
     this.setAttribute("theme", this.memories.theme);
     this.isReady = true;
-    this.offer = readKeyLink(location.href);
-    if (this.offer === undefined) {
-      await this.#enter();
-    } else {
-      // The key is not to stay where others can see it.
-      history.replaceState(null, "", location.pathname);
+    await this.#stay.begin();
+  }
+
+  async #join(detail: JoinDetail): Promise<void> {
+    await this.#stay.join(detail);
+    this.memories = recall();
+    await this.updateComplete;
+    if (matchMedia("(hover: hover)").matches) {
+      this.composer?.focus(); // on a phone this would call up the keyboard
     }
   }
 
-  async #take(offer: KeyLink): Promise<void> {
-    if (await take(offer)) {
-      this.memories = remember({ username: offer.username, rooms: [], current: "", seen: {} });
-      await this.#enter();
-    } else {
-      this.error = say("web-import-other", { name: offer.username });
-    }
+  async #quit(): Promise<void> {
+    this.#panes.toggleSettings();
+    await this.#stay.quit();
+    this.memories = recall();
   }
-
-  /** Shows the way in, or goes straight back to where one was. */
-  async #enter(): Promise<void> {
-    this.offer = undefined;
-    this.error = "";
-    if (this.memories.username !== "" && this.memories.rooms.length > 0) {
-      const room = roomInAddress() ?? this.memories.current;
-      await this.#join({ username: this.memories.username, room: room || "lobby" });
-    }
-  }
-
-  async #join({ username, room }: JoinDetail): Promise<void> {
-    this.error = "";
-    const rooms = this.memories.rooms.filter((name) => name !== room);
-    try {
-      const url = this.url || location.origin;
-      const session = await Session.open(url, username, rooms, (event) => this.#wire.add(event));
-      this.session = session;
-      session.addEventListener("change", () => this.#changed(session));
-      session.addEventListener("call", (event) => this.#called(event as CustomEvent));
-      session.addEventListener("trouble", (event) => this.#complain((event as CustomEvent).detail));
-      this.memories = remember({ username });
-      if (room.startsWith("~")) {
-        await session.client.connected();
-        const known = session.chat.room(room);
-        if (known !== undefined) {
-          session.show(known);
-        }
-      } else {
-        session.show(session.enter(room));
-        this.#changed(session);
-        await this.updateComplete;
-        if (matchMedia("(hover: hover)").matches) {
-          this.composer?.focus(); // on a phone this would call up the keyboard
-        }
-      }
-    } catch (error) {
-      this.#ended(error as Error);
-    }
-  }
-
-  #ended(error: Error): void {
-    this.session = undefined;
-    this.error = explain(error);
-  }
-
-  readonly #quit = async (): Promise<void> => {
-    const session = this.session;
-    this.session = undefined;
-    this.areSettingsOpen = false;
-    this.memories = remember({ rooms: [], current: "" });
-    history.replaceState(null, "", location.pathname);
-    await session?.close();
-  };
 
   // What is told.
 
   #changed(session: Session): void {
-    if (session !== this.session) {
-      return;
-    }
-    const { state: now } = session.chat;
-    this.#wire.moved(now, Date.now());
-    if (now.state === "Closed") {
-      const { error } = now;
-      this.#ended("refusal" in error ? (error.refusal as Error) : error);
-      return;
-    }
+    this.#wire.moved(session.chat.state, Date.now());
     this.memories = recall();
     this.version += 1;
     showBadge(session.chat);
-    this.#announce(session.chat);
   }
 
-  /** A screen reader is told of what comes to the room that is shown. */
-  #announce(chat: ChatState): void {
-    const room = chat.current;
-    const newest = room?.timeline.entries.at(-1);
-    if (newest === undefined || !("type" in newest) || newest.replay) {
-      return;
-    }
-    this.announced = `${newest.username}: ${newest.content}`;
-  }
-
-  #called({ detail }: CustomEvent): void {
-    if (this.memories.notifications) {
-      this.#notifier.notify(detail.room, detail.entry);
+  /** A screen reader is told of what comes here, and of what calls elsewhere. */
+  #heard({ room, entry }: Said): void {
+    const [name, text] = [entry.username, excerpt(entry.content, HEARD)];
+    if (room === this.#stay.session?.chat.current) {
+      this.region?.announce(say("web-heard", { name, text }));
+    } else if (room.isPrivate) {
+      this.region?.announce(say("web-heard-private", { name, text }));
+    } else {
+      this.region?.announce(say("web-heard-mention", { name, room: room.title, text }));
     }
   }
 
-  #complain(text: string): void {
-    clearTimeout(this.#troubleEnds);
-    this.trouble = text;
-    if (text !== "") {
-      this.#troubleEnds = setTimeout(() => this.#complain(""), 8_000);
-    }
+  #tell(text: string, isTrouble: boolean): void {
+    this.note = text === "" ? undefined : { text, isTrouble };
   }
 
   // Where one looks.
 
   #show(room: Room): void {
-    this.session?.show(room);
-    this.#draw(undefined);
-    void this.updateComplete.then(() => this.composer?.focus());
+    this.#stay.session?.show(room);
+    this.#attend();
   }
 
-  async #open(name: string): Promise<void> {
-    const room = await this.session?.join(name, true);
-    if (room !== undefined) {
-      this.#show(room);
-    }
+  #open(name: string): void {
+    this.#stay.enter(name);
+    this.#attend();
   }
 
   #talk(name: string): void {
-    const room = this.session?.chat.conversation(name);
+    const room = this.#stay.session?.chat.conversation(name);
     if (room !== undefined) {
       this.#show(room);
     }
+  }
+
+  #say(session: Session, room: Room, text: string): void {
+    session.send(room, text, room.replyTo);
+    room.replyTo = undefined;
+    this.#newAfter = undefined;
+    this.list?.toEnd();
+  }
+
+  #reply(room: Room, id: string | undefined): void {
+    room.replyTo = id;
+    this.requestUpdate();
+    this.composer?.focus();
+  }
+
+  /** Puts drawers away, and takes the keyboard to where one writes. */
+  #attend(): void {
+    this.#panes.draw(undefined);
+    void this.updateComplete.then(() => this.composer?.focus());
   }
 
   /** Another room is shown: what was not seen of it is new. */
@@ -706,38 +379,26 @@ export class CauserieChat extends LocalizedElement {
     }
     this.#shown = room;
     this.#newAfter = room?.seenBefore;
-    if (room !== undefined && !room.isPrivate) {
-      const address = `#/room=${encodeURIComponent(room.name)}`;
-      if (location.hash !== address) {
-        history.replaceState(null, "", address);
-      }
+    if (room !== undefined) {
+      showRoom(room.isPrivate ? undefined : room.name);
     }
-    document.title = room === undefined ? "Causerie" : `${room.title} – Causerie`;
   }
-
-  readonly #addressed = (): void => {
-    const name = roomInAddress();
-    if (name !== undefined && name !== this.session?.chat.current?.name) {
-      void this.#open(name);
-    }
-  };
 
   readonly #looked = (event?: Event): void => {
     const isAtEnd = event instanceof CustomEvent ? (event.detail as boolean) : true;
     const isLooking = document.visibilityState === "visible" && document.hasFocus();
-    this.session?.watch(isLooking && isAtEnd);
+    this.#stay.session?.watch(isLooking && isAtEnd);
   };
 
   // What one can press.
 
   #key(event: KeyboardEvent): void {
     if (event.key === "Escape") {
-      this.#draw(undefined);
-      this.composer?.focus();
+      this.#attend();
     } else if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
       event.preventDefault();
-      const rooms = this.session?.chat.rooms ?? [];
-      const at = rooms.indexOf(this.session?.chat.current as Room);
+      const rooms = this.#stay.session?.chat.rooms ?? [];
+      const at = rooms.indexOf(this.#stay.session?.chat.current as Room);
       const step = event.key === "ArrowDown" ? 1 : rooms.length - 1;
       const next = rooms[(at + step) % rooms.length];
       if (next !== undefined) {
@@ -746,36 +407,47 @@ export class CauserieChat extends LocalizedElement {
     }
   }
 
-  #draw(drawer: "rooms" | "members" | undefined): void {
-    this.drawer = drawer;
-  }
-
-  #toggleMembers(): void {
-    if (isNarrow()) {
-      this.areMembersShown = true;
-      this.#draw(this.drawer === "members" ? undefined : "members");
-    } else {
-      this.areMembersShown = !this.areMembersShown;
+  /** Opens a drawer and takes the keyboard into it, or puts it away. */
+  async #draw(drawer: Drawer | undefined): Promise<void> {
+    const before = this.#panes.drawer;
+    this.#panes.draw(drawer);
+    await this.updateComplete;
+    if (drawer !== undefined) {
+      this.renderRoot.querySelector<HTMLElement>(".drawn .close-drawer")?.focus();
+    } else if (before !== undefined) {
+      this.composer?.focus();
     }
   }
 
-  async #toggleWire(): Promise<void> {
-    await import("./wire-panel.js");
-    this.isWireOpen = !this.isWireOpen;
+  async #toggleMembers(): Promise<void> {
+    this.#panes.toggleMembers();
+    await this.#draw(this.#panes.drawer);
   }
 
-  #toggleSettings(): void {
-    this.areSettingsOpen = !this.areSettingsOpen;
+  async #toggleWire(): Promise<void> {
+    try {
+      await this.#panes.toggleWire();
+    } catch {
+      this.#tell(say("web-not-loaded-now"), true);
+    }
+  }
+
+  async #closeSettings(): Promise<void> {
+    if (this.#panes.areSettingsOpen) {
+      this.#panes.toggleSettings();
+      this.#tell("", false);
+      await this.updateComplete;
+      this.composer?.focus();
+    }
   }
 
   async #copyLink(room: Room): Promise<void> {
-    const address = `${location.origin}${location.pathname}#/room=${encodeURIComponent(room.name)}`;
+    const address = linkTo(room.name);
     try {
       await navigator.clipboard.writeText(address);
-      this.announced = say("web-link-copied");
-      this.#complain("");
+      this.#tell(say("web-link-copied"), false);
     } catch {
-      this.#complain(address); // no clipboard here: one can copy it by hand
+      this.#tell(address, true); // no clipboard here: one can copy it by hand
     }
   }
 
@@ -785,12 +457,9 @@ export class CauserieChat extends LocalizedElement {
     if (change.language !== undefined) {
       await this.#speak(choose([change.language || null, ...navigator.languages]));
     }
-    if (change.notifications === true) {
-      const isAllowed = await this.#notifier.ask();
-      this.memories = remember({ notifications: isAllowed });
-      if (!isAllowed) {
-        this.#complain(say("web-notifications-denied"));
-      }
+    if (change.notifications === true && !(await this.#notifier.ask())) {
+      this.memories = remember({ notifications: false });
+      this.#tell(say("web-notifications-denied"), true);
     }
   }
 
@@ -798,17 +467,6 @@ export class CauserieChat extends LocalizedElement {
     speak(await load(language));
     document.documentElement.lang = words().language;
   }
-}
-
-/** Whether the members have to be asked for, since there is no place beside the messages. */
-function isNarrow(): boolean {
-  return matchMedia("(max-width: 62rem)").matches;
-}
-
-/** The room that a link names: `#/room=lobby`. */
-function roomInAddress(): string | undefined {
-  const name = new URLSearchParams(location.hash.replace(/^#\/?/, "")).get("room")?.trim();
-  return name || undefined;
 }
 
 /** Who is typing, as a sentence. */

@@ -1,9 +1,11 @@
 import type { State } from "@causerie/client";
 import { css, html, nothing, svg, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
-import { say } from "../i18n.js";
+import { say, words } from "../i18n.js";
 import { lineThrough, type RoundTrip, rounded, spread } from "../round-trips.js";
 import { base } from "../styles/tokens.js";
+import { explain } from "../text/explain.js";
+import { retry } from "./icons.js";
 import { LocalizedElement } from "./localized.js";
 
 /** The sparkline's size, in its own units. */
@@ -89,6 +91,7 @@ export class ConnectionPill extends LocalizedElement {
         block-size: 0.5625rem;
         border-radius: 50%;
         background: var(--line-strong);
+        forced-color-adjust: none;
       }
 
       .Connected .dot {
@@ -127,12 +130,36 @@ export class ConnectionPill extends LocalizedElement {
       }
 
       .now {
+        min-block-size: 1.875rem;
         padding: 0.1875rem 0.625rem;
         border-radius: 2rem;
         background: var(--surface-active);
         color: var(--accent-strong);
         font-weight: 600;
         white-space: nowrap;
+      }
+
+      .now svg {
+        display: none;
+        inline-size: 1.125rem;
+      }
+
+      @media (max-width: 44rem) {
+        .now {
+          padding-inline: 0.375rem;
+        }
+
+        .now svg {
+          display: block;
+        }
+
+        .now span {
+          position: absolute;
+          overflow: hidden;
+          clip-path: inset(50%);
+          inline-size: 1px;
+          block-size: 1px;
+        }
       }
 
       .panel {
@@ -253,7 +280,9 @@ export class ConnectionPill extends LocalizedElement {
       <span class="visually-hidden" role="status">${this.#spoken()}</span>
       ${
         this.state.state === "Disconnected"
-          ? html`<button class="now" @click=${this.#tryNow}>${say("web-try-now")}</button>`
+          ? html`<button class="now" title=${say("web-try-now")} @click=${this.#tryNow}>
+              ${retry}<span>${say("web-try-now")}</span>
+            </button>`
           : nothing
       }
       ${this.isOpen ? this.#panel() : nothing}
@@ -298,12 +327,13 @@ export class ConnectionPill extends LocalizedElement {
     return Math.ceil((this.retryIn() ?? 0) / 1000);
   }
 
-  /** What a screen reader says: only when the state is another. */
+  /** What a screen reader says: that the connection is lost, once, and that it is back. */
   #spoken(): string {
     switch (this.state.state) {
       case "Connected":
         return say("web-connected");
       case "Disconnected":
+      case "Reconnecting":
         return say("disconnected");
       default:
         return "";
@@ -344,12 +374,19 @@ export class ConnectionPill extends LocalizedElement {
       case "Connected":
         return say("web-means-connected");
       case "Disconnected":
-        return say("web-means-disconnected");
+        return this.#lost(this.state);
       case "Closed":
-        return this.state.error.message;
+        return explain(this.state.error);
       default:
         return say("web-means-connecting");
     }
+  }
+
+  /** Why there is no connection, as far as a page is told, and that nothing is lost. */
+  #lost({ code, reason }: Extract<State, { state: "Disconnected" }>): string {
+    const why = words().find(`close-${code}`) ?? reason.replace(/[; ]*\bretry-after=\d+/gu, "");
+    const means = say("web-means-disconnected");
+    return why === "" ? means : `${say("disconnected-because", { reason: why })}. ${means}`;
   }
 
   #sparkline(): TemplateResult {
@@ -395,6 +432,8 @@ export class ConnectionPill extends LocalizedElement {
   }
 
   #tryNow(): void {
+    // The button goes while one tries: the keyboard is not to be lost with it.
+    this.renderRoot.querySelector<HTMLElement>(".pill")?.focus();
     this.dispatchEvent(new CustomEvent("try-now"));
   }
 }

@@ -1,6 +1,7 @@
 import type { KeyLink } from "@causerie/client";
 import { css, html, nothing, type TemplateResult } from "lit";
 import { customElement, property } from "lit/decorators.js";
+import type { Standing } from "../device.js";
 import { say } from "../i18n.js";
 import { base } from "../styles/tokens.js";
 import { LocalizedElement } from "./localized.js";
@@ -11,8 +12,8 @@ export class DeviceImport extends LocalizedElement {
   @property({ attribute: false }) offer!: KeyLink;
   /** The name that one has in this browser now; empty, if one has none. */
   @property() present = "";
-  /** What went wrong. */
-  @property() error = "";
+  /** What this browser has for the name that the key is for. */
+  @property() standing: Standing = "nothing";
 
   static override readonly styles = [
     base,
@@ -48,7 +49,10 @@ export class DeviceImport extends LocalizedElement {
         overflow-wrap: anywhere;
       }
 
-      .error {
+      .warning {
+        padding: var(--space-2) var(--space-3);
+        border-radius: var(--radius);
+        background: var(--bad-soft);
         color: var(--bad);
       }
 
@@ -77,7 +81,8 @@ export class DeviceImport extends LocalizedElement {
   ];
 
   override firstUpdated(): void {
-    this.renderRoot.querySelector<HTMLElement>(".primary")?.focus();
+    const safest = this.standing === "another key" ? ".secondary" : ".primary";
+    this.renderRoot.querySelector<HTMLElement>(safest)?.focus();
   }
 
   protected override render(): TemplateResult {
@@ -89,7 +94,11 @@ export class DeviceImport extends LocalizedElement {
           ? html`<p>${say("web-import-present", { name: this.present })}</p>`
           : nothing
       }
-      ${this.error ? html`<p class="error" role="alert">${this.error}</p>` : nothing}
+      ${
+        this.standing === "another key"
+          ? html`<p class="warning">${say("web-import-other", { name: this.offer.username })}</p>`
+          : nothing
+      }
       <div class="row">
         <button class="primary" @click=${() => this.dispatchEvent(new CustomEvent("take"))}>
           ${say("web-import-yes")}

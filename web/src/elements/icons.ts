@@ -23,6 +23,16 @@ function icon(path: SVGTemplateResult): TemplateResult {
   </svg>`;
 }
 
+/** Causerie's own picture. It is in the script: the page may lose its server, or be somebody else's. */
+export const logo = html`<svg viewBox="0 0 32 32" aria-hidden="true" focusable="false">
+  <rect width="32" height="32" rx="8" fill="#4055c8" />
+  <path
+    d="M8 12.5C8 9.46 10.46 7 13.5 7h5a5.5 5.5 0 0 1 0 11H14l-4.2 3.4c-.5.4-1.2 0-1.2-.6z"
+    fill="#fff"
+  />
+  <circle cx="21.5" cy="23" r="2.5" fill="#8fe3b4" />
+</svg>`;
+
 export const hash = icon(svg`<path d="M9.5 4 7.5 20M16.5 4l-2 16M4.5 9h16M3.5 15h16" />`);
 export const lock = icon(
   svg`<rect x="5" y="11" width="14" height="9" rx="2" /><path d="M8 11V8a4 4 0 0 1 8 0v3" />`,

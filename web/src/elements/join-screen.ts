@@ -1,7 +1,8 @@
-import { css, html, nothing, type TemplateResult } from "lit";
+import { css, html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, property, query } from "lit/decorators.js";
 import { say } from "../i18n.js";
 import { base } from "../styles/tokens.js";
+import { logo } from "./icons.js";
 import { LocalizedElement } from "./localized.js";
 
 /** Who wants to come in, and where to. */
@@ -17,6 +18,8 @@ export class JoinScreen extends LocalizedElement {
   @property() room = "lobby";
   /** What went wrong the last time. */
   @property() error = "";
+  /** Whether one waits for the server's answer. */
+  @property({ type: Boolean }) isBusy = false;
 
   @query("#username") private readonly nameField!: HTMLInputElement;
   @query("#room") private readonly roomField!: HTMLInputElement;
@@ -50,7 +53,7 @@ export class JoinScreen extends LocalizedElement {
         margin-block-end: var(--space-2);
       }
 
-      img {
+      header svg {
         inline-size: 2.75rem;
         block-size: 2.75rem;
       }
@@ -91,6 +94,10 @@ export class JoinScreen extends LocalizedElement {
         font-size: 1rem;
       }
 
+      input[aria-invalid="true"] {
+        border-color: var(--bad);
+      }
+
       .error {
         padding: var(--space-2) var(--space-3);
         border-radius: var(--radius);
@@ -107,17 +114,26 @@ export class JoinScreen extends LocalizedElement {
   ];
 
   override firstUpdated(): void {
-    (this.username === "" ? this.nameField : this.renderRoot.querySelector("button"))?.focus();
+    if (this.error === "") {
+      (this.username === "" ? this.nameField : this.renderRoot.querySelector("button"))?.focus();
+    }
+  }
+
+  protected override updated(changed: PropertyValues<this>): void {
+    if (changed.has("error") && this.error !== "") {
+      this.nameField.focus(); // nearly always it is the name that has to be another
+      this.nameField.select();
+    }
   }
 
   protected override render(): TemplateResult {
     return html`<form @submit=${this.#submit} novalidate>
       <header>
-        <img src="/favicon.svg" alt="" />
+        ${logo}
         <h1>Causerie</h1>
         <p>${say("web-join-tagline")}</p>
       </header>
-      ${this.error ? html`<p class="error" role="alert">${this.error}</p>` : nothing}
+      ${this.error ? html`<p class="error" id="error" role="alert">${this.error}</p>` : nothing}
       <label>
         ${say("web-join-name")}
         <input
@@ -129,7 +145,8 @@ export class JoinScreen extends LocalizedElement {
           autocapitalize="off"
           spellcheck="false"
           required
-          aria-describedby="note"
+          aria-invalid=${this.error !== ""}
+          aria-describedby=${this.error === "" ? "note" : "error note"}
         />
       </label>
       <label>
@@ -144,13 +161,18 @@ export class JoinScreen extends LocalizedElement {
           spellcheck="false"
         />
       </label>
-      <button class="primary">${say("web-join-go")}</button>
+      <button class="primary" aria-busy=${this.isBusy}>
+        ${this.isBusy ? say("connecting") : say("web-join-go")}
+      </button>
       <p class="note" id="note">${say("web-join-note")}</p>
     </form>`;
   }
 
   #submit(event: SubmitEvent): void {
     event.preventDefault();
+    if (this.isBusy) {
+      return;
+    }
     const username = this.nameField.value.trim();
     const room = this.roomField.value.trim().replace(/^#/, "") || "lobby";
     if (username === "") {

@@ -4,8 +4,16 @@ import { repeat } from "lit/directives/repeat.js";
 import { say } from "../i18n.js";
 import type { Room } from "../store/chat.js";
 import { base } from "../styles/tokens.js";
+import { ruleBroken } from "../text/names.js";
+import { excerpt } from "../text/plain.js";
 import { close, hash, lock, plus } from "./icons.js";
 import { LocalizedElement } from "./localized.js";
+
+/** Conversations that are listed at once: strangers can begin any number. */
+const MOST = 50;
+
+/** Characters of a bad name that are shown. */
+const SHOWN = 40;
 
 /**
  * The rooms and conversations one is in, with what is unread. Tells `show` and `leave` with the
@@ -18,6 +26,9 @@ export class RoomList extends LocalizedElement {
   /** Changes whenever a room has. */
   @property({ attribute: false }) version = 0;
   @state() private isAdding = false;
+  /** What is wrong with the name that one has written. */
+  @state() private fault = "";
+  @state() private most = MOST;
 
   static override readonly styles = [
     base,
@@ -127,13 +138,31 @@ export class RoomList extends LocalizedElement {
         inset-block: 0.25rem;
         inset-inline-end: 0.25rem;
         inline-size: 1.75rem;
-        block-size: 1.75rem;
+        block-size: auto;
+        min-block-size: 1.75rem;
         background: var(--surface-hover);
         opacity: 0;
       }
 
       .leave svg {
         inline-size: 1rem;
+      }
+
+      .former {
+        flex: none;
+        color: var(--text-faint);
+        font-size: var(--type-tiny);
+      }
+
+      .fault {
+        margin: var(--space-1) 0 0;
+        color: var(--bad);
+        font-size: var(--type-small);
+        overflow-wrap: anywhere;
+      }
+
+      .others {
+        margin: var(--space-2);
       }
 
       li:hover .leave,
@@ -144,6 +173,7 @@ export class RoomList extends LocalizedElement {
       @media (hover: none) {
         .leave {
           position: static;
+          align-self: center;
           background: none;
           opacity: 0.7;
         }
@@ -191,8 +221,15 @@ export class RoomList extends LocalizedElement {
                 autocomplete="off"
                 autocapitalize="off"
                 spellcheck="false"
+                aria-invalid=${this.fault !== ""}
+                aria-describedby="fault"
+                enterkeyhint="go"
+                @input=${() => {
+                  this.fault = "";
+                }}
                 @keydown=${this.#escape}
               />
+              <p class="fault" id="fault" role="alert">${this.fault}</p>
             </form>`
           : nothing
       }
@@ -203,11 +240,30 @@ export class RoomList extends LocalizedElement {
         conversations.length > 0
           ? html`<h2>${say("web-conversations")}</h2>
               <ul aria-label=${say("web-conversations")}>
-                ${this.#items(conversations)}
-              </ul>`
+                ${this.#items(this.#listed(conversations))}
+              </ul>
+              ${this.#others(conversations.length - this.most)}`
           : nothing
       }
     `;
+  }
+
+  /** The newest, and the one that is shown. */
+  #listed(conversations: readonly Room[]): readonly Room[] {
+    return conversations.filter((room, index) => index < this.most || room === this.current);
+  }
+
+  #others(count: number): TemplateResult | typeof nothing {
+    return count <= 0
+      ? nothing
+      : html`<button
+          class="link others"
+          @click=${() => {
+            this.most += MOST;
+          }}
+        >
+          ${say("web-members-more", { count })}
+        </button>`;
   }
 
   #items(rooms: readonly Room[]): unknown {
@@ -223,6 +279,7 @@ export class RoomList extends LocalizedElement {
         >
           ${room.isPrivate ? lock : hash}
           <span class="name">${room.title}</span>
+          ${room.isFormer ? html`<span class="former">${say("web-former")}</span>` : nothing}
           ${
             room.unread
               ? html`<span class="count ${room.calls ? "calls" : ""}"
@@ -248,6 +305,7 @@ export class RoomList extends LocalizedElement {
 
   async #toggle(): Promise<void> {
     this.isAdding = !this.isAdding;
+    this.fault = "";
     await this.updateComplete;
     this.renderRoot.querySelector("input")?.focus();
   }
@@ -263,6 +321,11 @@ export class RoomList extends LocalizedElement {
   #add(event: SubmitEvent): void {
     event.preventDefault();
     const name = this.renderRoot.querySelector("input")?.value.trim().replace(/^#/, "") ?? "";
+    const reason = name === "" ? undefined : ruleBroken(name, "room");
+    if (reason !== undefined) {
+      this.fault = say("bad-room", { name: excerpt(name, SHOWN), reason });
+      return;
+    }
     this.isAdding = false;
     if (name !== "") {
       this.#tell("open", name);

@@ -2,10 +2,12 @@ import { css, html, nothing, type TemplateResult } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import { LANGUAGES, say } from "../i18n.js";
 import type { Memories } from "../memory.js";
-import { explain, type Session } from "../session.js";
+import type { Session } from "../session.js";
 import { base } from "../styles/tokens.js";
+import { explain } from "../text/explain.js";
 import { close } from "./icons.js";
 import { LocalizedElement } from "./localized.js";
+import type { Note } from "./passing-note.js";
 
 /**
  * What one can choose: name, theme, language, notifications; another device; the way out.
@@ -16,6 +18,8 @@ import { LocalizedElement } from "./localized.js";
 export class SettingsMenu extends LocalizedElement {
   @property({ attribute: false }) memories!: Memories;
   @property({ attribute: false }) session!: Session;
+  /** What is to be told, which nobody could see behind this. */
+  @property({ attribute: false }) note: Note | undefined;
   @state() private isDeviceOpen = false;
   @query("dialog") private readonly dialog!: HTMLDialogElement;
 
@@ -65,10 +69,16 @@ export class SettingsMenu extends LocalizedElement {
         justify-content: space-between;
       }
 
+      label > select,
+      .row > input,
+      .row > label {
+        min-inline-size: 0;
+      }
+
       select,
       input[type="text"] {
-        inline-size: 12rem;
-        max-inline-size: 55%;
+        inline-size: 13rem;
+        max-inline-size: 62%;
         padding: var(--space-2);
         border: 1px solid var(--line-strong);
         border-radius: var(--radius);
@@ -91,6 +101,21 @@ export class SettingsMenu extends LocalizedElement {
 
       .secondary:hover {
         background: var(--surface-hover);
+      }
+
+      .trouble {
+        margin: 0;
+        padding: var(--space-2) var(--space-3);
+        border-radius: var(--radius);
+        background: var(--bad-soft);
+        color: var(--bad);
+        overflow-wrap: anywhere;
+      }
+
+      @media (max-width: 24rem) {
+        .choices {
+          padding: var(--space-4);
+        }
       }
 
       hr {
@@ -120,6 +145,11 @@ export class SettingsMenu extends LocalizedElement {
         </button>
       </header>
       <div class="choices">
+        ${
+          this.note === undefined
+            ? nothing
+            : html`<p class=${this.note.isTrouble ? "trouble" : ""} role="alert">${this.note.text}</p>`
+        }
         <form class="row" @submit=${this.#rename}>
           <label for="name">${say("web-join-name")}</label>
           <input
@@ -128,7 +158,9 @@ export class SettingsMenu extends LocalizedElement {
             .value=${this.session.chat.username}
             maxlength="64"
             autocomplete="off"
+            autocapitalize="off"
             spellcheck="false"
+            enterkeyhint="done"
           />
         </form>
         <label>
@@ -163,7 +195,11 @@ export class SettingsMenu extends LocalizedElement {
         <hr />
         <div class="row">
           <span>${say("web-device")}</span>
-          <button class="secondary" @click=${this.#device}>${say("web-device-show")}</button>
+          <button
+            class="secondary"
+            aria-expanded=${this.isDeviceOpen}
+            @click=${this.#device}
+          >${say("web-device-show")}</button>
         </div>
         ${this.isDeviceOpen ? html`<device-key .session=${this.session}></device-key>` : nothing}
         <hr />
@@ -187,13 +223,18 @@ export class SettingsMenu extends LocalizedElement {
       this.#choose({ username });
       this.#close();
     } catch (error) {
-      this.#tell("trouble", explain(error as Error));
+      this.#tell("trouble", explain(error, { username: name }));
+      field?.select();
     }
   }
 
   async #device(): Promise<void> {
-    await import("./device-key.js");
-    this.isDeviceOpen = !this.isDeviceOpen;
+    try {
+      await import("./device-key.js");
+      this.isDeviceOpen = !this.isDeviceOpen;
+    } catch {
+      this.#tell("trouble", say("web-not-loaded-now"));
+    }
   }
 
   #choose(change: Partial<Memories>): void {

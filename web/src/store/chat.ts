@@ -7,7 +7,15 @@
  * @module
  */
 
-import type { ClientEvent, Entry, Message, Private, RoomSummary, State } from "@causerie/client";
+import type {
+  ClientEvent,
+  CommandRefused,
+  Entry,
+  Message,
+  Private,
+  RoomSummary,
+  State,
+} from "@causerie/client";
 import { mentions } from "../text/mentions.js";
 import { Timeline } from "./timeline.js";
 
@@ -21,12 +29,16 @@ export interface Company {
 
 const NOBODY: Company = { count: 0, names: [] };
 
+const BY_NAME = new Intl.Collator();
+
 /** A room or a private conversation. */
 export class Room {
   /** The server's name for it; for a conversation that has none yet, `@` and the other's name. */
   name: string;
   /** The other of a private conversation. */
-  readonly peer: string | undefined;
+  peer: string | undefined;
+  /** The other's name is somebody else's by now: what one writes to that name arrives elsewhere. */
+  isFormer = false;
   readonly timeline = new Timeline();
   /** The seq of the last entry that was seen. */
   seen = 0;
@@ -68,7 +80,10 @@ export class Room {
 /** What is asked of whoever drives the client, because of what it told. */
 export type Wish =
   | { readonly wish: "company"; readonly room: string }
-  | { readonly wish: "notify"; readonly room: Room; readonly entry: Message | Private };
+  /** Somebody who does not see the page may be told. */
+  | { readonly wish: "hear"; readonly room: Room; readonly entry: Message | Private }
+  | { readonly wish: "notify"; readonly room: Room; readonly entry: Message | Private }
+  | { readonly wish: "complain"; readonly room: Room; readonly error: CommandRefused };
 
 /** The chat, as one person sees it. */
 export class ChatState {
@@ -80,6 +95,8 @@ export class ChatState {
   current: Room | undefined;
   /** Whether what comes to the current room is seen: the page is shown, at its newest messages. */
   isWatching = true;
+  /** What was looked at before. */
+  #previous: Room | undefined;
   readonly #rooms = new Map<string, Room>();
   /** When one's own messages went out, by their id. */
   readonly #sentAt = new Map<string, number>();
@@ -93,10 +110,15 @@ export class ChatState {
     const all = [...this.#rooms.values()];
     const open = all.filter((room) => !room.isPrivate);
     const conversations = all.filter((room) => room.isPrivate);
-    return [
-      ...open.sort((a, b) => a.title.localeCompare(b.title)),
-      ...conversations.sort((a, b) => newest(b) - newest(a)),
-    ];
+    conversations.sort((a, b) => newest(b) - newest(a));
+    // A name has one holder at a time: the last one talked to under it.
+    const holders = new Set<string>();
+    for (const room of conversations) {
+      const folded = fold(room.title);
+      room.isFormer = holders.has(folded);
+      holders.add(folded);
+    }
+    return [...open.sort((a, b) => BY_NAME.compare(a.title, b.title)), ...conversations];
   }
 
   /** All that is unread, and how much of it calls for oneself. */
@@ -136,7 +158,12 @@ export class ChatState {
     const known = [...this.#rooms.values()]
       .filter((room) => room.peer !== undefined && fold(room.peer) === folded)
       .sort((a, b) => newest(b) - newest(a))[0];
-    return known ?? this.open(draftName(peer), peer);
+    if (known !== undefined) {
+      return known;
+    }
+    const draft = this.open(draftName(peer), peer);
+    draft.timeline.hasEarlier = false;
+    return draft;
   }
 
   /** A room is closed, and forgotten. */
@@ -144,15 +171,19 @@ export class ChatState {
     const room = this.#rooms.get(name);
     this.#rooms.delete(name);
     if (room !== undefined && room === this.current) {
-      this.current = this.rooms[0];
+      const { rooms } = this;
+      this.current = rooms.find((one) => one === this.#previous) ?? rooms[0];
       this.see();
     }
   }
 
   /** Looks at a room. */
   show(room: Room): void {
-    if (room !== this.current && room.timeline.entries.length > 0) {
-      room.seenBefore = room.unread > 0 ? room.seen : undefined;
+    if (room !== this.current) {
+      if (room.timeline.entries.length > 0) {
+        room.seenBefore = room.unread > 0 ? room.seen : undefined;
+      }
+      this.#previous = this.current;
     }
     this.current = room;
     this.see();
@@ -172,7 +203,8 @@ export class ChatState {
   summarised(summaries: readonly RoomSummary[]): void {
     for (const { room, peer } of summaries) {
       if (peer) {
-        this.open(room, peer);
+        // What was said under other names than the present ones tells neither of them.
+        this.open(room, peer).peer = peer;
       }
     }
   }
@@ -181,8 +213,10 @@ export class ChatState {
   told(event: ClientEvent, now: number): Wish[] {
     if ("type" in event) {
       switch (event.type) {
-        case "message":
-          return this.#entered(this.open(event.room), event, event.replay);
+        case "message": {
+          const room = this.#rooms.get(event.room); // undefined: one has just left it
+          return room === undefined ? [] : this.#entered(room, event, event.replay);
+        }
         case "private": {
           const peer = fold(event.from) === fold(this.username) ? event.to : event.from;
           return this.#entered(this.open(event.room, peer), event, event.replay);
@@ -229,9 +263,11 @@ export class ChatState {
       case "Gap":
         this.#rooms.get(event.room)?.timeline.tear(event.after, event.missing);
         return [];
-      case "RoomLost":
+      case "RoomLost": {
+        const room = this.#rooms.get(event.room);
         this.close(event.room);
-        return [];
+        return room === undefined ? [] : [{ wish: "complain", room, error: event.error }];
+      }
       case "TypingChanged": {
         const room = this.#rooms.get(event.room);
         if (room !== undefined) {
@@ -281,12 +317,26 @@ export class ChatState {
     if (sentAt !== undefined) {
       this.ackMs.set(id, now - sentAt);
     }
-    for (const room of this.#rooms.values()) {
+    for (const room of [...this.#rooms.values()].filter((one) => isPending(one, id))) {
       const peer = room.peer;
-      if (peer !== undefined && room.name === draftName(peer) && isPending(room, id)) {
+      if (peer !== undefined && room.name === draftName(peer)) {
         this.open(name, peer); // the conversation has a name now
       }
       room.timeline.sent(id);
+      if (peer !== undefined && room.name !== name) {
+        // The name is somebody else's by now: with them, another conversation has begun.
+        room.timeline.settle(id);
+        if (room === this.current) {
+          this.show(this.open(name, peer));
+        }
+      }
+    }
+  }
+
+  #joined(room: Room, isEmpty: boolean): void {
+    room.isJoined = true;
+    if (isEmpty && room.timeline.entries.length === 0) {
+      room.timeline.hasEarlier = false;
     }
   }
 
@@ -295,24 +345,26 @@ export class ChatState {
       return [];
     }
     const isOwn = fold(entry.username) === fold(this.username);
+    const isMessage = "type" in entry;
+    const isLive = isMessage && !isOwn && !replay;
+    const isCall = isMessage && (room.isPrivate || mentions(entry.content, this.username));
+    const heard: Wish[] =
+      isLive && (isCall || room === this.current) ? [{ wish: "hear", room, entry }] : [];
     if (isOwn || entry.seq <= room.seen || (room === this.current && this.isWatching)) {
       if (isOwn || room === this.current) {
         room.seen = Math.max(room.seen, entry.seq);
       }
-      return [];
+      return heard;
     }
     if (replay && room.seen === 0) {
       return []; // the first sight of a room: all of it was there before
     }
     room.unread += 1;
-    if (!("type" in entry)) {
-      return [];
+    if (!isCall) {
+      return heard;
     }
-    if (room.isPrivate || mentions(entry.content, this.username)) {
-      room.calls += 1;
-      return replay ? [] : [{ wish: "notify", room, entry }];
-    }
-    return [];
+    room.calls += 1;
+    return isLive ? [...heard, { wish: "notify", room, entry }] : [];
   }
 
   #noticed(room: Room | undefined, message: string): void {

@@ -157,4 +157,43 @@ export const base = css`
   svg {
     display: block;
   }
+
+  /* Fingers need more place than a pointer (WCAG 2.2, 2.5.8 asks for 24 px; 44 are good). */
+  @media (pointer: coarse) {
+    .icon-button {
+      min-inline-size: 2.5rem;
+      min-block-size: 2.5rem;
+    }
+
+    .primary,
+    select,
+    input {
+      min-block-size: 2.75rem;
+    }
+
+    input[type="checkbox"] {
+      min-inline-size: 1.5rem;
+      min-block-size: 1.5rem;
+    }
+
+    .link {
+      min-block-size: 2rem;
+    }
+  }
+
+  /* Where the system's colours replace ours, what was told by a background is told by a line. */
+  @media (forced-colors: active) {
+    .icon-button,
+    .primary {
+      border: 1px solid ButtonText;
+    }
+
+    [aria-pressed="true"],
+    [aria-expanded="true"],
+    [aria-current],
+    [aria-selected="true"] {
+      outline: 2px solid Highlight;
+      outline-offset: -2px;
+    }
+  }
 `;

@@ -16,7 +16,7 @@ function tell(chat: ChatState, ...events: ClientEvent[]): string[] {
 describe("what comes", () => {
   test("to the room that is looked at is seen", () => {
     const chat = alice();
-    expect(tell(chat, message(1))).toEqual([]);
+    expect(tell(chat, message(1))).toEqual(["hear"]);
     expect([chat.unread.all, chat.current?.seen]).toEqual([0, 1]);
   });
 
@@ -43,8 +43,8 @@ describe("what comes", () => {
   test("and names one, or is private, calls", () => {
     const chat = alice();
     chat.isWatching = false;
-    expect(tell(chat, message(1, { content: "alice?" }))).toEqual(["notify"]);
-    expect(tell(chat, whisper(1))).toEqual(["notify"]);
+    expect(tell(chat, message(1, { content: "alice?" }))).toEqual(["hear", "notify"]);
+    expect(tell(chat, whisper(1))).toEqual(["hear", "notify"]);
     expect(chat.unread).toEqual({ all: 2, calls: 2 });
   });
 
@@ -54,6 +54,22 @@ describe("what comes", () => {
     tell(chat, message(1, { username: "ALICE" }));
     tell(chat, message(1, { room: "garden", replay: true }));
     expect(chat.unread.all).toBe(0);
+  });
+
+  test("can be heard where it is looked at, and elsewhere only if it calls", () => {
+    const chat = alice();
+    chat.open("garden");
+    expect(tell(chat, message(1))).toEqual(["hear"]);
+    expect(tell(chat, message(1, { room: "garden" }))).toEqual([]);
+    expect(tell(chat, message(2, { room: "garden", content: "Alice!" }))).toContain("hear");
+    expect(tell(chat, message(2, { username: "Alice" }), message(3, { replay: true }))).toEqual([]);
+  });
+
+  test("to a room that one has just left is not shown, nor is the room", () => {
+    const chat = alice();
+    chat.close("lobby");
+    expect(tell(chat, message(1, { content: "Alice?" }))).toEqual([]);
+    expect(chat.rooms).toEqual([]);
   });
 
   test("twice is shown once", () => {
@@ -86,6 +102,38 @@ describe("a private conversation", () => {
     const room = chat.conversation("bob");
     tell(chat, whisper(1, { username: "Alice", from: "Alice", to: "Bob" }));
     expect([chat.conversation("Bob"), room.name]).toEqual([room, "~conversation"]);
+  });
+});
+
+describe("two conversations with one name", () => {
+  test("are told apart: the one talked to before is with somebody who had the name", () => {
+    const chat = alice();
+    tell(chat, whisper(1, { room: "~old" }), whisper(9, { room: "~new", prev: 0, id: "n" }));
+    const [now, before] = chat.rooms.filter(({ isPrivate }) => isPrivate);
+    expect([now?.name, now?.isFormer]).toEqual(["~new", false]);
+    expect([before?.name, before?.isFormer]).toEqual(["~old", true]);
+    expect(chat.conversation("bob")).toBe(now);
+  });
+
+  test("do not mix: what goes to who has the name now is not left in the other", () => {
+    const chat = alice();
+    tell(chat, whisper(1, { room: "~old" }));
+    const old = chat.conversation("Bob");
+    chat.show(old);
+    const command = { type: "private", to: "Bob", content: "you?" } as const;
+    tell(chat, { event: "Sending", id: "x", command, at: 1, kept: true, adopted: false });
+    chat.told({ event: "Acked", receipt: { id: "x", room: "~new", seq: 1, timestamp: 1 } }, 1);
+    expect(old.timeline.pending).toEqual([]);
+    expect([chat.current?.name, chat.current?.title]).toEqual(["~new", "Bob"]);
+  });
+
+  test("are with whom the server says, whatever name something was said under", () => {
+    const chat = alice();
+    // Alice was called Alix then, and Bob Rob.
+    tell(chat, whisper(1, { username: "Alix", from: "Alix", to: "Rob", replay: true }));
+    const head = { seq: 1, id: "p1" };
+    chat.summarised([{ room: "~conversation", epoch: "e", head, peer: "Bob" }]);
+    expect(chat.room("~conversation")?.title).toBe("Bob");
   });
 });
 
@@ -124,11 +172,31 @@ describe("a room", () => {
     expect(chat.current).toBeUndefined();
   });
 
-  test("that the server closes is forgotten", () => {
+  test("that the server closes is forgotten, and one is told", () => {
     const chat = alice();
     const error = new Error("no") as never;
-    tell(chat, { event: "RoomLost", room: "lobby", error });
+    expect(tell(chat, { event: "RoomLost", room: "lobby", error })).toEqual(["complain"]);
     expect(chat.rooms).toEqual([]);
+  });
+
+  test("that is closed gives way to the one that was looked at before it", () => {
+    const chat = alice();
+    chat.open("attic");
+    chat.show(chat.open("kitchen"));
+    chat.show(chat.open("no such room"));
+    chat.close("no such room");
+    expect(chat.current?.name).toBe("kitchen");
+  });
+
+  test("in which nothing was said has nothing before it either", () => {
+    const chat = alice();
+    const joined = { type: "joined", room: "lobby", epoch: "e", members: 1, names: [] } as const;
+    tell(chat, { ...joined, head: { seq: 0, id: "" } });
+    expect(chat.current?.timeline.hasEarlier).toBe(false);
+    const garden = chat.open("garden");
+    tell(chat, { ...joined, room: "garden", head: { seq: 7, id: "x" } });
+    expect(garden.timeline.hasEarlier).toBe(true);
+    expect(chat.conversation("Bob").timeline.hasEarlier).toBe(false);
   });
 
   test("has its holes shown", () => {

@@ -1,0 +1,74 @@
+/**
+ * What is open beside the messages: drawers on a narrow page, the members, the wire, the settings.
+ *
+ * @module
+ */
+
+import type { ReactiveController, ReactiveControllerHost } from "lit";
+
+/** What can be drawn over a narrow page. */
+export type Drawer = "rooms" | "members";
+
+/** Which panes are open. */
+export class Panes implements ReactiveController {
+  drawer: Drawer | undefined;
+  areMembersShown = true;
+  areSettingsOpen = false;
+  isWireOpen = false;
+  readonly #host: ReactiveControllerHost;
+  readonly #narrow = matchMedia("(max-width: 62rem)");
+
+  constructor(host: ReactiveControllerHost) {
+    this.#host = host;
+    host.addController(this);
+  }
+
+  hostConnected(): void {
+    this.#narrow.addEventListener("change", this.#resized);
+  }
+
+  hostDisconnected(): void {
+    this.#narrow.removeEventListener("change", this.#resized);
+  }
+
+  /** Whether the members can be seen, or would be if there were place beside them. */
+  get areMembersOpen(): boolean {
+    return this.#narrow.matches ? this.drawer === "members" : this.areMembersShown;
+  }
+
+  /** Opens a drawer, and closes any other. */
+  draw(drawer: Drawer | undefined): void {
+    this.drawer = drawer;
+    this.#host.requestUpdate();
+  }
+
+  /** Shows the members, or puts them away. */
+  toggleMembers(): void {
+    if (this.#narrow.matches) {
+      this.areMembersShown = true;
+      this.draw(this.drawer === "members" ? undefined : "members");
+    } else {
+      this.areMembersShown = !this.areMembersShown;
+      this.#host.requestUpdate();
+    }
+  }
+
+  /**
+   * Shows the wire, or puts it away.
+   *
+   * @throws `TypeError` when the panel cannot be loaded.
+   */
+  async toggleWire(): Promise<void> {
+    await import("./wire-panel.js");
+    this.isWireOpen = !this.isWireOpen;
+    this.#host.requestUpdate();
+  }
+
+  /** Shows the settings, or puts them away; a drawer would only lie over the page behind them. */
+  toggleSettings(): void {
+    this.areSettingsOpen = !this.areSettingsOpen;
+    this.draw(undefined);
+  }
+
+  readonly #resized = (): void => this.draw(undefined);
+}
