@@ -169,9 +169,7 @@ export class GaveUp extends Ended {
     readonly attempts: number,
     readonly reason: string,
   ) {
-    super(
-      `gave up after ${attempts === 1 ? "1 attempt" : `${attempts} attempts`}: ${reason || "no reason is known"}`,
-    );
+    super(`gave up after ${attempts === 1 ? "1 attempt" : `${attempts} attempts`}: ${reason}`);
   }
 }
 

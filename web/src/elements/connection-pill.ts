@@ -1,10 +1,10 @@
 import type { State } from "@causerie/client";
 import { css, html, nothing, svg, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
-import { say, words } from "../i18n.js";
+import { say } from "../i18n.js";
 import { lineThrough, type RoundTrip, rounded, spread } from "../round-trips.js";
 import { base } from "../styles/tokens.js";
-import { explain } from "../text/explain.js";
+import { explain, whyClosed } from "../text/explain.js";
 import { retry } from "./icons.js";
 import { LocalizedElement } from "./localized.js";
 
@@ -384,7 +384,7 @@ export class ConnectionPill extends LocalizedElement {
 
   /** Why there is no connection, as far as a page is told, and that nothing is lost. */
   #lost({ code, reason }: Extract<State, { state: "Disconnected" }>): string {
-    const why = words().find(`close-${code}`) ?? reason.replace(/[; ]*\bretry-after=\d+/gu, "");
+    const why = whyClosed(code, reason);
     const means = say("web-means-disconnected");
     return why === "" ? means : `${say("disconnected-because", { reason: why })}. ${means}`;
   }

@@ -99,7 +99,9 @@ export class EmojiPicker extends LocalizedElement {
   ];
 
   override firstUpdated(): void {
-    this.field.focus();
+    if (matchMedia("(hover: hover)").matches) {
+      this.field.focus(); // on a phone this would call up the keyboard over the emoji
+    }
   }
 
   protected override render(): TemplateResult {

@@ -112,9 +112,19 @@ export class SettingsMenu extends LocalizedElement {
         overflow-wrap: anywhere;
       }
 
-      @media (max-width: 24rem) {
+      @media (max-width: 26rem) {
         .choices {
           padding: var(--space-4);
+        }
+
+        label:has(select) {
+          display: grid;
+          gap: var(--space-1);
+        }
+
+        label > select {
+          inline-size: 100%;
+          max-inline-size: none;
         }
       }
 

@@ -5,6 +5,7 @@
  */
 
 import {
+  CloseCode,
   CommandRefused,
   EndedByServer,
   ErrorCode,
@@ -31,6 +32,20 @@ export function explain(error: unknown, given: Given = {}): string {
   return asSentence(clause(error, given));
 }
 
+/** Close codes that the library itself gives for many causes: only the reason tells which. */
+const TOLD_BY_REASON: ReadonlySet<number> = new Set([
+  CloseCode.ABNORMAL,
+  CloseCode.POLICY_VIOLATION,
+  CloseCode.TRY_AGAIN_LATER,
+]);
+
+/** Why a connection was closed, as it reads after a colon; empty where a page is told nothing. */
+export function whyClosed(code: number, reason: string): string {
+  // How long to wait is for programs.
+  const told = reason.replace(/[; ]*\bretry-after=\d+/gu, "");
+  return TOLD_BY_REASON.has(code) ? told : (words().find(`close-${code}`) ?? told);
+}
+
 /** The same as it reads after a colon. */
 function clause(error: unknown, given: Given): string {
   if (error instanceof HelloRefused) {
@@ -41,8 +56,8 @@ function clause(error: unknown, given: Given): string {
   }
   if (error instanceof EndedByServer) {
     const { code, reason } = error;
-    const why = words().find(`close-${code}`) ?? (reason || say("no-reason", { code }));
-    return say("ended-by-server", { reason: why });
+    const why = whyClosed(code, reason) || words().find(`close-${code}`);
+    return say("ended-by-server", { reason: why ?? say("no-reason", { code }) });
   }
   if (error instanceof OutboxFull) {
     return say("outbox-full", { count: error.limit });

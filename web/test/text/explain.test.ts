@@ -12,7 +12,7 @@ import { afterAll, beforeEach, expect, test } from "vitest";
 import english from "../../../catalogue/en.json" with { type: "json" };
 import french from "../../../catalogue/fr.json" with { type: "json" };
 import { speak, Words } from "../../src/i18n.js";
-import { explain } from "../../src/text/explain.js";
+import { explain, whyClosed } from "../../src/text/explain.js";
 
 beforeEach(() => speak(new Words("en", english)));
 afterAll(() => speak(new Words("en", english)));
@@ -65,6 +65,15 @@ test("no error speaks English to who reads French", () => {
     expect(explain(refused(code, "room"), given)).not.toContain("The server");
   }
   expect(explain(new EndedByServer(1008, "policy"))).toMatch(/^Pas de connexion/u);
+});
+
+test("a closed connection is told by its code, or by the reason where the code has many", () => {
+  expect(whyClosed(1001, "bye")).toBe("the server is stopping");
+  expect(whyClosed(1006, "")).toBe("");
+  expect(whyClosed(1013, "")).toBe("");
+  expect(whyClosed(1013, "too many here; retry-after=5000")).toBe("too many here");
+  expect(whyClosed(4200, "of a newer server")).toBe("of a newer server");
+  expect(explain(new EndedByServer(1008, ""))).toContain("the server does not say why");
 });
 
 test("a huge name does not fill the page", () => {
