@@ -42,8 +42,14 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    with ServerProcess(tmp_path / "data", "--rate-limit", "0") as server:
+def data_folder(tmp_path: Path) -> Path:
+    """Where the server keeps its messages."""
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def server(data_folder: Path) -> Iterator[ServerProcess]:
+    with ServerProcess(data_folder, "--rate-limit", "0") as server:
         yield server
 
 
