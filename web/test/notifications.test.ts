@@ -93,6 +93,16 @@ test("only the beginning of a long message is shown, and no character is cut", (
   expect(Desktop.shown[0]?.options.body).toBe(`${"💥".repeat(199)}…`);
 });
 
+test("a flood is cut off, and what comes after it is told again", () => {
+  const notifier = new Notifier(ignore);
+  for (let number = 0; number < 100; number += 1) {
+    notifier.notify(chat.conversation(`Stranger${number}`), message(number + 1, {}), number);
+  }
+  expect(Desktop.shown).toHaveLength(5);
+  notifier.notify(bob, message(1, {}), 10_100);
+  expect(Desktop.shown).toHaveLength(6);
+});
+
 test("where a page may not make one, nothing happens", () => {
   const android = class {
     static readonly permission = "granted";
