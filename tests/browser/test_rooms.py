@@ -1,6 +1,7 @@
 """Rooms and conversations as the page shows them: opened, left, empty, closed, of the same name."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -156,3 +157,44 @@ def test_conversations_with_two_who_had_the_same_name_one_after_the_other_are_to
     alice.sees("I am the second")
     alice.say("hello, second")
     second.sees("hello, second")
+
+
+def test_the_button_for_the_members_says_whether_they_are_shown(meet: Meet) -> None:
+    alice = meet("Alice")
+    button = alice.page.get_by_role("button", name="1 person here")
+    for is_shown in (True, False, True):
+        expect(button).to_have_attribute("aria-pressed", str(is_shown).lower())
+        expect(alice.page.locator("member-list")).to_have_count(int(is_shown))
+        button.click()
+    alice.page.set_viewport_size({"width": 768, "height": 700})
+    expect(button).to_have_attribute("aria-pressed", "false")
+    if not alice.page.locator("member-list").is_visible():
+        button.click()
+    expect(alice.page.locator("aside").get_by_role("button", name="Close")).to_be_focused()
+    alice.page.keyboard.press("Escape")
+    expect(alice.page.locator("member-list")).not_to_be_visible()
+    expect(alice.page.locator("message-composer textarea")).to_be_focused()
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_nothing_in_the_line_above_lies_over_another_while_there_is_no_connection(
+    meet: Meet, server: ServerProcess, width: int
+) -> None:
+    alice = meet("Alice", locale="fr-FR", viewport={"width": width, "height": 640})
+    server.kill()
+    alice.pill("Disconnected")
+    expect(alice.page.get_by_role("button", name="Essayer maintenant")).to_be_visible()
+    boxes = alice.page.evaluate(
+        """() => {
+          const header = document.querySelector("causerie-chat").shadowRoot
+            .querySelector("room-header").shadowRoot;
+          const pill = header.querySelector("connection-pill").shadowRoot;
+          const all = [...header.querySelectorAll("h1, button"), ...pill.querySelectorAll("button")];
+          const shown = all.filter((one) => one.offsetParent !== null);
+          return shown.map((one) => one.getBoundingClientRect())
+            .map(({ left, right }) => [left, right]).sort((a, b) => a[0] - b[0]);
+        }"""
+    )
+    assert len(boxes) >= 5
+    assert all(right <= left + 0.5 for (_, right), (left, _) in pairwise(boxes)), boxes
+    assert boxes[-1][1] <= width

@@ -153,7 +153,9 @@ export class CauserieChat extends LocalizedElement {
           <room-header
             .session=${session}
             .room=${room}
-            .panes=${panes}
+            .areRoomsDrawn=${panes.drawer === "rooms"}
+            .areMembersOpen=${panes.areMembersOpen}
+            .isWireOpen=${panes.isWireOpen}
             .version=${this.version}
             @rooms=${() => this.#draw("rooms")}
             @members=${this.#toggleMembers}

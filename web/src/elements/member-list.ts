@@ -87,6 +87,14 @@ export class MemberList extends LocalizedElement {
         border: 2px solid var(--surface);
         border-radius: 50%;
         background: var(--good-dot);
+        forced-color-adjust: none;
+      }
+
+      @media (pointer: coarse) {
+        button,
+        .self {
+          min-block-size: 2.75rem;
+        }
       }
 
       p {

@@ -7,7 +7,6 @@ import { base } from "../styles/tokens.js";
 import "./connection-pill.js";
 import { hash, link, lock, menu, people, wire } from "./icons.js";
 import { LocalizedElement } from "./localized.js";
-import type { Panes } from "./panes.js";
 
 /**
  * The line above the messages: where one is, how the connection is, what else there is to see.
@@ -19,7 +18,9 @@ import type { Panes } from "./panes.js";
 export class RoomHeader extends LocalizedElement {
   @property({ attribute: false }) session!: Session;
   @property({ attribute: false }) room: Room | undefined;
-  @property({ attribute: false }) panes!: Panes;
+  @property({ type: Boolean }) areRoomsDrawn = false;
+  @property({ type: Boolean }) areMembersOpen = false;
+  @property({ type: Boolean }) isWireOpen = false;
   /** Changes whenever any of it has. */
   @property({ attribute: false }) version = 0;
 
@@ -108,14 +109,14 @@ export class RoomHeader extends LocalizedElement {
   ];
 
   protected override render(): TemplateResult {
-    const { room, panes, session } = this;
+    const { room, session } = this;
     const { chat, client } = session;
     const hasUnread = chat.unread.all > 0;
     return html`<header class=${room?.isPrivate ? "private" : ""}>
       <button
         class="icon-button only-narrow ${hasUnread ? "dotted" : ""}"
         aria-label=${hasUnread ? say("web-rooms-unread", { count: chat.unread.all }) : say("web-rooms")}
-        aria-expanded=${panes.drawer === "rooms"}
+        aria-expanded=${this.areRoomsDrawn}
         @click=${() => this.#tell("rooms")}
       >
         ${menu}
@@ -129,7 +130,7 @@ export class RoomHeader extends LocalizedElement {
         class="icon-button wire"
         aria-label=${say("web-wire")}
         title=${say("web-wire")}
-        aria-pressed=${panes.isWireOpen}
+        aria-pressed=${this.isWireOpen}
         @click=${() => this.#tell("wire")}
       >
         ${wire}
@@ -145,13 +146,12 @@ export class RoomHeader extends LocalizedElement {
         .username=${chat.username}
         .version=${this.version}
         @try-now=${() => client.wake()}
-        @wire=${() => panes.isWireOpen || this.#tell("wire")}
+        @wire=${() => this.isWireOpen || this.#tell("wire")}
       ></connection-pill>
     </header>`;
   }
 
   #roomButtons(room: Room): TemplateResult {
-    const { panes } = this;
     const here = say("web-members", { count: room.company.count });
     return html`<button
         class="icon-button"
@@ -164,7 +164,7 @@ export class RoomHeader extends LocalizedElement {
         class="icon-button"
         aria-label=${here}
         title=${here}
-        aria-pressed=${panes.areMembersOpen}
+        aria-pressed=${this.areMembersOpen}
         @click=${() => this.#tell("members")}
       >
         ${people}

@@ -179,6 +179,12 @@ export class RoomList extends LocalizedElement {
         }
       }
 
+      @media (pointer: coarse) {
+        .room {
+          min-block-size: 2.75rem;
+        }
+      }
+
       form {
         padding: var(--space-1) var(--space-2) var(--space-2);
       }

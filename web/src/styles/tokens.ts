@@ -25,7 +25,6 @@ export const tokens = css`
     --accent: light-dark(#4055c8, #8fa2ff);
     --accent-strong: light-dark(#34479f, #aab8ff);
     --on-accent: light-dark(#ffffff, #10142b);
-    --own: light-dark(#eef1fe, #1e2440);
     --private: light-dark(#8235a8, #d79bf2);
     --private-soft: light-dark(#faf2fd, #2a1c33);
     --good: light-dark(#16794a, #5fd39a);
