@@ -183,13 +183,13 @@ def test_nothing_in_the_line_above_lies_over_another_while_there_is_no_connectio
     alice = meet("Alice", locale="fr-FR", viewport={"width": width, "height": 640})
     server.kill()
     alice.pill("Disconnected")
-    expect(alice.page.get_by_role("button", name="Essayer maintenant")).to_be_visible()
+    expect(alice.page.locator("connection-pill .now")).to_be_visible()
     boxes = alice.page.evaluate(
         """() => {
           const header = document.querySelector("causerie-chat").shadowRoot
             .querySelector("room-header").shadowRoot;
           const pill = header.querySelector("connection-pill").shadowRoot;
-          const all = [...header.querySelectorAll("h1, button"), ...pill.querySelectorAll("button")];
+          const all = [header, pill].flatMap((root) => [...root.querySelectorAll("h1, button")]);
           const shown = all.filter((one) => one.offsetParent !== null);
           return shown.map((one) => one.getBoundingClientRect())
             .map(({ left, right }) => [left, right]).sort((a, b) => a[0] - b[0]);
@@ -198,3 +198,18 @@ def test_nothing_in_the_line_above_lies_over_another_while_there_is_no_connectio
     assert len(boxes) >= 5
     assert all(right <= left + 0.5 for (_, right), (left, _) in pairwise(boxes)), boxes
     assert boxes[-1][1] <= width
+
+
+def test_what_is_not_taken_says_why_and_can_be_tried_again_or_given_up(meet: Meet) -> None:
+    alice, bob = meet("Alice"), meet("Bob")
+    alice.page.get_by_role("button", name="Talk to Bob in private").click()
+    bob.page.get_by_role("button", name="Settings").click()
+    bob.page.get_by_role("button", name="Leave", exact=True).click()
+    expect(bob.page.get_by_label("Your name")).to_be_visible()
+    alice.say("are you there?")
+    failed = alice.page.locator(".message.failed")
+    expect(failed).to_contain_text("Not sent: nobody called “Bob” is connected")
+    bob.enter("Bob")
+    failed.get_by_role("button", name="Try again").click()
+    alice.sees("are you there?")
+    expect(failed).to_have_count(0)

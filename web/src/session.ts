@@ -21,7 +21,7 @@ import { recall, remember, rememberSeen, type Seen } from "./memory.js";
 import { withNextFrame } from "./next-frame.js";
 import type { RoundTrip } from "./round-trips.js";
 import { ChatState, type Room } from "./store/chat.js";
-import { explain, type Given } from "./text/explain.js";
+import { because, explain, type Given } from "./text/explain.js";
 
 /** Entries that a room begins with. */
 const FIRST = 50;
@@ -268,7 +268,7 @@ export class Session extends EventTarget {
         case "SendFailed": {
           const { command } = event;
           const given = command.type === "private" ? { to: command.to } : { room: command.room };
-          this.chat.failed(event.id, explain(event.error, given));
+          this.chat.failed(event.id, because(event.error, given));
           break;
         }
         case "ServerError":
@@ -305,7 +305,7 @@ export class Session extends EventTarget {
         }
         case "complain": {
           const { title } = wish.room;
-          const reason = explain(wish.error, { room: title }).replace(/\.$/u, "");
+          const reason = because(wish.error, { room: title });
           this.#tellTrouble(say("room-lost", { room: title, reason }));
         }
       }

@@ -148,8 +148,12 @@ export class RoomList extends LocalizedElement {
         inline-size: 1rem;
       }
 
+      .name.had {
+        flex: 0 1 auto;
+      }
+
       .former {
-        flex: none;
+        flex: 1 0 auto;
         color: var(--text-faint);
         font-size: var(--type-tiny);
       }
@@ -284,7 +288,7 @@ export class RoomList extends LocalizedElement {
           @click=${() => this.#tell("show", room)}
         >
           ${room.isPrivate ? lock : hash}
-          <span class="name">${room.title}</span>
+          <span class="name ${room.isFormer ? "had" : ""}">${room.title}</span>
           ${room.isFormer ? html`<span class="former">${say("web-former")}</span>` : nothing}
           ${
             room.unread

@@ -158,12 +158,7 @@ export class ChatState {
     const known = [...this.#rooms.values()]
       .filter((room) => room.peer !== undefined && fold(room.peer) === folded)
       .sort((a, b) => newest(b) - newest(a))[0];
-    if (known !== undefined) {
-      return known;
-    }
-    const draft = this.open(draftName(peer), peer);
-    draft.timeline.hasEarlier = false;
-    return draft;
+    return known ?? this.open(draftName(peer), peer);
   }
 
   /** A room is closed, and forgotten. */
@@ -330,13 +325,6 @@ export class ChatState {
           this.show(this.open(name, peer));
         }
       }
-    }
-  }
-
-  #joined(room: Room, isEmpty: boolean): void {
-    room.isJoined = true;
-    if (isEmpty && room.timeline.entries.length === 0) {
-      room.timeline.hasEarlier = false;
     }
   }
 

@@ -29,7 +29,7 @@ const SHOWN = 40;
 
 /** Says what an error means, and what to do. */
 export function explain(error: unknown, given: Given = {}): string {
-  return asSentence(clause(error, given));
+  return asSentence(because(error, given));
 }
 
 /** Close codes that the library itself gives for many causes: only the reason tells which. */
@@ -46,10 +46,10 @@ export function whyClosed(code: number, reason: string): string {
   return TOLD_BY_REASON.has(code) ? told : (words().find(`close-${code}`) ?? told);
 }
 
-/** The same as it reads after a colon. */
-function clause(error: unknown, given: Given): string {
+/** Says the same as it reads after a colon. */
+export function because(error: unknown, given: Given = {}): string {
   if (error instanceof HelloRefused) {
-    return clause(error.refusal, given);
+    return because(error.refusal, given);
   }
   if (error instanceof CommandRefused) {
     return refusal(error, given);
@@ -63,7 +63,7 @@ function clause(error: unknown, given: Given): string {
     return say("outbox-full", { count: error.limit });
   }
   if (error instanceof InDoubt) {
-    return say("in-doubt", { reason: clause(error.why, given) });
+    return say("in-doubt", { reason: because(error.why, given) });
   }
   return error instanceof KeyDamaged ? say("web-key-damaged") : say("web-something-went-wrong");
 }

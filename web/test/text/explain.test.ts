@@ -12,7 +12,7 @@ import { afterAll, beforeEach, expect, test } from "vitest";
 import english from "../../../catalogue/en.json" with { type: "json" };
 import french from "../../../catalogue/fr.json" with { type: "json" };
 import { speak, Words } from "../../src/i18n.js";
-import { explain, whyClosed } from "../../src/text/explain.js";
+import { because, explain, whyClosed } from "../../src/text/explain.js";
 
 beforeEach(() => speak(new Words("en", english)));
 afterAll(() => speak(new Words("en", english)));
@@ -74,6 +74,10 @@ test("a closed connection is told by its code, or by the reason where the code h
   expect(whyClosed(1013, "too many here; retry-after=5000")).toBe("too many here");
   expect(whyClosed(4200, "of a newer server")).toBe("of a newer server");
   expect(explain(new EndedByServer(1008, ""))).toContain("the server does not say why");
+});
+
+test("what stands after a colon begins small and has no full stop", () => {
+  expect(because(refused("not_joined"))).toBe("you are not in that room any more");
 });
 
 test("a huge name does not fill the page", () => {
