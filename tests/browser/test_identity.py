@@ -44,6 +44,27 @@ def test_who_takes_another_name_keeps_it_after_a_reload(meet: Meet) -> None:
     assert "Alicia" in key_link(alice)
 
 
+def test_a_device_that_was_away_during_a_rename_comes_back_under_the_new_name(meet: Meet) -> None:
+    alice = meet("Alice")
+    alice.say("as Alice")
+    alice.sees("as Alice")
+    link = key_link(alice)
+    phone = meet(address=link[link.index("/#") :])
+    phone.page.get_by_role("button", name="Yes, that’s me").click()
+    is_called(phone, "Alice")
+    there = phone.page.url
+    phone.page.goto("about:blank")
+    alice.page.get_by_role("button", name="Settings").click()
+    alice.page.locator("settings-menu").get_by_label("Your name").fill("Alicia")
+    alice.page.keyboard.press("Enter")
+    is_called(alice, "Alicia")
+    phone.page.goto(there)
+    is_called(phone, "Alicia")
+    phone.page.reload()
+    is_called(phone, "Alicia")
+    is_called(alice, "Alicia")
+
+
 def test_a_name_that_is_not_to_be_had_is_told_in_the_settings(meet: Meet) -> None:
     meet("Alice")
     bob = meet("Bob")

@@ -323,8 +323,8 @@ def test_the_key_to_a_name_goes_to_another_device_by_a_link(meet: Meet) -> None:
     link = alice.page.get_by_role("textbox", name="Link with your key").input_value()
     expect(alice.page.get_by_role("img", name="QR code")).to_be_visible()
     phone = meet(address=link[link.index("/#") :])
-    assert "key=" not in phone.page.url
     phone.page.get_by_role("button", name="Yes, that’s me").click()
+    assert "key=" not in phone.page.url
     phone.pill("Connected")
     phone.say("from the phone")
     alice.page.keyboard.press("Escape")

@@ -35,8 +35,10 @@ export interface Arrival {
   readonly username: string;
   /** Rooms that one was in before. */
   readonly rooms: readonly string[];
+  /** The name is the one had last, whatever it has become meanwhile, and no wish. */
+  readonly returning: boolean;
   /** What holds the name, where this browser can keep no key. */
-  readonly key: string | undefined;
+  readonly key?: string | undefined;
 }
 
 /** Something that somebody said, and where. */
@@ -73,12 +75,13 @@ export class Session extends EventTarget {
   /** Begins; the connection comes when it comes. */
   static async open(
     url: string,
-    { username, rooms, key }: Arrival,
+    { username, rooms, returning, key }: Arrival,
     tap: (event: WireEvent) => void,
   ): Promise<Session> {
     const client = await connect(url, username, {
       storage,
       wait: false,
+      returning,
       locale: words().language,
       reasons: { noWelcome: say("lost-no-welcome"), silent: say("lost-silent") },
       tap,
@@ -271,6 +274,9 @@ export class Session extends EventTarget {
           this.chat.failed(event.id, because(event.error, given));
           break;
         }
+        case "Renamed":
+          remember({ username: event.username });
+          break;
         case "ServerError":
           this.#complain(event.error);
           break;

@@ -9,7 +9,7 @@ import type { ReactiveController, ReactiveControllerHost } from "lit";
 import { roomInAddress, showRoom, takeKeyLink } from "../address.js";
 import { type Standing, standingOf, take } from "../device.js";
 import { recall, remember } from "../memory.js";
-import { type Said, Session } from "../session.js";
+import { type Arrival, type Said, Session } from "../session.js";
 import { explain } from "../text/explain.js";
 import type { JoinDetail } from "./join-screen.js";
 
@@ -70,31 +70,9 @@ export class Stay implements ReactiveController {
     }
   }
 
-  /** Goes in under a name. */
-  async join({ username, room }: JoinDetail, key?: string): Promise<void> {
-    this.error = "";
-    const { rooms } = recall();
-    const isNewcomer = rooms.length === 0;
-    this.#awaited = room.startsWith("~") ? room : undefined;
-    const first = this.#awaited === undefined ? room : (rooms[0] ?? "lobby");
-    this.isArriving = isNewcomer;
-    this.#host.requestUpdate();
-    try {
-      const url = this.#host.url || location.origin;
-      const arrival = { username, rooms, key };
-      const session = await Session.open(url, arrival, (event) => this.#listener.tapped(event));
-      this.session = session;
-      this.#listen(session);
-      remember({ username });
-      session.show(session.enter(first));
-      if (isNewcomer) {
-        await settled(session.client);
-      }
-    } catch (error) {
-      this.#ended(error, username);
-    }
-    this.isArriving = false;
-    this.#host.requestUpdate();
+  /** Goes in under a name that one wishes for. */
+  join(detail: JoinDetail): Promise<void> {
+    return this.#arrive(detail, { returning: false });
   }
 
   /** Becomes who the key belongs to. */
@@ -107,7 +85,8 @@ export class Stay implements ReactiveController {
     }
     this.offer = undefined;
     const room = roomInAddress() ?? (recall().current || "lobby");
-    await this.join({ username: link.username, room }, isKept ? undefined : link.key);
+    const how = { returning: true, key: isKept ? undefined : link.key };
+    await this.#arrive({ username: link.username, room }, how);
   }
 
   /** Stays who one is. */
@@ -133,6 +112,35 @@ export class Stay implements ReactiveController {
     session?.show(session.enter(name));
   }
 
+  async #arrive(
+    { username, room }: JoinDetail,
+    how: Pick<Arrival, "returning" | "key">,
+  ): Promise<void> {
+    this.error = "";
+    const { rooms } = recall();
+    const isNewcomer = rooms.length === 0;
+    this.#awaited = room.startsWith("~") ? room : undefined;
+    const first = this.#awaited === undefined ? room : (rooms[0] ?? "lobby");
+    this.isArriving = isNewcomer;
+    this.#host.requestUpdate();
+    try {
+      const url = this.#host.url || location.origin;
+      const arrival = { username, rooms, ...how };
+      const session = await Session.open(url, arrival, (event) => this.#listener.tapped(event));
+      this.session = session;
+      this.#listen(session);
+      remember({ username });
+      session.show(session.enter(first));
+      if (isNewcomer) {
+        await settled(session.client);
+      }
+    } catch (error) {
+      this.#ended(error, username);
+    }
+    this.isArriving = false;
+    this.#host.requestUpdate();
+  }
+
   async #leave(): Promise<void> {
     const { session } = this;
     this.session = undefined;
@@ -143,7 +151,8 @@ export class Stay implements ReactiveController {
   async #return(): Promise<void> {
     const { username, rooms, current } = recall();
     if (username !== "" && rooms.length > 0) {
-      await this.join({ username, room: roomInAddress() ?? (current || "lobby") });
+      const room = roomInAddress() ?? (current || "lobby");
+      await this.#arrive({ username, room }, { returning: true });
     }
   }
 
