@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 from tests.browser.conftest import Meet, Person
+from tests.support.server_process import ServerProcess
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -65,7 +66,9 @@ def test_a_device_that_was_away_during_a_rename_comes_back_under_the_new_name(me
     is_called(alice, "Alicia")
 
 
-def test_a_name_that_is_not_to_be_had_is_told_in_the_settings(meet: Meet) -> None:
+def test_a_name_that_is_not_to_be_had_is_told_in_the_settings(
+    meet: Meet, server: ServerProcess
+) -> None:
     meet("Alice")
     bob = meet("Bob")
     bob.page.get_by_role("button", name="Settings").click()
@@ -75,8 +78,14 @@ def test_a_name_that_is_not_to_be_had_is_told_in_the_settings(meet: Meet) -> Non
     told = bob.page.get_by_role("dialog").get_by_role("alert")
     expect(told).to_contain_text("“alice” is taken")
     expect(field).to_be_focused()
+    server.kill()
+    expect(bob.page.locator("connection-pill .pill.Connected")).to_have_count(0)
+    field.fill("Robert")
+    bob.page.keyboard.press("Enter")
+    expect(told).to_have_text("That needs a connection. Try again when it is back.")
     bob.page.keyboard.press("Escape")
     expect(bob.page.get_by_role("alert")).to_have_count(0)
+    server.start()
     is_called(bob, "Bob")
 
 

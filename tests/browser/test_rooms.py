@@ -170,8 +170,17 @@ def test_the_button_for_the_members_says_whether_they_are_shown(meet: Meet) -> N
     expect(button).to_have_attribute("aria-pressed", "false")
     if not alice.page.locator("member-list").is_visible():
         button.click()
-    expect(alice.page.locator("aside").get_by_role("button", name="Close")).to_be_focused()
+    close = alice.page.locator("aside").get_by_role("button", name="Close")
+    expect(close).to_be_focused()
+    # What lies behind is not to be reached by the keyboard.
+    alice.page.keyboard.press("Tab")
+    expect(alice.page.locator("message-composer textarea")).not_to_be_focused()
+    expect(alice.page.locator("main[inert]")).to_have_count(1)
     alice.page.keyboard.press("Escape")
+    expect(alice.page.locator("member-list")).not_to_be_visible()
+    button.click()
+    expect(close).to_be_focused()
+    alice.page.keyboard.press("Enter")
     expect(alice.page.locator("member-list")).not_to_be_visible()
     expect(alice.page.locator("message-composer textarea")).to_be_focused()
 

@@ -125,7 +125,11 @@ export class CauserieChat extends LocalizedElement {
     const panes = this.#panes;
     return html`
       <div class="layout" @keydown=${this.#key}>
-        <nav class=${panes.drawer === "rooms" ? "drawn" : ""} aria-label=${say("web-rooms")}>
+        <nav
+          class=${panes.drawer === "rooms" ? "drawn" : ""}
+          aria-label=${say("web-rooms")}
+          ?inert=${panes.drawer === "members"}
+        >
           <header>${logo}<span>Causerie</span>${this.#closeDrawer()}</header>
           <room-list
             .rooms=${chat.rooms}
@@ -149,7 +153,7 @@ export class CauserieChat extends LocalizedElement {
             </button>
           </div>
         </nav>
-        <main class=${room?.isPrivate ? "private" : ""}>
+        <main class=${room?.isPrivate ? "private" : ""} ?inert=${panes.drawer !== undefined}>
           <room-header
             .session=${session}
             .room=${room}

@@ -25,10 +25,12 @@ export class Panes implements ReactiveController {
 
   hostConnected(): void {
     this.#narrow.addEventListener("change", this.#resized);
+    window.addEventListener("keydown", this.#pressed);
   }
 
   hostDisconnected(): void {
     this.#narrow.removeEventListener("change", this.#resized);
+    window.removeEventListener("keydown", this.#pressed);
   }
 
   /** Whether the members can be seen, or would be if there were place beside them. */
@@ -69,6 +71,13 @@ export class Panes implements ReactiveController {
     this.areSettingsOpen = !this.areSettingsOpen;
     this.draw(undefined);
   }
+
+  /** Escape closes a drawer, wherever the keyboard is. */
+  readonly #pressed = ({ key }: KeyboardEvent): void => {
+    if (key === "Escape" && this.drawer !== undefined) {
+      this.draw(undefined);
+    }
+  };
 
   readonly #resized = (): void => this.draw(undefined);
 }

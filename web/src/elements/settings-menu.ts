@@ -228,6 +228,10 @@ export class SettingsMenu extends LocalizedElement {
     if (name === "" || name === this.session.chat.username) {
       return;
     }
+    if (this.session.chat.state.state !== "Connected") {
+      this.#tell("trouble", say("web-needs-connection")); // and not perhaps in an hour
+      return;
+    }
     try {
       const username = await this.session.client.rename(name);
       this.#choose({ username });

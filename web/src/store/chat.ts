@@ -98,6 +98,8 @@ export class ChatState {
   /** What was looked at before. */
   #previous: Room | undefined;
   readonly #rooms = new Map<string, Room>();
+  /** With whom conversations are, by the server: what was said earlier tells of earlier names. */
+  readonly #peers = new Map<string, string>();
   /** When one's own messages went out, by their id. */
   readonly #sentAt = new Map<string, number>();
 
@@ -197,9 +199,12 @@ export class ChatState {
   /** What the server lists of one's conversations. */
   summarised(summaries: readonly RoomSummary[]): void {
     for (const { room, peer } of summaries) {
+      const known = this.#rooms.get(room);
       if (peer) {
-        // What was said under other names than the present ones tells neither of them.
-        this.open(room, peer).peer = peer;
+        this.#peers.set(room, peer);
+      }
+      if (peer && known !== undefined) {
+        known.peer = peer;
       }
     }
   }
@@ -213,7 +218,8 @@ export class ChatState {
           return room === undefined ? [] : this.#entered(room, event, event.replay);
         }
         case "private": {
-          const peer = fold(event.from) === fold(this.username) ? event.to : event.from;
+          const other = fold(event.from) === fold(this.username) ? event.to : event.from;
+          const peer = this.#peers.get(event.room) ?? other;
           return this.#entered(this.open(event.room, peer), event, event.replay);
         }
         case "joined": {

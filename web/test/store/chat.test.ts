@@ -134,6 +134,11 @@ describe("two conversations with one name", () => {
     const head = { seq: 1, id: "p1" };
     chat.summarised([{ room: "~conversation", epoch: "e", head, peer: "Bob" }]);
     expect(chat.room("~conversation")?.title).toBe("Bob");
+    chat.close("~conversation"); // it is out of sight until something is said in it
+    chat.summarised([{ room: "~conversation", epoch: "e", head, peer: "Bobby" }]);
+    expect(chat.room("~conversation")).toBeUndefined();
+    tell(chat, whisper(2, { username: "Rob", from: "Rob", to: "Alix", replay: true }));
+    expect(chat.room("~conversation")?.title).toBe("Bobby");
   });
 });
 
