@@ -12,7 +12,6 @@ import { base, tokens } from "../styles/tokens.js";
 import { excerpt } from "../text/plain.js";
 import { showBadge } from "../title-badge.js";
 import { WireLog } from "../wire/wire-log.js";
-import "./device-import.js";
 import { close, cog, logo } from "./icons.js";
 import type { JoinDetail } from "./join-screen.js";
 import "./join-screen.js";
@@ -29,7 +28,6 @@ import type { Note } from "./passing-note.js";
 import "./passing-note.js";
 import "./room-header.js";
 import "./room-list.js";
-import "./settings-menu.js";
 import { type Offer, Stay } from "./stay.js";
 
 /** Characters of a message that a screen reader is told. */
@@ -147,7 +145,7 @@ export class CauserieChat extends LocalizedElement {
               title=${say("web-settings")}
               aria-haspopup="dialog"
               aria-expanded=${panes.areSettingsOpen}
-              @click=${() => panes.toggleSettings()}
+              @click=${() => this.#load(panes.openSettings())}
             >
               ${cog}
             </button>
@@ -310,7 +308,7 @@ export class CauserieChat extends LocalizedElement {
   }
 
   async #quit(): Promise<void> {
-    this.#panes.toggleSettings();
+    this.#panes.closeSettings();
     await this.#stay.quit();
     this.memories = recall();
   }
@@ -430,9 +428,14 @@ export class CauserieChat extends LocalizedElement {
     await this.#draw(this.#panes.drawer);
   }
 
-  async #toggleWire(): Promise<void> {
+  #toggleWire(): void {
+    void this.#load(this.#panes.toggleWire());
+  }
+
+  /** Waits for a part of the page that is loaded when it is wanted. */
+  async #load(part: Promise<void>): Promise<void> {
     try {
-      await this.#panes.toggleWire();
+      await part;
     } catch {
       this.#tell(say("web-not-loaded-now"), true);
     }
@@ -440,7 +443,7 @@ export class CauserieChat extends LocalizedElement {
 
   async #closeSettings(): Promise<void> {
     if (this.#panes.areSettingsOpen) {
-      this.#panes.toggleSettings();
+      this.#panes.closeSettings();
       this.#tell("", false);
       await this.updateComplete;
       this.composer?.focus();

@@ -66,10 +66,21 @@ export class Panes implements ReactiveController {
     this.#host.requestUpdate();
   }
 
-  /** Shows the settings, or puts them away; a drawer would only lie over the page behind them. */
-  toggleSettings(): void {
-    this.areSettingsOpen = !this.areSettingsOpen;
+  /**
+   * Shows the settings; a drawer would only lie over the page behind them.
+   *
+   * @throws `TypeError` when they cannot be loaded.
+   */
+  async openSettings(): Promise<void> {
+    await import("./settings-menu.js");
+    this.areSettingsOpen = true;
     this.draw(undefined);
+  }
+
+  /** Puts the settings away. */
+  closeSettings(): void {
+    this.areSettingsOpen = false;
+    this.#host.requestUpdate();
   }
 
   /** Escape closes a drawer, wherever the keyboard is. */

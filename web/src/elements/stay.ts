@@ -8,6 +8,7 @@ import type { Client, KeyLink, WireEvent } from "@causerie/client";
 import type { ReactiveController, ReactiveControllerHost } from "lit";
 import { roomInAddress, showRoom, takeKeyLink } from "../address.js";
 import { type Standing, standingOf, take } from "../device.js";
+import { say } from "../i18n.js";
 import { recall, remember } from "../memory.js";
 import { type Arrival, type Said, Session } from "../session.js";
 import { explain } from "../text/explain.js";
@@ -168,9 +169,14 @@ export class Stay implements ReactiveController {
     if (standing === "this key" && present === link.username) {
       return this.session !== undefined; // one is that already
     }
-    this.offer = { link, standing };
+    try {
+      await import("./device-import.js");
+      this.offer = { link, standing };
+    } catch {
+      this.#listener.troubled(say("web-not-loaded-now"));
+    }
     this.#host.requestUpdate();
-    return true;
+    return this.offer !== undefined || this.session !== undefined;
   }
 
   readonly #addressed = async (): Promise<void> => {

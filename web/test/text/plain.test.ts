@@ -5,6 +5,7 @@ test("an excerpt is one line, and cuts no character", () => {
   expect(excerpt("one\n  two\tthree ", 20)).toBe("one two three");
   expect(excerpt("💥".repeat(30), 5)).toBe("💥💥💥💥…");
   expect(excerpt("exact", 5)).toBe("exact");
+  expect(excerpt("**now** or :tada:", 20)).toBe("now or 🎉");
 });
 
 test("nothing turns the letters about", () => {
