@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         Reconnecting,
         State,
     )
+    from causerie.client.sending import ClientEvent, Sending
     from causerie.wire.codes import CloseCode, ErrorCode
     from causerie.wire.commands import Cursor, SendMessage, SendPrivate
     from causerie.wire.errors import CauserieError
@@ -77,6 +78,7 @@ __all__ = [
     "CauserieError",
     "Client",
     "ClientError",
+    "ClientEvent",
     "CloseCode",
     "Closed",
     "CommandRefused",
@@ -117,6 +119,7 @@ __all__ = [
     "SendFailed",
     "SendMessage",
     "SendPrivate",
+    "Sending",
     "ServerError",
     "State",
     "StateChanged",
@@ -136,6 +139,7 @@ _HOMES = (
     "causerie.client.keys",
     "causerie.client.machine.events",
     "causerie.client.machine.states",
+    "causerie.client.sending",
     "causerie.wire.codes",
     "causerie.wire.commands",
     "causerie.wire.errors",

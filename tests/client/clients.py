@@ -9,7 +9,7 @@ from tests.client.scripted_server import Peer, ScriptedServer
 
 from causerie.client.client import Client
 from causerie.client.machine import Machine, Settings
-from causerie.client.machine.events import Event
+from causerie.client.sending import ClientEvent
 from causerie.language import Words
 from causerie.wire.replies import (
     Ack,
@@ -53,7 +53,7 @@ async def in_lobby(client: Client, peer: Peer, head: int = 0) -> None:
     await joining
 
 
-async def next_event(client: Client, *kinds: type) -> Event:
+async def next_event(client: Client, *kinds: type) -> ClientEvent:
     """The next event of one of these kinds."""
     async for event in client:
         if isinstance(event, kinds):

@@ -1,4 +1,5 @@
 import asyncio
+import time
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,10 @@ from causerie.client.machine.states import (
     Connecting,
     Disconnected,
 )
+from causerie.client.sending import Sending
 from causerie.wire.codec import encode
 from causerie.wire.codes import ErrorCode
-from causerie.wire.commands import Cursor
+from causerie.wire.commands import Cursor, SendMessage
 from causerie.wire.replies import (
     Error,
     HistoryPage,
@@ -164,6 +166,29 @@ async def test_a_message_is_durable_when_send_returns(server: ScriptedServer) ->
         assert (receipt.id, receipt.room, receipt.seq) == (frame["id"], "lobby", 4)
         event = await next_event(client, Acked)
         assert event == Acked(receipt=receipt)
+
+
+async def test_what_one_says_is_told_as_sending_under_the_id_that_its_ack_has(
+    server: ScriptedServer,
+) -> None:
+    async with client_of(server) as client:
+        sending = asyncio.create_task(client.send("hi", "lobby", reply_to="m3"))
+        told = await next_event(client, Sending)
+        assert isinstance(told, Sending)
+        assert told.command == SendMessage(room="lobby", content="hi", reply_to="m3")
+        assert 0 <= time.time() * 1000 - told.at < 60_000
+        peer = await server.meet()
+        await in_lobby(client, peer)
+        frame = await ack(peer, seq=4)
+        assert frame["id"] == told.id == (await sending).id
+
+
+async def test_what_cannot_be_kept_is_never_told_as_sending(server: ScriptedServer) -> None:
+    async with client_of(server, outbox=0) as client:
+        with pytest.raises(OutboxFull):
+            await client.send("hi")
+        await client.close()
+        assert not any([isinstance(event, Sending) async for event in client])
 
 
 async def test_a_private_message_goes_to_a_person(server: ScriptedServer) -> None:

@@ -7,7 +7,6 @@ from causerie.client.errors import Ended
 from causerie.client.event_queue import OVERFLOW, EventQueue, shed
 from causerie.client.machine.events import (
     Acked,
-    Event,
     Gap,
     LatencyMeasured,
     PresenceChanged,
@@ -18,6 +17,7 @@ from causerie.client.machine.events import (
     TypingChanged,
 )
 from causerie.client.machine.states import Connected, Connecting
+from causerie.client.sending import ClientEvent, Sending
 from causerie.wire.commands import SendMessage
 
 
@@ -29,6 +29,11 @@ def queue(limit: int = 3) -> EventQueue:
     return EventQueue(limit, snapshot_of)
 
 
+def sending(number: int) -> Sending:
+    command = SendMessage(room="lobby", content="hi")
+    return Sending(id=str(number), command=command, at=1)
+
+
 def acked(number: int) -> Acked:
     return Acked(receipt=Receipt(id=str(number), room="lobby", seq=1, timestamp=1))
 
@@ -38,7 +43,7 @@ def failed(number: int) -> SendFailed:
     return SendFailed(id=str(number), command=command, error=Ended("over"))
 
 
-async def drained(events: EventQueue) -> list[Event]:
+async def drained(events: EventQueue) -> list[ClientEvent]:
     return [await events.get() for _ in range(len(events))]
 
 
@@ -103,6 +108,7 @@ async def test_it_never_holds_more_than_a_multiple_of_its_limit_and_says_what_it
 async def test_of_what_a_call_was_answered_by_it_keeps_no_pile_and_loses_nothing_else() -> None:
     events = queue(3)
     for number in range(1, 1001):
+        events.put(sending(number))
         events.put(acked(number), answers=str(number))
         events.put(failed(-number), answers=str(-number))
         if number % 100 == 0:
@@ -127,7 +133,7 @@ async def test_an_outcome_that_was_read_makes_no_later_one_known() -> None:
 
 
 def test_of_states_names_and_joins_the_newest_is_kept_where_it_stood() -> None:
-    events: list[Event] = [
+    events: list[ClientEvent] = [
         StateChanged(state=Connecting()),
         joined(None, "lobby", 1),
         joined(None, "tea", 2),
@@ -161,10 +167,11 @@ def test_a_queue_that_holds_nothing_is_none() -> None:
 
 
 def test_what_is_shed_can_be_asked_for_and_what_cannot_is_kept() -> None:
-    events: list[Event] = [
+    events: list[ClientEvent] = [
         LatencyMeasured(rtt_ms=1),
         message(4),
         Renamed(username="Bob"),
+        sending(1),
         private(7),
         TypingChanged(room="lobby", usernames=()),
         message(5),
@@ -174,6 +181,7 @@ def test_what_is_shed_can_be_asked_for_and_what_cannot_is_kept() -> None:
     assert shed(events, snapshot_of) == [
         Gap(room="lobby", after=3, missing=2),
         Renamed(username="Bob"),
+        sending(1),
         Gap(room="~bob", after=6, missing=2),
         snapshot_of("lobby"),
     ]

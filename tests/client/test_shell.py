@@ -10,13 +10,14 @@ from tests.client.scripted_server import Peer, ScriptedServer
 import causerie
 from causerie.client.event_queue import OVERFLOW
 from causerie.client.machine import Machine
-from causerie.client.machine.events import Acked, Event, Gap, StateChanged
+from causerie.client.machine.events import Acked, Gap, StateChanged
 from causerie.client.machine.states import (
     Connected,
     Disconnected,
     Reconnecting,
     State,
 )
+from causerie.client.sending import ClientEvent
 from causerie.client.shell import HELD_TOO_LONG
 from causerie.wire.codec import encode
 from causerie.wire.codes import ErrorCode
@@ -228,7 +229,7 @@ async def test_whoever_reads_no_events_can_still_send_and_is_told_what_was_shed(
             await sending
             assert len(client._shell._queue) <= OVERFLOW * 10
         await peer.send(message(301))
-        told: list[Event] = []
+        told: list[ClientEvent] = []
         async for event in client:
             told.append(event)
             if event == message(301):

@@ -15,8 +15,9 @@ from causerie.client.address import DEFAULT_URL, websocket_url
 from causerie.client.errors import Ended
 from causerie.client.keys import KeyStore
 from causerie.client.machine import Machine, Reasons, Settings
-from causerie.client.machine.events import Event, History, Receipt
+from causerie.client.machine.events import History, Receipt
 from causerie.client.machine.states import Closed, Connected, Disconnected, State
+from causerie.client.sending import ClientEvent
 from causerie.client.shell import Shell
 from causerie.language import Words, known_language
 from causerie.wire.commands import (
@@ -44,12 +45,13 @@ class Client:
     it while there is no connection waits for the next one; all raise `Ended` when there will be
     none.
 
-    As an asynchronous iterator it yields the events (`causerie.client.machine.events`), each once.
-    The iteration ends when the application closes the client, and raises `Ended` when it ends
-    otherwise. Whoever reads no events should know: from `queue` of them on, nothing more is read
-    from the server until some are, save while a call waits for its answer. Then up to eight times
-    as many are kept; beyond that the entries of each room become one `Gap`, and of what a call has
-    returned or raised already (an `Acked`, a `SendFailed`) the event is left out.
+    As an asynchronous iterator it yields the events (`causerie.client.machine.events`, and
+    `Sending` for what one says oneself), each once. The iteration ends when the application closes
+    the client, and raises `Ended` when it ends otherwise. Whoever reads no events should know: from
+    `queue` of them on, nothing more is read from the server until some are, save while a call waits
+    for its answer. Then up to eight times as many are kept; beyond that the entries of each room
+    become one `Gap`, and of what a call has returned or raised already (a `Sending`, an `Acked`, a
+    `SendFailed`) the event is left out.
     """
 
     def __init__(self, url: str, machine: Machine, *, words: Words, queue: int) -> None:
@@ -143,7 +145,7 @@ class Client:
         self, content: str, room: str = "lobby", *, reply_to: str | None = None
     ) -> Receipt:
         """Says something in a room; returns when it is durable, however often the connection is
-        lost on the way.
+        lost on the way. An event `Sending` tells that it is kept, and under which id.
 
         When it is cancelled before the message was sent for the first time, the message never will
         be; later it may or may not become durable, and an `Acked` or `SendFailed` tells.
@@ -261,10 +263,10 @@ class Client:
         """Says goodbye, and ends the client. What still waits for an answer fails."""
         await self._shell.close()
 
-    def __aiter__(self) -> AsyncIterator[Event]:
+    def __aiter__(self) -> AsyncIterator[ClientEvent]:
         return self
 
-    async def __anext__(self) -> Event:
+    async def __anext__(self) -> ClientEvent:
         try:
             return await self._shell.next_event()
         except Ended as error:

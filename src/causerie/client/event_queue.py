@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterable
 
 from causerie.client.machine.events import (
     Acked,
-    Event,
     Gap,
     LatencyMeasured,
     PresenceChanged,
@@ -16,6 +15,7 @@ from causerie.client.machine.events import (
     TypingChanged,
     Unknown,
 )
+from causerie.client.sending import ClientEvent, Sending
 from causerie.wire.replies import Joined, Message, Private
 
 OVERFLOW = 8
@@ -37,7 +37,7 @@ class EventQueue:
             raise ValueError("the queue must hold an event at least")
         self._limit = limit
         self._snapshot_of = snapshot_of
-        self._events: deque[Event] = deque()
+        self._events: deque[ClientEvent] = deque()
         self._shed_at = OVERFLOW * limit
         # The ids of messages whose outcome is in the queue, and has been the answer to a call too.
         self._answered: set[str] = set()
@@ -52,7 +52,7 @@ class EventQueue:
         """Whether the queue holds as much as it should."""
         return len(self._events) >= self._limit
 
-    def put(self, event: Event, *, answers: str | None = None) -> None:
+    def put(self, event: ClientEvent, *, answers: str | None = None) -> None:
         """Adds an event. `answers`: it is the outcome of the message with this id, for which a call
         has been waiting.
         """
@@ -70,7 +70,7 @@ class EventQueue:
         self._end = error
         self._changed.set()
 
-    async def get(self) -> Event:
+    async def get(self) -> ClientEvent:
         """Waits for the next event, and removes it.
 
         Raises:
@@ -88,19 +88,19 @@ class EventQueue:
 
 
 def shed(
-    events: Iterable[Event],
+    events: Iterable[ClientEvent],
     snapshot_of: Callable[[str], PresenceChanged],
     answered: Collection[str] = (),
-) -> list[Event]:
+) -> list[ClientEvent]:
     """Leaves out of events what is known or can be asked for, and says so.
 
     The entries of each room become one `Gap`, which stands where the first of them stood; comings
     and goings one snapshot (`snapshot_of` makes it, for a room). Of states, names and joins the
     newest counts. `answered` are the ids of messages whose outcome was the answer to a call.
     """
-    kept: list[Event | None] = []
+    kept: list[ClientEvent | None] = []
     gaps: dict[str, int] = {}
-    newest: dict[tuple[type[Event], str], int] = {}
+    newest: dict[tuple[type[ClientEvent], str], int] = {}
     present: dict[str, None] = {}
     for event in events:
         match event:
@@ -120,7 +120,7 @@ def shed(
                     kept[older] = None
                 newest[subject] = len(kept)
                 kept.append(event)
-            case Acked() | SendFailed() if _message_of(event) in answered:
+            case Sending() | Acked() | SendFailed() if _message_of(event) in answered:
                 pass
             case _:
                 kept.append(event)
@@ -130,11 +130,11 @@ def shed(
     ]
 
 
-def _message_of(event: Acked | SendFailed) -> str:
+def _message_of(event: Sending | Acked | SendFailed) -> str:
     return event.receipt.id if isinstance(event, Acked) else event.id
 
 
-def _widened(gap: Event | None, event: Message | Private | Unknown | Gap) -> Gap:
+def _widened(gap: ClientEvent | None, event: Message | Private | Unknown | Gap) -> Gap:
     assert isinstance(gap, Gap), "gaps holds the places of gaps"
     more = event.missing if isinstance(event, Gap) else 1
     missing = None if gap.missing is None or more is None else gap.missing + more

@@ -18,7 +18,6 @@ from causerie.client.machine.events import (
     Acked,
     Answer,
     Answered,
-    Event,
     Failed,
     MachineEvent,
     PresenceChanged,
@@ -26,7 +25,9 @@ from causerie.client.machine.events import (
     SendFailed,
     StateChanged,
 )
+from causerie.client.machine.outbox import Saying
 from causerie.client.machine.states import Closed
+from causerie.client.sending import ClientEvent, Sending
 from causerie.client.transport import Lost, Transport, open_transport
 from causerie.language import Words
 from causerie.wire.codes import CloseCode
@@ -96,7 +97,7 @@ class Shell:
         """Gives the machine a command, and waits for its answer, which is of this kind.
 
         When it is cancelled, the command is withdrawn, if it is one that can be
-        (`Machine.withdraw`).
+        (`Machine.withdraw`). What says something is told as `Sending`.
 
         Raises:
             ClientError: The command fails, or cannot be given.
@@ -106,6 +107,8 @@ class Shell:
         call: asyncio.Future[Answer | Receipt] = self._loop.create_future()
         id = self.machine.send(command, self.now())
         self._calls[id] = call
+        if isinstance(command, Saying):
+            self._queue.put(Sending(id=id, command=command, at=time.time_ns() // 1_000_000))
         self.step(lambda _: None)
         self._let_read()
         try:
@@ -118,7 +121,7 @@ class Shell:
         assert isinstance(reply, kind), "the server answers each command with its own reply"
         return reply
 
-    async def next_event(self) -> Event:
+    async def next_event(self) -> ClientEvent:
         """Waits for the next event that the application has not read.
 
         Raises:

@@ -12,7 +12,6 @@ from typing import Final
 from causerie.client.errors import CommandRefused
 from causerie.client.machine.events import (
     Entry,
-    Event,
     Gap,
     History,
     LatencyMeasured,
@@ -24,6 +23,7 @@ from causerie.client.machine.events import (
     TypingChanged,
     Unknown,
 )
+from causerie.client.sending import ClientEvent
 from causerie.language import Words
 from causerie.tui.attendance import Attendance, News
 from causerie.tui.lines import Line, Span, Style, line, restyled
@@ -101,7 +101,7 @@ class View:
         self.username = welcome.username
         return [line(self.words("logged-in", name=sanitise_name(welcome.username)), Style.OWN)]
 
-    def show(self, event: Event, now: float) -> list[Line]:
+    def show(self, event: ClientEvent, now: float) -> list[Line]:
         """Returns the lines that tell of an event."""
         match event:
             case Message() | Private() | Unknown():
