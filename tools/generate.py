@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:  # run as a program, it finds only its own folder
     sys.path.insert(0, str(ROOT))
 
+from causerie.language import LANGUAGES  # noqa: E402
 from tools.generate_typescript import (  # noqa: E402
     typescript_catalogue,
     typescript_codes,
@@ -252,8 +253,8 @@ def catalogue_in_typescript() -> str:
     """The sentences of the terminal client as a TypeScript module."""
     return typescript_catalogue(
         {
-            path.stem: json.loads(path.read_text(encoding="utf-8"))
-            for path in sorted(CATALOGUE.glob("*.json"))
+            language: json.loads((CATALOGUE / f"{language}.json").read_text(encoding="utf-8"))
+            for language in LANGUAGES
         }
     )
 

@@ -20,7 +20,7 @@ def protocol_path() -> Traversable:
 
 def catalogue_path() -> Traversable:
     """Returns the folder of the catalogues: a file for each language, with every sentence that a
-    client says to people.
+    client says to people, and `emoji.json`, the emoji by the names that people type for them.
     """
     return _folder("catalogue")
 
