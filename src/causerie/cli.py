@@ -156,7 +156,8 @@ def command_line() -> App:
         """
         from causerie.client.address import websocket_url
         from causerie.language import choose_language
-        from causerie.tui.app import Options, chat
+        from causerie.tui.app import chat
+        from causerie.tui.stay import Options
 
         try:
             address = websocket_url(url)

@@ -36,7 +36,13 @@ from causerie.tui.commands import (
 from causerie.tui.lines import Line, Style, line
 from causerie.tui.sanitise import sanitise_name
 from causerie.tui.view import View
-from causerie.tui.wording import NOTHING_GIVEN, excerpt, explain_error, explain_mistake
+from causerie.tui.wording import (
+    NOTHING_GIVEN,
+    excerpt,
+    explain_error,
+    explain_length,
+    explain_mistake,
+)
 from causerie.wire.replies import Message, Private
 
 UNDER_WAY: Final = 256
@@ -130,7 +136,21 @@ class Chat:
         self._all_shown = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
 
-    # What a surface asks.
+    # What a surface or a stay asks.
+
+    @property
+    def username(self) -> str:
+        """One's name, as far as is known."""
+        return self.view.username
+
+    @username.setter
+    def username(self, name: str) -> None:
+        self.view.username = name
+
+    @property
+    def is_admitted(self) -> bool:
+        """The server has let one in, now or before."""
+        return self.view.began_at is not None
 
     @property
     def waiting(self) -> Sequence[str]:
@@ -370,9 +390,7 @@ class Chat:
 
     def _objection_to(self, content: str) -> str:
         welcome = self._client.welcome if self._client is not None else None
-        if welcome is None or len(content) <= welcome.limits.content:
-            return ""
-        return self.view.words("too-long", length=len(content), most=welcome.limits.content)
+        return explain_length(self.view.words, content, welcome)
 
     def _look_whether_shown(self) -> None:
         if all(self._shown.get(room, 0) >= seq for room, seq in self._said.items()):
@@ -402,12 +420,7 @@ class Chat:
         self._surface.show(member_lines(self.view.words, room, names))
 
     async def _list_rooms(self, client: Client) -> None:
-        rooms = await client.rooms()
-        talked_at = {
-            room.room: await _talked_at(client, room.room) for room in sharing_a_name(rooms)
-        }
-        lines = room_lines(self.view.words, rooms, self.view.current, talked_at)
-        self._surface.show(lines)
+        self._surface.show(await list_rooms(client, self.view.words, self.view.current))
 
     async def _history(self, client: Client, room: str, count: int) -> None:
         pages = deque[History]()
@@ -420,6 +433,17 @@ class Chat:
             before = page.entries[0].seq
             count -= len(page.entries)
         self._surface.show(self.view.history(pages))
+
+
+async def list_rooms(client: Client, words: Words, current: str | None) -> list[Line]:
+    """Asks for one's rooms and private conversations, and returns a line for each.
+
+    Raises:
+        Ended: the client has.
+    """
+    rooms = await client.rooms()
+    talked_at = {room.room: await _talked_at(client, room.room) for room in sharing_a_name(rooms)}
+    return room_lines(words, rooms, current, talked_at)
 
 
 async def _talked_at(client: Client, room: str) -> int:

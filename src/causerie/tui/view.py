@@ -29,14 +29,11 @@ from causerie.tui.attendance import Attendance, News
 from causerie.tui.lines import Line, Span, Style, line, restyled
 from causerie.tui.sanitise import sanitise, sanitise_name
 from causerie.tui.standing import Standing
-from causerie.tui.wording import explain_error, few
+from causerie.tui.wording import explain_error, few, typing_sentence
 from causerie.wire.replies import Joined, Message, Notice, Private, Welcome
 
 INDENT: Final = "    "
 """Before each further line of a message, so that none looks like the beginning of another."""
-
-TYPISTS: Final = 2
-"""People who are named as typing; of more it is said that they are several."""
 
 ARRIVED_WITHIN: Final = 1.0
 """Seconds in which what was said earlier is awaited, before one is told that one has arrived."""
@@ -363,9 +360,4 @@ class View:
 
     def _typing(self) -> str:
         room = self._rooms.get(self.current) if self.current is not None else None
-        if room is None or not room.typists:
-            return ""
-        if len(room.typists) > TYPISTS:
-            return self.words("typing-several")
-        names = self.words.names([sanitise_name(name) for name in room.typists])
-        return self.words("typing", count=len(room.typists), names=names)
+        return typing_sentence(self.words, room.typists) if room is not None else ""

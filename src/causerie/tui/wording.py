@@ -28,10 +28,14 @@ from causerie.language import Words
 from causerie.tui.commands import MOST_HISTORY, Mistake, Misused, UnknownCommand
 from causerie.tui.sanitise import one_line, sanitise_name
 from causerie.wire.codes import CloseCode, ErrorCode
+from causerie.wire.replies import Welcome
 
 NAMED: Final = 5
 """People who are named where there are many; and one more, since "and 1 other" would take as much
 room as the name."""
+
+TYPISTS: Final = 2
+"""People who are named as typing; of more it is said that they are several."""
 
 LONGEST_REASON: Final = 300
 LONGEST_EXCERPT: Final = 40
@@ -54,6 +58,16 @@ def few(words: Words, names: Sequence[str], unnamed: int = 0) -> str:
     named = len(names) if len(names) <= NAMED + 1 else NAMED
     others = len(names) - named + unnamed
     return words.names([sanitise_name(name) for name in names[:named]], others=others)
+
+
+def typing_sentence(words: Words, typists: Sequence[str]) -> str:
+    """Says who is typing; nothing, if nobody is."""
+    if not typists:
+        return ""
+    if len(typists) > TYPISTS:
+        return words("typing-several")
+    names = words.names([sanitise_name(name) for name in typists])
+    return words("typing", count=len(typists), names=names)
 
 
 def excerpt(text: str) -> str:
@@ -107,6 +121,13 @@ def explain_close(words: Words, code: int, why: str) -> str:
     if (told and code in _TOLD_BY_REASON) or code in _NEVER_SENT or code not in [*CloseCode]:
         return told
     return words(f"close-{code:d}")
+
+
+def explain_length(words: Words, content: str, welcome: Welcome | None) -> str:
+    """Why the server would not take so long a text; nothing, if it may, as far as is known."""
+    if welcome is None or len(content) <= welcome.limits.content:
+        return ""
+    return words("too-long", length=len(content), most=welcome.limits.content)
 
 
 def _explain_refusal(words: Words, refusal: CommandRefused, given: Mapping[str, str]) -> str:

@@ -17,6 +17,7 @@ NARROWEST: Final = 4 * len(INDENT)
 """Columns; below, further rows are not indented."""
 
 _ZWJ: Final = "\u200d"
+_EMOJI_STYLE: Final = "\ufe0f"
 
 _CLOSING: Final = frozenset(":;?!»")
 _OPENING: Final = "«"
@@ -29,19 +30,37 @@ def wrapped(spans: Line, columns: int) -> list[Line]:
     A word is cut only if it is longer than a row. Spaces where a row ends are left out.
     """
     text = plain(spans)
-    if get_cwidth(text) <= columns:
+    if width_of(text) <= columns:
         return [spans]
     indent = INDENT if columns >= NARROWEST else ""
-    rows = [_part(spans, start, end) for start, end in _rows(text, columns, len(indent))]
+    rows = [_part(spans, start, end) for start, end in rows_of(text, columns, len(indent))]
     return [rows[0], *((Span(indent), *row) for row in rows[1:])]
 
 
-def _rows(text: str, columns: int, indent: int) -> Iterator[tuple[int, int]]:
-    """Yields where each row begins and ends in the text."""
+def width_of(text: str) -> int:
+    """The columns that a text takes in any terminal: in some, less.
+
+    A sign that may be text or emoji takes two as an emoji, where a terminal knows of that; signs
+    that are joined into one take one's place or all of theirs.
+    """
+    return get_cwidth(text) + text.count(_EMOJI_STYLE)
+
+
+def shortened(text: str, columns: int) -> str:
+    """Returns a text of one line, or as much of it as fits with an ellipsis."""
+    if width_of(text) <= columns:
+        return text
+    return f"{text[: _fitting(text, 0, columns - 1)]}…" if columns > 1 else "…"[:columns]
+
+
+def rows_of(text: str, columns: int, indent: int = 0) -> Iterator[tuple[int, int]]:
+    """Yields where each row of a text begins and ends, of which all but the first are narrower by
+    the indent.
+    """
     start, width = 0, columns
     while (fits := _fitting(text, start, width)) < len(text):
         end = next((at for at in range(fits, start, -1) if _may_break(text, at)), fits)
-        if get_cwidth(_word(text, _next_word(text, end))) > columns - indent:
+        if width_of(_word(text, _next_word(text, end))) > columns - indent:
             end = fits  # it would have to be cut all the same
         yield start, end
         start, width = _next_word(text, end), columns - indent
@@ -74,7 +93,7 @@ def _fitting(text: str, start: int, columns: int) -> int:
     """
     end, width = start, 0
     for place in range(start, len(text)):
-        width += get_cwidth(text[place])
+        width += width_of(text[place])
         if width > columns:
             break
         if place + 1 == len(text) or not _is_joined(text[place], text[place + 1]):
