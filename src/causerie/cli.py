@@ -133,7 +133,9 @@ def command_line() -> App:
         lang: Literal["en", "fr"] | None = None,
         no_color: bool = False,
     ) -> int:
-        """Chat from a terminal, or say what comes through a pipe: /help lists the commands.
+        """Chat on a full screen, or say what comes through a pipe.
+
+        F1 on the screen, and /help anywhere, list the keys and the commands.
 
         The exit code is 0, or 1 if something that was said could not be delivered.
 
@@ -148,7 +150,8 @@ def command_line() -> App:
         max_attempts
             Give up after so many attempts to connect in a row have failed, instead of never.
         plain
-            Plain lines without a prompt, as through a pipe.
+            No full screen: a prompt below what is said. (A terminal that calls itself dumb, and a
+            pipe, get plain lines in any case.)
         lang
             The language: en or fr. Without it, that of the environment (LC_ALL, LC_MESSAGES, LANG).
         no_color

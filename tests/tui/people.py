@@ -80,6 +80,12 @@ class People(ExitStack):
         )
         return self.enter_context(terminal)
 
+    def prompt(
+        self, *arguments: str, columns: int = 80, rows: int = 24, **environment: str
+    ) -> Terminal:
+        """Starts somebody who sits at a terminal and wants no more than a prompt."""
+        return self.terminal("--plain", *arguments, columns=columns, rows=rows, **environment)
+
     async def said(self, room: str | None = None) -> list[str]:
         """All that was said in the room, as the log has it."""
         texts: list[str] = []

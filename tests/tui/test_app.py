@@ -3,6 +3,7 @@
 import asyncio
 import os
 import subprocess
+import sys
 from contextlib import suppress
 
 import pytest
@@ -140,3 +141,11 @@ def test_a_wrong_command_line_is_told_in_a_sentence(people: People, arguments: l
     assert done.stderr.startswith("causerie: ")
     assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""
+
+
+def test_textual_is_not_loaded_where_no_screen_is_opened() -> None:
+    program = "import sys, causerie.cli, causerie.tui.app; print('textual' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "False\n"

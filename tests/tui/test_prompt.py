@@ -24,7 +24,7 @@ def last(terminal: Terminal, count: int) -> list[str]:
 
 
 def test_what_is_typed_is_said_and_shown_once_above_the_prompt(people: People) -> None:
-    alice = arrived(people.terminal("Alice"), people)
+    alice = arrived(people.prompt("Alice"), people)
     alice.type("hello\r")
     shape = [
         r"\[\d\d:\d\d:\d\d\] Alice: hello",
@@ -43,7 +43,7 @@ def test_what_is_typed_is_said_and_shown_once_above_the_prompt(people: People) -
 
 
 def test_what_is_being_typed_stays_whole_while_messages_come(people: People) -> None:
-    alice = arrived(people.terminal("Alice"), people)
+    alice = arrived(people.prompt("Alice"), people)
     alice.type("half a li")
     assert people.say("".join(f"line {n}\n" for n in range(50)), "Bot").returncode == 0
     alice.wait_for("line 49")
@@ -55,7 +55,7 @@ def test_what_is_being_typed_stays_whole_while_messages_come(people: People) -> 
 
 
 def test_wide_characters_are_edited_by_what_one_sees(people: People) -> None:
-    alice = arrived(people.terminal("Alice"), people)
+    alice = arrived(people.prompt("Alice"), people)
     alice.type("日本x\x7f語 😀\r")
     # The emulator shows what is two columns wide with an empty cell behind it.
     alice.wait_until(
@@ -64,8 +64,8 @@ def test_wide_characters_are_edited_by_what_one_sees(people: People) -> None:
 
 
 def test_who_is_typing_is_seen_by_the_others_and_forgotten_when_they_stop(people: People) -> None:
-    alice = arrived(people.terminal("Alice"), people)
-    bob = people.terminal("Bob", "--lang", "fr")
+    alice = arrived(people.prompt("Alice"), people)
+    bob = people.prompt("Bob", "--lang", "fr")
     bob.wait_for("Connecté")
     alice.wait_for("Bob has joined")
     alice.type("a lon")
@@ -79,7 +79,7 @@ def test_who_is_typing_is_seen_by_the_others_and_forgotten_when_they_stop(people
 
 
 def test_a_command_is_not_seen_as_typing(people: People, server: ServerProcess) -> None:
-    alice = arrived(people.terminal("Alice"), people)
+    alice = arrived(people.prompt("Alice"), people)
     with RawClient(server.port) as bob:
         bob.hello("Watcher", key="w" * 22)
         bob.join(people.room)
@@ -93,7 +93,7 @@ def test_a_command_is_not_seen_as_typing(people: People, server: ServerProcess) 
 
 def test_the_server_dies_and_comes_back_and_nothing_is_lost(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server, People(server.ws, tmp_path) as people:
-        alice, bob = people.terminal("Alice"), people.terminal("Bob")
+        alice, bob = people.prompt("Alice"), people.prompt("Bob")
         arrived(bob, people)
         arrived(alice, people)
         alice.wait_for("Bob")
@@ -123,7 +123,7 @@ def test_what_was_said_before_one_came_is_dim_and_not_shown_again_after_a_cut(
 ) -> None:
     with ServerProcess(tmp_path / "data") as server, People(server.ws, tmp_path) as people:
         people.say("".join(f"line {n}\n" for n in range(25)), "Bot")
-        alice = arrived(people.terminal("Alice"), people)
+        alice = arrived(people.prompt("Alice"), people)
         alice.wait_for("You are alone")
         assert [line.rpartition(" ")[2] for line in alice.lines if "Bot: " in line] == [
             str(number) for number in range(5, 25)
@@ -138,7 +138,7 @@ def test_what_was_said_before_one_came_is_dim_and_not_shown_again_after_a_cut(
 
 
 def test_a_command_that_is_none_is_told_and_comes_back_with_the_arrow_keys(people: People) -> None:
-    alice = arrived(people.terminal("Alice"), people)
+    alice = arrived(people.prompt("Alice"), people)
     alice.type("/hsitory\r")
     alice.wait_for("There is no command /hsitory. Did you mean /history?")
     alice.wait_until(lambda lines: f"{people.room}>" in lines, "an empty prompt")
@@ -147,7 +147,7 @@ def test_a_command_that_is_none_is_told_and_comes_back_with_the_arrow_keys(peopl
 
 
 def test_a_text_that_is_too_long_stays_to_be_shortened(people: People) -> None:
-    alice = arrived(people.terminal("Alice", rows=40), people)
+    alice = arrived(people.prompt("Alice", rows=40), people)
     alice.type("\x1b[200~" + "x" * 4001 + "\x1b[201~\r")
     alice.wait_for("it has 4001 characters, and at most 4000 are allowed")
     alice.type("\x7f\r")
@@ -161,7 +161,7 @@ def test_a_text_that_is_too_long_stays_to_be_shortened(people: People) -> None:
 
 def test_a_command_that_has_to_wait_for_the_connection_is_told_to(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server, People(server.ws, tmp_path) as people:
-        alice = arrived(people.terminal("Alice"), people)
+        alice = arrived(people.prompt("Alice"), people)
         server.kill()
         alice.wait_for("Disconnected")
         alice.type("/who\r")
@@ -211,7 +211,7 @@ def test_a_resized_terminal_has_the_prompt_once_and_its_lines_broken_anew_at_wor
 
 
 def test_a_pasted_text_of_several_lines_is_one_message(people: People) -> None:
-    alice = arrived(people.terminal("Alice"), people)
+    alice = arrived(people.prompt("Alice"), people)
     alice.type("\x1b[200~one\r\ntwo\x1b[201~")
     alice.wait_for("two")
     alice.type("\r")
@@ -222,7 +222,7 @@ def test_a_pasted_text_of_several_lines_is_one_message(people: People) -> None:
 def test_tab_completes_commands_and_names(people: People) -> None:
     bob = people.pipe("Bobby")
     bob.wait_for("alone")
-    alice = arrived(people.terminal("Alice"), people)
+    alice = arrived(people.prompt("Alice"), people)
     alice.wait_for("with Bobby")
     alice.type("/m\t")
     alice.wait_for(f"{people.room}> /msg")
@@ -233,7 +233,7 @@ def test_tab_completes_commands_and_names(people: People) -> None:
 
 
 def test_an_earlier_line_comes_back_with_the_arrow_keys(people: People) -> None:
-    alice = arrived(people.terminal("Alice"), people)
+    alice = arrived(people.prompt("Alice"), people)
     alice.type("once\r")
     alice.wait_for("] Alice: once")
     alice.type("\x1b[A")
@@ -246,7 +246,7 @@ def test_an_earlier_line_comes_back_with_the_arrow_keys(people: People) -> None:
 def test_it_ends_with_a_goodbye_and_leaves_the_terminal_as_it_was(
     people: People, keys: str
 ) -> None:
-    alice = arrived(people.terminal("Alice"), people)
+    alice = arrived(people.prompt("Alice"), people)
     alice.type(keys)
     assert alice.wait() == 0
     assert last(alice, 1) == ["Goodbye, Alice."]
@@ -254,11 +254,11 @@ def test_it_ends_with_a_goodbye_and_leaves_the_terminal_as_it_was(
     assert not any(people.room + ">" in line for line in alice.lines)
 
 
-@pytest.mark.parametrize("arguments", [[], ["--plain"]])
-def test_a_terminal_that_goes_away_ends_it(people: People, arguments: list[str]) -> None:
+@pytest.mark.parametrize("term", ["xterm-256color", "dumb"])
+def test_a_terminal_that_goes_away_ends_it(people: People, term: str) -> None:
     bob = people.pipe("Bob")
     bob.wait_for("alone")
-    alice = people.terminal("Alice", *arguments)
+    alice = people.prompt("Alice", TERM=term)
     bob.wait_for("Alice has joined")
     alice.hang_up()
     bob.wait_for("Alice has left", within=10)
@@ -267,7 +267,7 @@ def test_a_terminal_that_goes_away_ends_it(people: People, arguments: list[str])
 
 def test_who_ends_it_too_early_is_told_what_is_awaited_and_can_give_it_up(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server, People(server.ws, tmp_path) as people:
-        alice = arrived(people.terminal("Alice"), people)
+        alice = arrived(people.prompt("Alice"), people)
         server.kill()
         alice.wait_for("Disconnected")
         alice.type("one\r\x04")
@@ -277,7 +277,7 @@ def test_who_ends_it_too_early_is_told_what_is_awaited_and_can_give_it_up(tmp_pa
         goodbye, complaint = last(alice, 2)
         assert goodbye.endswith("Goodbye, Alice.")
         assert complaint == "causerie: 1 line was not confirmed as delivered."
-        bob = people.terminal("Bob")
+        bob = people.prompt("Bob")
         bob.wait_for("No connection")
         bob.type("two\r\x04")
         bob.wait_for("Waiting until 1 line is delivered")
@@ -288,7 +288,7 @@ def test_who_ends_it_too_early_is_told_what_is_awaited_and_can_give_it_up(tmp_pa
 
 def test_who_has_nothing_to_say_need_not_wait_for_a_server(tmp_path: Path) -> None:
     with People("ws://localhost:1", tmp_path) as people:
-        alice = people.terminal("Alice")
+        alice = people.prompt("Alice")
         alice.wait_for("No connection: nobody listens on localhost:1")
         alice.type("\x04")
         assert alice.wait() == 0
@@ -297,27 +297,27 @@ def test_who_has_nothing_to_say_need_not_wait_for_a_server(tmp_path: Path) -> No
 
 def test_who_gives_up_is_told_at_the_prompt(tmp_path: Path) -> None:
     with People("ws://localhost:1", tmp_path) as people:
-        alice = people.terminal("Alice", "--max-attempts", "2")
+        alice = people.prompt("Alice", "--max-attempts", "2")
         assert alice.wait() == 1
         said = "".join(last(alice, 2))
         assert "causerie: Gave up after 2 attempts: nobody listens on localhost:1" in said
 
 
 def test_there_are_colours_unless_they_are_not_wanted(people: People) -> None:
-    alice = arrived(people.terminal("Alice"), people)
+    alice = arrived(people.prompt("Alice"), people)
     assert re.search(rb"\x1b\[[0-9;]*32m", alice.raw)
-    for bob in (people.terminal("Bob", NO_COLOR="1"), people.terminal("Carol", "--no-color")):
+    for bob in (people.prompt("Bob", NO_COLOR="1"), people.prompt("Carol", "--no-color")):
         arrived(bob, people)
         bob.type("hi\r")
         bob.wait_for(": hi")
         assert not re.search(rb"\x1b\[[0-9;]*[34]\dm", bob.raw)
 
 
-@pytest.mark.parametrize(("arguments", "term"), [(["--plain"], "xterm"), ([], "dumb")])
+@pytest.mark.parametrize("arguments", [["--plain"], []])
 def test_a_terminal_that_can_do_no_more_gets_plain_lines(
-    people: People, arguments: list[str], term: str
+    people: People, arguments: list[str]
 ) -> None:
-    alice = people.terminal("Alice", "--no-color", *arguments, TERM=term)
+    alice = people.terminal("Alice", "--no-color", *arguments, TERM="dumb")
     alice.wait_for("alone")
     alice.type("hello\r")
     alice.wait_for("] Alice: hello")

@@ -1,4 +1,4 @@
-"""The terminal client: at a prompt, or, where there is no terminal, in plain lines."""
+"""The terminal client: on a screen, at a prompt, or, where there is no terminal, in plain lines."""
 
 import asyncio
 import os
@@ -40,7 +40,10 @@ def chat(options: Options) -> int:
 async def _chat(options: Options) -> int:
     run = _Run(options)
     _on_signals(run.interrupted.set)
-    if run.is_person and sys.stdout.isatty() and not (options.plain or _is_dumb()):
+    is_terminal = run.is_person and sys.stdout.isatty() and not _is_dumb()
+    if is_terminal and not options.plain and sys.stderr.isatty():
+        stay, error = await run.on_screen()
+    elif is_terminal:
         stay, error = await run.at_prompt()
     else:
         stay, error = await run.in_lines()
@@ -62,6 +65,30 @@ class _Run:
             colour=options.colour,
             from_program=not self.is_person,
         )
+
+    async def on_screen(self) -> tuple[Stay, ClientError | None]:
+        """Chats on the whole screen."""
+        from causerie.tui.screen.opening import open_screen
+
+        screen = open_screen(self.options, self.words, interrupted=self.interrupted.set)
+        session = screen.session
+        stay = Stay(
+            self.options,
+            self.words,
+            session,
+            source=session,
+            shown=screen,
+            transcript=self.transcript,
+            interrupted=self.interrupted,
+            is_person=True,
+            earlier=EARLIER,
+        )
+        drawing = asyncio.create_task(screen.run())
+        try:
+            return stay, await stay.run()
+        finally:
+            screen.end()
+            await drawing
 
     async def at_prompt(self) -> tuple[Stay, ClientError | None]:
         """Chats at a prompt, below what is said."""

@@ -1,0 +1,290 @@
+"""A session without a screen, with the scripted server of the client's tests."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from tests.client.clients import ack, client_of
+from tests.client.frames import joined, message
+from tests.client.scripted_server import Peer, ScriptedServer, scripted_server
+
+from causerie.client.client import Client
+from causerie.client.errors import CommandRefused
+from causerie.language import Words
+from causerie.tui.lines import Line, plain
+from causerie.tui.screen import session as session_module
+from causerie.tui.screen.chat_state import Room
+from causerie.tui.screen.session import Session
+from causerie.wire.codes import ErrorCode
+from causerie.wire.replies import Error, HistoryPage, Left, Message, Notice, Private
+
+
+class Face:
+    """What shows a session: keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.calls: list[str] = []
+        self.helps = 0
+        self.moved = asyncio.Event()
+
+    def changed(self) -> None:
+        self.moved.set()
+
+    def show(self, lines: Sequence[Line]) -> None:
+        self.lines += map(plain, lines)
+        self.moved.set()
+
+    def called(self, room: Room, entry: Message | Private) -> None:
+        self.calls.append(f"{room.title}: {entry.content}")
+
+    def help(self) -> None:
+        self.helps += 1
+        self.moved.set()
+
+
+class Stay:
+    """A session, its face, and the server's end of its connection."""
+
+    def __init__(
+        self, session: Session, face: Face, client: Client, server: ScriptedServer
+    ) -> None:
+        self.session = session
+        self.face = face
+        self.client = client
+        self.server = server
+        self.peer: Peer
+        self.running: asyncio.Task[None]
+
+    async def until(self, holds: Callable[[], object]) -> None:
+        async with asyncio.timeout(10):
+            while not holds():
+                self.face.moved.clear()
+                if not holds():
+                    await self.face.moved.wait()
+
+    @property
+    def states(self) -> list[str]:
+        """The states of what one has said and not seen."""
+        return [one.state for room in self.session.chat.rooms for one in room.timeline.pending]
+
+
+@asynccontextmanager
+async def staying(*, admitted: bool = True, head: int = 0, **options: int) -> AsyncIterator[Stay]:
+    """Somebody who stays with a server that does what a test says."""
+    async with scripted_server() as server, client_of(server, **options) as client:
+        face = Face()
+        session = Session(Words("en"), face, room="lobby", max_attempts=None)
+        session.username = "Alice"
+        stay = Stay(session, face, client, server)
+        stay.running = asyncio.create_task(session.run(client, session))
+        try:
+            if admitted:
+                stay.peer = await server.meet()
+                await stay.peer.admit(head=head)
+                await stay.until(lambda: session.is_admitted)
+            yield stay
+        finally:
+            stay.running.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await stay.running
+
+
+async def test_what_is_typed_before_there_is_a_connection_waits_and_goes_out() -> None:
+    async with staying(admitted=False) as stay:
+        assert stay.session.submit("early")
+        await stay.until(lambda: stay.states == ["sending"])
+        assert list(stay.session.waiting) == ["early"]
+        stay.peer = await stay.server.meet()
+        await stay.peer.admit()
+        frame = await ack(stay.peer)
+        assert frame["content"] == "early"
+        await stay.until(lambda: stay.states == ["sent"])
+        await stay.peer.send(message(1, id=frame["id"], username="Alice", content="early"))
+        await stay.until(lambda: stay.states == [])
+        assert list(stay.session.waiting) == []
+
+
+async def test_it_ends_when_all_is_delivered() -> None:
+    async with staying() as stay:
+        stay.session.submit("last")
+        stay.session.submit("/quit")
+        await stay.until(lambda: stay.states == ["sending"])
+        assert not stay.running.done()
+        await ack(stay.peer)
+        async with asyncio.timeout(10):
+            await stay.running
+        assert stay.session.ended.is_set()
+
+
+async def test_a_room_that_one_may_not_begin_in_ends_it() -> None:
+    async with staying(admitted=False) as stay:
+        stay.peer = await stay.server.meet()
+        join = await stay.peer.read("join")
+        await stay.peer.send(Error(id=join["id"], code=ErrorCode.FORBIDDEN, message="no"))
+        with pytest.raises(CommandRefused):
+            async with asyncio.timeout(10):
+                await stay.running
+
+
+async def test_to_somebody_who_was_cut_off_too_it_is_said_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session_module, "SAID_AGAIN_AFTER", 0.01)
+    async with staying() as stay:
+        stay.session.submit("/msg Bob first")
+        refused = await stay.peer.read("private")
+        unknown = Error(id=refused["id"], code=ErrorCode.RECIPIENT_UNKNOWN, message="who?")
+        await stay.peer.send(unknown)
+        await stay.until(lambda: stay.states == ["failed"])
+        await stay.peer.close(1012)
+        await stay.until(lambda: stay.session.trouble)
+        assert plain(stay.session.trouble) == "No connection: the server is restarting"
+        stay.session.try_now()
+        stay.peer = await stay.server.meet()
+        await stay.peer.admit()
+        await stay.until(lambda: not stay.session.trouble)
+        stay.session.submit("/msg Bob second")
+        refused = await stay.peer.read("private")
+        await stay.peer.send(
+            Error(id=refused["id"], code=ErrorCode.RECIPIENT_UNKNOWN, message="who?")
+        )
+        frame = await ack(stay.peer, kind="private")
+        assert (frame["content"], frame["id"] != refused["id"]) == ("second", True)
+
+
+async def test_what_was_not_taken_is_said_once_more_or_given_up() -> None:
+    async with staying() as stay:
+        stay.session.submit("hi")
+        refused = await stay.peer.read("message")
+        await stay.peer.send(Error(id=refused["id"], code=ErrorCode.FORBIDDEN, message="no"))
+        await stay.until(lambda: stay.states == ["failed"])
+        stay.session.retry("none such")
+        stay.session.retry(refused["id"])
+        again = await stay.peer.read("message")
+        assert again["content"] == "hi"
+        await stay.peer.send(Error(id=again["id"], code=ErrorCode.FORBIDDEN, message="no"))
+        await stay.until(lambda: stay.states == ["failed"])
+        stay.session.discard(again["id"])
+        assert stay.states == []
+
+
+async def test_when_too_much_waits_one_is_told() -> None:
+    async with staying(admitted=False, outbox=1) as stay:
+        stay.session.submit("one")
+        stay.session.submit("two")
+        await stay.until(lambda: stay.face.lines)
+        assert stay.face.lines == ["Not sent: “two”: 1 command waits for the server already"]
+
+
+async def test_a_command_without_a_connection_says_that_it_goes_out_later() -> None:
+    async with staying() as stay:
+        await stay.peer.close(1012)
+        await stay.until(lambda: stay.session.trouble)
+        stay.session.submit("/rooms")
+        await stay.until(lambda: stay.face.lines)
+        assert stay.face.lines == [
+            "Not connected: /rooms goes out as soon as you are connected again"
+        ]
+
+
+async def test_the_server_has_its_say_and_its_complaints() -> None:
+    async with staying() as stay:
+        await stay.peer.send(
+            Notice(room="lobby", message="going down"),
+            Error(code=ErrorCode.UNAVAILABLE, message="oh"),
+            Error(code=ErrorCode.FORBIDDEN, message="oh"),
+        )
+        await stay.until(lambda: len(stay.face.lines) == 2)
+        assert stay.face.lines[0].startswith("The server says: messages can be neither")
+        assert stay.session.chat.rooms[0].notices == ("going down",)
+
+
+async def test_what_calls_is_told() -> None:
+    async with staying() as stay:
+        stay.session.watch(is_watching=False)
+        stay.session.watch(is_watching=False)
+        await stay.peer.send(message(1, content="Alice?"))
+        await stay.until(lambda: stay.face.calls)
+        assert stay.face.calls == ["lobby: Alice?"]
+        stay.session.watch(is_watching=True)
+        assert stay.session.chat.unread.all == 0
+
+
+async def test_what_cannot_be_loaded_says_so() -> None:
+    async with staying(head=9) as stay:
+        await stay.peer.send(message(9, prev=5, replay=True))
+        room = stay.session.chat.rooms[0]
+        await stay.until(lambda: room.timeline.entries)
+        stay.session.load_earlier(room)
+        stay.session.load_earlier(room)
+        asked = await stay.peer.read("history")
+        assert asked["before"] == 9
+        await stay.peer.send(Error(id=asked["id"], code=ErrorCode.FORBIDDEN, message="no"))
+        await stay.until(lambda: stay.face.lines == ["you may not do this"])
+        await stay.until(lambda: not stay.session._loading)
+        stay.session.load_earlier(room)
+        asked = await stay.peer.read("history")
+        page = HistoryPage(id=asked["id"], room="lobby", epoch="e", entries=[], more=True)
+        await stay.peer.send(page)
+        await stay.until(lambda: not stay.session._loading)
+        room.timeline.tear(9, 3)
+        room.timeline.add(message(13))
+        stay.session.fill(room, 13)
+        asked = await stay.peer.read("history")
+        assert asked["after"] == 9
+        await stay.peer.send(Error(id=asked["id"], code=ErrorCode.FORBIDDEN, message="no"))
+        await stay.until(lambda: len(stay.face.lines) == 2)
+
+
+async def test_a_room_is_joined_under_the_name_that_the_server_has_for_it_and_left() -> None:
+    async with staying() as stay:
+        stay.session.submit("/join #Garden")
+        join = await stay.peer.read("join")
+        assert join["room"] == "Garden"
+        await stay.peer.send(joined(join["id"], "garden", 0))
+        await stay.until(lambda: stay.session.chat.current is stay.session.chat.room("garden"))
+        stay.session.submit("/leave")
+        left = await stay.peer.read("leave")
+        await stay.peer.send(Left(id=left["id"], room="garden"))
+        await stay.until(lambda: stay.session.chat.room("garden") is None)
+
+
+async def test_what_means_nothing_is_not_kept_and_mistakes_are_explained() -> None:
+    async with staying() as stay:
+        assert stay.session.submit("   ")
+        assert stay.session.submit("/nope")
+        assert stay.session.submit("/msg Bob")
+        assert stay.session.unread == 0
+        assert len(stay.face.lines) == 2
+        assert stay.session.submit("/help")
+        await stay.until(lambda: stay.face.helps)
+
+
+async def test_one_may_name_those_who_are_there_and_whom_one_talks_to() -> None:
+    async with staying() as stay:
+        stay.session.talk_to("Bob")
+        assert stay.session.names() == ("Bob",)
+        stay.session.typing("not to anybody yet")
+        stay.session.load_earlier(stay.session.chat.conversation("Bob"))
+        for room in stay.session.chat.rooms:
+            stay.session.chat.close(room.name)
+        assert stay.session.names() == ()
+        stay.session.submit("/who")
+        await stay.until(lambda: stay.face.lines)
+        assert stay.face.lines == ["You are in no room; /join ROOM takes you into one"]
+        assert not stay.session.submit("hello?")
+
+
+async def test_before_there_is_a_client_nothing_is_asked_of_it() -> None:
+    session = Session(Words("en"), Face(), room="lobby", max_attempts=None)
+    (room,) = session.chat.rooms
+    session.load_earlier(room)
+    session.fill(room, 1)
+    session.leave(room)
+    session.try_now()
+    session.typing("x")
+    assert session.chat.rooms == [room]
+    session.end()
+    assert await session.next() is None
