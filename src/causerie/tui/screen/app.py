@@ -266,7 +266,8 @@ class ChatApp(App[None]):
         width = self.size.width
         rooms, members = self._view("rooms"), self._view("members")
         rooms.display = _or_else(self._are_rooms_shown, width >= ROOMS_FROM)
-        members.display = _or_else(self._are_members_shown, width >= MEMBERS_FROM)
+        has_company = room is not None and not room.is_private
+        members.display = has_company and _or_else(self._are_members_shown, width >= MEMBERS_FROM)
         rooms.put(room_rows(words, chat, 21))
         members.put(member_rows(words, room, chat.username, 23))
         self._show_header()
