@@ -25,12 +25,13 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:  # run as a program, it finds only its own folder
     sys.path.insert(0, str(ROOT))
 
-from causerie.language import LANGUAGES  # noqa: E402
 from tools.generate_typescript import (  # noqa: E402
     typescript_catalogue,
     typescript_codes,
     typescript_frames,
 )
+
+from causerie.language import LANGUAGES  # noqa: E402
 
 CODES = ROOT / "protocol" / "codes.json"
 PAGE = ROOT / "protocol" / "PROTOCOL.md"

@@ -2,6 +2,7 @@ import errno
 import os
 
 import pytest
+from tests.client.frames import welcome
 
 from causerie.chat.names import NameRefused, Refusal
 from causerie.client.errors import (
@@ -22,9 +23,11 @@ from causerie.tui.wording import (
     excerpt,
     explain_close,
     explain_error,
+    explain_length,
     explain_mistake,
     few,
     reason,
+    typing_sentence,
 )
 from causerie.wire.codes import CloseCode, ErrorCode
 from causerie.wire.profiles import close_reason
@@ -198,3 +201,26 @@ def test_whom_nobody_knows_is_named() -> None:
     error = refusal("recipient_unknown", ENGLISH, field="to")
     told = "nobody called “Nemo␛” is connected, and nobody keeps that name"
     assert explain_error(WORDS, error, {"to": "Nemo\x1b"}) == told
+
+
+@pytest.mark.parametrize(
+    ("typists", "sentence"),
+    [
+        ([], ""),
+        (["Alice"], "Alice is typing…"),
+        (["Alice", "B\x1b[31mob"], "Alice and B␛[31mob are typing…"),
+        (["Alice", "Bob", "Carol"], "several people are typing…"),
+    ],
+)
+def test_who_is_typing_is_told_in_a_sentence(typists: list[str], sentence: str) -> None:
+    assert typing_sentence(WORDS, typists) == sentence
+
+
+def test_a_text_is_too_long_by_what_the_server_allows() -> None:
+    assert explain_length(WORDS, "x" * 9999, None) == ""
+    allowed = welcome("i0")
+    most = allowed.limits.content
+    assert explain_length(WORDS, "x" * most, allowed) == ""
+    assert explain_length(WORDS, "x" * (most + 1), allowed) == (
+        f"it has {most + 1} characters, and at most {most} are allowed"
+    )

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
 from causerie.tui.lines import Span, Style, line, plain
-from causerie.tui.wrapping import INDENT, wrapped
+from causerie.tui.wrapping import INDENT, rows_of, shortened, width_of, wrapped
 
 
 def rows(text: str, columns: int) -> list[str]:
@@ -50,3 +50,31 @@ def test_nothing_but_spaces_is_lost_and_no_row_is_too_wide(text: str, columns: i
     shown = rows(text, columns)
     assert "".join(shown).replace(" ", "") == text.replace(" ", "")
     assert all(get_cwidth(row) <= columns for row in shown)
+
+
+@pytest.mark.parametrize(
+    ("text", "width"),
+    [("", 0), ("abc", 3), ("日本", 4), ("e\u0301", 1), ("❤\ufe0f", 2), ("👍🏽", 4)],
+)
+def test_a_text_takes_so_many_columns_in_any_terminal_or_less(text: str, width: int) -> None:
+    assert width_of(text) == width
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "expected"),
+    [
+        ("fits", 4, "fits"),
+        ("does not", 5, "does…"),
+        ("日本語", 4, "日…"),
+        ("ab", 1, "…"),
+        ("ab", 0, ""),
+        ("ab", -3, ""),
+    ],
+)
+def test_what_is_too_long_ends_in_an_ellipsis(text: str, columns: int, expected: str) -> None:
+    assert shortened(text, columns) == expected
+
+
+def test_rows_are_places_in_the_text() -> None:
+    assert list(rows_of("one two three", 7)) == [(0, 7), (8, 13)]
+    assert list(rows_of("one two three", 9, 4)) == [(0, 7), (8, 13)]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.support.server_process import ServerProcess
 from tests.tui.screen.seats import Seat, new_room, seat, seated, someone
+from textual import events
 
 from causerie.client.client import Client
 from causerie.client.machine.states import Connected, Disconnected
@@ -234,9 +235,19 @@ async def test_what_was_new_is_below_a_line(server: ServerProcess) -> None:
         await alice.say(f"/join {rooms[1]}")
         await alice.see(f"# {rooms[1]}")
         await bob.send("fresh", rooms[0])
-        await alice.see(" 1")
+        await alice.until(lambda: alice.session.chat.unread.all, "what is unread")
         await alice.press("alt+a")
         await alice.see("── New ──", "fresh")
+        await alice.say("seen")
+        await alice.see("seen")
+        await alice.miss("── New ──")
+        alice.app.post_message(events.AppBlur())
+        await alice.until(lambda: not alice.session.chat.is_watching, "nobody to look")
+        await bob.send("while away", rooms[0])
+        await alice.see("while away", "── New ──")
+        assert alice.session.chat.unread.all == 1
+        alice.app.post_message(events.AppFocus())
+        await alice.until(lambda: not alice.session.chat.unread.all, "somebody to look")
 
 
 # History.

@@ -171,7 +171,8 @@ def test_what_was_not_taken_says_why_and_can_be_tried_again_or_given_up() -> Non
     assert texts(rows) == [
         f"{MARGIN} ↱ Bob: text 1",
         f"{MARGIN} hi",
-        f"{MARGIN} ✗ Not sent: no␛[2Jway [Try again] [Discard]",
+        f"{MARGIN} ✗ Not sent: no␛[2Jway",
+        f"{MARGIN} [Try again] [Discard]",
     ]
     assert acts(rows) == {Jump("m1"), Retry("x"), Discard("x")}
 

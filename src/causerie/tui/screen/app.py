@@ -5,7 +5,7 @@ from functools import partial
 from typing import ClassVar, Final
 
 import msgspec
-from textual import events, on
+from textual import on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -357,6 +357,7 @@ class ChatApp(App[None]):
             room = self.session.chat.current
             if room is not None:
                 room.draft = ""
+            self._new_after = None
             self._composer.taken()
             self._messages.to_end()
         self._update()
@@ -403,13 +404,17 @@ class ChatApp(App[None]):
         self._composer.focus()
         self._update()
 
-    @on(events.AppFocus)
-    @on(events.AppBlur)
-    def _looked(self) -> None:
-        self._watch()
+    def watch_app_focus(self, _: bool) -> None:
+        """The terminal's window is looked at, or is not any more."""
+        if self._is_laid_out:
+            self._watch()
 
     def _watch(self) -> None:
-        self.session.watch(is_watching=self.app_focus and self._messages.is_at_end)
+        is_watching = self.app_focus and self._messages.is_at_end
+        room = self.session.chat.current
+        if not is_watching and self._new_after is None and room is not None:
+            self._new_after = room.timeline.last or None  # what comes from now on is new
+        self.session.watch(is_watching=is_watching)
         self.changed()
 
     @on(LineView.Acted)

@@ -181,27 +181,32 @@ def _pending(row: PendingRow, scene: Scene, columns: int) -> Iterator[Drawn]:
     for line in _body(sanitise(pending.content), columns - 2):
         for part in broken(line, columns - 2):
             yield (*_margin(style), *(piece._replace(style=Style.EARLIER) for piece in part))
-    for part in broken(_state(pending, scene), columns - 2):
-        yield (*_margin(style), *part)
+    for line in _state(pending, scene):
+        for part in broken(line, columns - 2):
+            yield (*_margin(style), *part)
 
 
-def _state(pending: Pending, scene: Scene) -> Drawn:
+def _state(pending: Pending, scene: Scene) -> list[Drawn]:
+    """How far a message is; what one can do about it stands in a line of its own."""
     words = scene.words
     match pending.state:
         case "sending":
-            return (Piece(f"◌ {words('web-sending')}", Style.WAITING),)
+            return [(Piece(f"◌ {words('web-sending')}", Style.WAITING),)]
         case "sent":
             ms = scene.ack_ms.get(pending.id, 0)
-            return (Piece(f"✓ {words('web-stored-in', ms=milliseconds(words, ms))}", Style.GOOD),)
+            stored = words("web-stored-in", ms=milliseconds(words, ms))
+            return [(Piece(f"✓ {stored}", Style.GOOD),)]
         case "failed":
             reason = " ".join(sanitise(pending.reason).split())
             retry, discard = f"[{words('web-retry')}]", f"[{words('web-discard')}]"
-            return (
-                Piece(f"✗ {words('web-not-sent', reason=reason)} ", Style.BAD),
-                Piece(retry, Style.NAME, Emphasis.BOLD, act=Retry(pending.id)),
-                Piece(" "),
-                Piece(discard, Style.NAME, Emphasis.BOLD, act=Discard(pending.id)),
-            )
+            return [
+                (Piece(f"✗ {words('web-not-sent', reason=reason)}", Style.BAD),),
+                (
+                    Piece(retry, Style.NAME, Emphasis.BOLD, act=Retry(pending.id)),
+                    Piece(" "),
+                    Piece(discard, Style.NAME, Emphasis.BOLD, act=Discard(pending.id)),
+                ),
+            ]
         case _:
             assert_never(pending.state)
 

@@ -1,7 +1,7 @@
 """What stands around the messages: rooms, members, who is typing, the connection, the keys."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, assert_never
 
 from causerie.client.machine.events import Unknown
 from causerie.client.machine.states import Closed, Connected, Connecting, Disconnected, Reconnecting
@@ -174,6 +174,8 @@ def _pill(words: Words, chat: ChatState, standing: Standing, now: float) -> Draw
                 Piece(" "),
                 Piece(f"[{words('web-try-now')} Ctrl+T]", Style.NAME, act=TryNow()),
             )
+        case _:
+            assert_never(chat.state)
 
 
 def typing_row(words: Words, room: Room | None, columns: int) -> Drawn:

@@ -482,8 +482,13 @@ class Session:
         room = self.chat.open(joined.room)
         is_looked_at = look or (asked is not None and asked is self.chat.current)
         if asked is not None and asked is not room:
+            # It is written otherwise.
             room.draft = asked.draft
-            self.chat.close(name)  # it is written otherwise
+            for said in asked.timeline.pending:
+                room.timeline.sending(
+                    id=said.id, content=said.content, reply_to=said.reply_to, at=said.at
+                )
+            self.chat.close(name)
         if is_looked_at:
             self.chat.show(room)
         if joined.head.seq == 0:
