@@ -91,6 +91,7 @@ cover: $(VENV)/.dev ## run one module's own tests and say what they miss: make c
 pictures: $(VENV)/.dev $(WEB) ## make the pictures of the docs anew, from real sessions
 	$(BIN)/python -m tools.pictures
 	$(BIN)/python -m tools.pictures_web
+	$(BIN)/python -m tools.pictures_terminal
 
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock"
