@@ -3,16 +3,16 @@ from typing import Any
 import pytest
 from tests.tui.screen.entries import message, unknown, whisper
 
-from causerie.client.errors import NotAllowed
+from causerie.client.errors import Ended, NotAllowed
 from causerie.client.machine.events import (
     Acked,
-    Failed,
     Gap,
     LatencyMeasured,
     PresenceChanged,
     Receipt,
     Renamed,
     RoomLost,
+    SendFailed,
     StateChanged,
     TypingChanged,
 )
@@ -213,8 +213,11 @@ def test_another_name_is_ones_own_from_then_on() -> None:
     assert chat.username == "Carol"
 
 
-def test_what_answers_commands_changes_nothing() -> None:
-    assert tell(alice(), Failed(id="x", error=NotAllowed("forbidden", "no"))) == []
+def test_what_the_session_sees_to_changes_nothing() -> None:
+    failed = SendFailed(
+        id="x", command=SendMessage(room="lobby", content="hi"), error=Ended("over")
+    )
+    assert tell(alice(), failed) == []
 
 
 # Rooms.
