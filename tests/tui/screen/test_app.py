@@ -10,6 +10,7 @@ from tests.tui.screen.seats import Seat, new_room, seat, seated, someone
 from textual import events
 
 from causerie.client.client import Client
+from causerie.client.machine.events import StateChanged
 from causerie.client.machine.states import Connected, Disconnected
 from causerie.tui.screen.themes import DARK, LIGHT
 from causerie.wire.replies import Message, Private
@@ -165,6 +166,19 @@ async def test_without_a_server_one_sees_so_and_can_write(tmp_path: Path) -> Non
             await alice.miss("Sending…")
             assert alice.session.waiting == []
             assert isinstance(alice.session.chat.state, Connected)
+
+
+async def test_a_click_tries_to_connect_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with seat(size=(110, 30)) as alice:
+        session = alice.session
+        lost = Disconnected(code=1006, reason="", attempt=1, retry_at=session.now + 50)
+        session.chat.told(StateChanged(state=lost), 0)
+        session.standing.changed(lost, session.now)
+        tries: list[bool] = []
+        monkeypatch.setattr(session, "try_now", lambda: tries.append(True))
+        alice.app.changed()
+        await alice.click("[Try now")
+        assert tries == [True]
 
 
 # Rooms.
@@ -383,6 +397,42 @@ async def test_commands_that_are_refused_say_why(server: ServerProcess) -> None:
         await alice.see("Not done: “not..a..room” cannot be")
         await alice.say("/msg Alice hello me")
         await alice.see("you cannot write to yourself")
+
+
+async def test_a_bell_rings_for_those_who_want_it(
+    server: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rings: list[str] = []
+    room = new_room()
+    async with (
+        seated(server.ws, "Dora", room, bell=True) as dora,
+        seated(server.ws, "Erik", room) as erik,
+        someone(server.ws, "Bob", room) as bob,
+    ):
+        await dora.see("3 people here")
+        for one in (dora, erik):
+            monkeypatch.setattr(one.app, "bell", lambda one=one: rings.append(one.session.username))
+        await bob.private("Dora", "psst")
+        await bob.private("Erik", "psst")
+        await dora.see("●1")
+        await erik.see("●1")
+        assert rings == ["Dora"]
+
+
+async def test_a_click_on_a_member_begins_a_conversation(server: ServerProcess) -> None:
+    room = new_room()
+    async with (
+        seated(server.ws, "Alice", room, size=(110, 30)) as alice,
+        someone(server.ws, "Fritz", room),
+    ):
+        await alice.see("● Fritz")
+        await alice.click("● Fritz")
+        await alice.see("🔒 Private with Fritz", "Only you and Fritz can read this.")
+        assert alice.composer.has_focus
+        await alice.press("a")
+        await alice.say("hello")
+        await alice.see("hello")
+        await alice.until(lambda: not alice.room.is_draft, "a name for the conversation")
 
 
 # Commands.

@@ -10,7 +10,7 @@ from tests.client.frames import joined, message
 from tests.client.scripted_server import Peer, ScriptedServer, scripted_server
 
 from causerie.client.client import Client
-from causerie.client.errors import CommandRefused
+from causerie.client.errors import CommandRefused, EndedByServer
 from causerie.language import Words
 from causerie.tui.lines import Line, plain
 from causerie.tui.screen import session as session_module
@@ -288,3 +288,57 @@ async def test_before_there_is_a_client_nothing_is_asked_of_it() -> None:
     assert session.chat.rooms == [room]
     session.end()
     assert await session.next() is None
+
+
+async def test_what_one_client_could_not_say_the_next_one_says() -> None:
+    async with staying(admitted=False) as stay:
+        stay.session.submit("early")
+        await stay.until(lambda: stay.states == ["sending"])
+        stay.running.cancel()
+        await asyncio.gather(stay.running, return_exceptions=True)
+        async with client_of(stay.server) as other:
+            running = asyncio.create_task(stay.session.run(other, stay.session))
+            first = await stay.server.accept()
+            second = await stay.server.accept()
+            for peer in (first, second):
+                await peer.greet()
+            frame = None
+            for peer in (first, second):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(0.5):
+                        await peer.admit()
+                        frame = await ack(peer)
+            assert frame is not None
+            assert frame["content"] == "early"
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_was_written_in_a_room_goes_with_it_to_its_other_name() -> None:
+    async with staying(admitted=False) as stay:
+        stay.session.submit("early")
+        await stay.until(lambda: stay.states == ["sending"])
+        stay.session.chat.rooms[0].draft = "draft"
+        stay.peer = await stay.server.meet()
+        join = await stay.peer.read("join")
+        await stay.peer.send(joined(join["id"], "Lobby", 0))
+        await stay.until(lambda: stay.session.chat.room("Lobby") is not None)
+        (room,) = stay.session.chat.rooms
+        assert (room.name, room.draft, stay.states) == ("Lobby", "draft", ["sending"])
+        assert stay.session.chat.current is room
+
+
+async def test_who_is_sent_away_hears_why_and_what_waits_stays_among_what_waits() -> None:
+    async with staying() as stay:
+        stay.session.submit("hi")
+        await stay.until(lambda: stay.states == ["sending"])
+        room = stay.session.chat.rooms[0]
+        room.timeline.has_earlier = True
+        stay.session.load_earlier(room)
+        await stay.peer.close(4500)
+        async with asyncio.timeout(10):
+            with pytest.raises(EndedByServer):
+                await stay.running
+        assert list(stay.session.waiting) == ["hi"]
+        stay.session.try_now()
+        stay.session.typing("x")

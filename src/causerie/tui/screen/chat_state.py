@@ -161,7 +161,11 @@ class ChatState:
             for room in self._rooms.values()
             if room.peer is not None and fold(room.peer) == folded
         ]
-        return max(known, key=_newest) if known else self.open(draft_name(peer), peer)
+        if known:
+            return max(known, key=_newest)
+        room = self.open(draft_name(peer), peer)
+        room.timeline.has_earlier = False
+        return room
 
     def close(self, name: str) -> None:
         """A room is closed, and forgotten."""

@@ -27,7 +27,7 @@ from causerie.client.machine.events import (
     ServerError,
     StateChanged,
 )
-from causerie.client.machine.states import Connected, Disconnected
+from causerie.client.machine.states import Closed, Connected, Disconnected
 from causerie.client.sending import ClientEvent
 from causerie.language import Words
 from causerie.tui.answers import member_lines
@@ -311,7 +311,7 @@ class Session:
             case LatencyMeasured(rtt_ms=rtt_ms):
                 self.standing.measured(rtt_ms)
             case SendFailed():
-                self._failed(event, now)
+                self._failed(client, event, now)
             case ServerError(error=error):
                 reason = explain_error(self._words, error)
                 self._complain(self._words("server-error", reason=reason))
@@ -330,12 +330,12 @@ class Session:
                 case _:
                     assert_never(wish)
 
-    def _failed(self, event: SendFailed, now: float) -> None:
+    def _failed(self, client: Client, event: SendFailed, now: float) -> None:
         """What one said was not taken. To somebody who was perhaps cut off like oneself, and comes
         back a moment later, it is said once more.
         """
-        if isinstance(event.error, Ended):
-            return  # it stays among those that wait; `run` tells
+        if isinstance(client.state, Closed):
+            return  # it stays among those that wait; the screen is about to go, and `run` tells
         if isinstance(event.error, RecipientUnknown) and now <= self._back_by:
             self._start(self._say_again(event.id))
             return
