@@ -182,7 +182,7 @@ def test_a_resized_terminal_has_the_prompt_once_and_its_lines_broken_anew_at_wor
     typed = "half of a line that is longer than a row"
     shell = ["/bin/sh", "-c", 'echo "$0"; exec "$@"', "what was there before"]
     with Terminal(
-        [*shell, *people.command("Alice")],
+        [*shell, *people.command("--plain", "Alice")],
         columns=72,
         environment=people.environment | {"TERM": "xterm-256color"},
     ) as terminal:

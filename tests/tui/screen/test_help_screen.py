@@ -15,7 +15,7 @@ async def test_a_small_screen_has_it_broken_and_scrolled() -> None:
     async with seat(size=(60, 20), language="fr") as alice:
         await alice.press("f1")
         await alice.see("Touches")
-        await alice.press("pagedown", "pagedown", "pagedown", "pagedown")
+        await alice.press(*["pagedown"] * 6)
         await alice.see("Échap ferme ceci.")
         await alice.press("pageup")
         await alice.miss("Échap ferme ceci.")

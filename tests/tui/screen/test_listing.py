@@ -207,8 +207,8 @@ def test_the_footer_names_the_keys_that_there_is_room_for(words: Words) -> None:
 def test_help_names_every_key_and_every_command(columns: int) -> None:
     rows = help_rows(FR, columns)
     text = "\n".join(texts(rows))
-    for key, _ in KEYS:
-        assert key in text
+    for about, key in KEYS:
+        assert (key or FR(f"screen-press-{about}")) in text
     for name in COMMANDS:
         assert f"/{name}" in text
     assert all(width_of(text_of(row)) <= columns for row in rows)

@@ -72,7 +72,7 @@ async def test_ten_thousand_messages_are_scrolled_and_only_those_in_sight_are_dr
         alice.room.timeline.add(message(10_001, content="one more"))
         alice.app.changed()
         await alice.see("one more")
-        assert alice.messages.viewport.drawings <= drawings + 1
+        assert alice.messages.viewport.drawings <= drawings + 5
 
 
 async def test_a_message_is_chosen_with_the_keys_and_what_cannot_be_is_passed_by() -> None:

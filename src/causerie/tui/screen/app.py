@@ -54,7 +54,6 @@ from causerie.tui.screen.preferences import Preferences
 from causerie.tui.screen.rows import EntryRow, Layout
 from causerie.tui.screen.session import Session
 from causerie.tui.screen.themes import DARK, LIGHT
-from causerie.wire.replies import Message, Private
 
 MEMBERS_FROM: Final = 100
 """Columns; below, the members are hidden unless one asks for them."""
@@ -168,9 +167,8 @@ class ChatApp(App[None]):
         self._answers = lines
         self.changed()
 
-    def called(self, room: Room, entry: Message | Private) -> None:
+    def called(self) -> None:
         """Something calls for the person."""
-        del room, entry
         if self._preferences.bell:
             self.bell()
 
@@ -302,9 +300,9 @@ class ChatApp(App[None]):
         view = self._view("newest")
         view.display = room is not None and not self._messages.is_at_end
         if room is not None:
-            unread = room.unread
+            unread, newest = room.unread, self._words("screen-press-newest")
             text = self._words("web-unread", count=unread) if unread else ""
-            text = f" ↓ {text or self._words('web-to-latest')} (Ctrl+End)"
+            text = f" ↓ {text or self._words('web-to-latest')} ({newest})"
             style = Style.WAITING if unread else Style.NEWS
             view.put([(Piece(text, style, Emphasis.BOLD, act=Jump("")),)])
 

@@ -40,26 +40,28 @@ NUMBERED: Final = 9
 PUBLIC, PRIVATE = "#", "🔒"
 
 KEYS: Final = (
-    ("F1", "help"),
-    ("Alt+↑↓  Ctrl+P  Ctrl+N", "room"),
-    ("Alt+1 … Alt+9", "number"),
-    ("Alt+A", "unread"),
-    ("PgUp  PgDn", "scroll"),
-    ("Ctrl+Home  Ctrl+End", "ends"),
-    ("Ctrl+R", "choose"),
-    ("Alt+Enter  Ctrl+J", "newline"),
-    ("Tab", "complete"),
-    ("↑  ↓", "typed"),
-    ("Esc", "cancel"),
-    ("F5", "rooms"),
-    ("F6", "members"),
-    ("Ctrl+T", "try"),
-    ("F2", "theme"),
-    ("F3", "bell"),
-    ("Ctrl+Q", "quit"),
-    ("Ctrl+C", "stop"),
+    ("help", "F1"),
+    ("room", "Alt+↑↓  Ctrl+P  Ctrl+N"),
+    ("number", "Alt+1 … Alt+9"),
+    ("unread", "Alt+A"),
+    ("scroll", ""),
+    ("ends", ""),
+    ("choose", "Ctrl+R"),
+    ("newline", ""),
+    ("complete", "Tab"),
+    ("typed", "↑  ↓"),
+    ("cancel", ""),
+    ("select", ""),
+    ("rooms", "F5"),
+    ("members", "F6"),
+    ("try", "Ctrl+T"),
+    ("theme", "F2"),
+    ("bell", "F3"),
+    ("quit", "Ctrl+Q"),
+    ("stop", "Ctrl+C"),
 )
-"""Each key, and the end of what the catalogue has about it (`screen-key-help`)."""
+"""The end of what the catalogue has about each key (`screen-key-help`), and the key; nothing, where
+the catalogue has that too, as keyboards call it in each language (`screen-press-scroll`)."""
 
 
 def room_rows(words: Words, chat: ChatState, columns: int) -> list[Drawn]:
@@ -192,7 +194,7 @@ def reply_row(words: Words, room: Room, columns: int) -> Drawn:
     else:
         name = sanitise_name(answered.username)
     text = words("web-answering", name=name)
-    escape = f" (Esc: {words('web-cancel')})"
+    escape = f" ({words('screen-press-cancel')}: {words('web-cancel')})"
     return (
         Piece(f"  ↱ {shortened(text, columns - 4 - width_of(escape))}", Style.OWN, Emphasis.BOLD),
         Piece(escape, Style.TIME),
@@ -209,7 +211,9 @@ def footer(words: Words, columns: int, *, is_choosing: bool) -> Drawn:
 
 def help_rows(words: Words, columns: int) -> list[Drawn]:
     """All keys, and all commands."""
-    keys = [(key, words(f"screen-key-{about}")) for key, about in KEYS]
+    keys = [
+        (key or words(f"screen-press-{about}"), words(f"screen-key-{about}")) for about, key in KEYS
+    ]
     commands = [
         (words(f"usage-{name}"), words(f"help-{name}", most=MOST_HISTORY)) for name in COMMANDS
     ]

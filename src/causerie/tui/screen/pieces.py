@@ -102,13 +102,21 @@ def broken(pieces: Drawn, columns: int) -> list[Drawn]:
     text = text_of(pieces)
     if width_of(text) <= columns:
         return [pieces]
-    return [tuple(_part(pieces, start, end)) for start, end in rows_of(text, columns)]
+    rows: list[Drawn] = []
+    index = begins = 0  # the piece in which the row begins, and the place of its first character
+    for start, end in rows_of(text, columns):
+        while begins + len(pieces[index].text) <= start:
+            begins += len(pieces[index].text)
+            index += 1
+        rows.append(tuple(_parts(pieces, index, begins, start, end)))
+    return rows
 
 
-def _part(pieces: Drawn, start: int, end: int) -> Iterator[Piece]:
-    place = 0
-    for piece in pieces:
-        text = piece.text[max(0, start - place) : max(0, end - place)]
-        place += len(piece.text)
-        if text:
+def _parts(pieces: Drawn, index: int, place: int, start: int, end: int) -> Iterator[Piece]:
+    """Yields what of the pieces, from one on, lies between two places."""
+    while index < len(pieces) and place < end:
+        piece = pieces[index]
+        if text := piece.text[max(0, start - place) : end - place]:
             yield piece._replace(text=text)
+        place += len(piece.text)
+        index += 1

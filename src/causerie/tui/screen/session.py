@@ -60,7 +60,6 @@ from causerie.tui.wording import (
     explain_mistake,
 )
 from causerie.wire.commands import SendMessage
-from causerie.wire.replies import Message, Private
 
 PAGE: Final = 50
 """Entries asked for at a time."""
@@ -78,7 +77,7 @@ class Face(Protocol):
     def show(self, lines: Sequence[Line]) -> None:
         """Shows what answers the person."""
 
-    def called(self, room: Room, entry: Message | Private) -> None:
+    def called(self) -> None:
         """Something calls for the person."""
 
     def help(self) -> None:
@@ -325,8 +324,8 @@ class Session:
             match wish:
                 case SeeCompany(room=name):
                     self.chat.company(name, present(*client.present(name)))
-                case Notify(room=room, entry=entry):
-                    self._face.called(room, entry)
+                case Notify():
+                    self._face.called()
                 case _:
                     assert_never(wish)
 
