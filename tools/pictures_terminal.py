@@ -26,6 +26,7 @@ from causerie.client.keys import new_key
 from causerie.language import LANGUAGES, Words
 from causerie.tui.screen.app import ChatApp
 from causerie.tui.screen.composer import Composer
+from causerie.tui.screen.memory import Memory
 from causerie.tui.screen.preferences import Preferences
 from causerie.tui.screen.themes import DARK, LIGHT
 
@@ -97,6 +98,7 @@ async def picture(language: str, theme: str) -> str:
                 room="lobby",
                 max_attempts=None,
                 colour=True,
+                memory=Memory(),
                 preferences=Preferences(theme="light" if theme == "light" else "dark"),
                 keep=lambda _: None,
                 interrupted=lambda: None,

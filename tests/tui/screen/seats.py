@@ -16,6 +16,7 @@ from causerie.language import Words
 from causerie.tui.screen.app import ChatApp
 from causerie.tui.screen.chat_state import Room
 from causerie.tui.screen.composer import Composer
+from causerie.tui.screen.memory import Memory
 from causerie.tui.screen.message_list import MessageList
 from causerie.tui.screen.preferences import Preferences
 from causerie.tui.screen.session import Session
@@ -129,6 +130,7 @@ async def seat(
     theme: Any = "dark",
     colour: bool = True,
     bell: bool = False,
+    memory: Memory | None = None,
 ) -> AsyncIterator[Seat]:
     """Sits somebody down who has no server yet."""
     kept: list[Preferences] = []
@@ -138,6 +140,7 @@ async def seat(
         room=room,
         max_attempts=None,
         colour=colour,
+        memory=memory or Memory(),
         preferences=Preferences(theme=theme, bell=bell),
         keep=kept.append,
         interrupted=interrupted.set,

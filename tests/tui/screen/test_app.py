@@ -12,6 +12,7 @@ from textual import events
 from causerie.client.client import Client
 from causerie.client.machine.events import StateChanged
 from causerie.client.machine.states import Connected, Disconnected
+from causerie.tui.screen.memory import Memory
 from causerie.tui.screen.themes import DARK, LIGHT
 from causerie.wire.replies import Message, Private
 
@@ -262,6 +263,27 @@ async def test_what_was_new_is_below_a_line(server: ServerProcess) -> None:
         assert alice.session.chat.unread.all == 1
         alice.app.post_message(events.AppFocus())
         await alice.until(lambda: not alice.session.chat.unread.all, "somebody to look")
+
+
+async def test_the_next_stay_knows_what_was_seen(server: ServerProcess, tmp_path: Path) -> None:
+    path = tmp_path / "seen.json"
+    room = new_room()
+    async with someone(server.ws, "Bob", room) as bob:
+        async with seated(server.ws, "Greta", room, memory=Memory(path)) as greta:
+            await greta.see("2 people here")
+            await greta.say("hello")
+            await greta.see("hello")
+            await bob.private("Greta", "old secret")
+            await bob.send("old news", room)
+            await greta.see("old news", "●1")
+            await greta.press("alt+a")
+            await greta.see("old secret")
+        await bob.private("Greta", "new secret")
+        await bob.send("fresh news", room)
+        async with seated(server.ws, "Greta", room, memory=Memory(path)) as greta:
+            await greta.see("old news", "── New ──", "fresh news", "●1")
+            (conversation,) = (one for one in greta.session.chat.rooms if one.is_private)
+            assert (conversation.unread, conversation.calls) == (1, 1)
 
 
 # History.

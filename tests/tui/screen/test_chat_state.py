@@ -78,7 +78,8 @@ def test_what_comes_to_another_room_is_unread_until_that_is_looked_at() -> None:
     chat = alice()
     garden = chat.open("garden")
     garden.seen = 1
-    tell(chat, *[message(seq, room="garden") for seq in (1, 2, 3)])
+    tell(chat, message(1, room="garden", replay=True))
+    tell(chat, *[message(seq, room="garden") for seq in (2, 3)])
     assert (garden.unread, garden.calls) == (2, 0)
     chat.show(garden)
     assert (garden.unread, garden.seen, garden.seen_before) == (0, 3, 1)
@@ -256,3 +257,20 @@ def test_who_is_in_a_room_is_to_be_looked_up_and_kept_in_order() -> None:
     chat.company("lobby", present(3, ["bob", "Alice", "Éva"]))
     chat.company("nowhere", Company())
     assert lobby(chat).company == (3, ("Alice", "bob", "Éva"))
+
+
+def test_what_came_since_an_earlier_stay_is_unread() -> None:
+    chat = alice()
+    chat.seen_before["~conversation"] = 1
+    tell(chat, *[whisper(seq, replay=True) for seq in (1, 2, 3)])
+    assert chat.unread == (2, 2)
+
+
+def test_what_comes_live_was_never_seen() -> None:
+    chat = ChatState("Alice")
+    chat.seen_before["garden"] = 500
+    chat.show(chat.open("lobby"))
+    garden = chat.open("garden")
+    assert (garden.seen, garden.seen_before) == (500, 500)
+    tell(chat, message(1, room="garden"))
+    assert garden.unread == 1

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import pytest
 from tests.client.clients import ack, client_of
@@ -14,6 +15,7 @@ from causerie.client.errors import CommandRefused, EndedByServer
 from causerie.language import Words
 from causerie.tui.lines import Line, plain
 from causerie.tui.screen import session as session_module
+from causerie.tui.screen.memory import Memory
 from causerie.tui.screen.session import Session
 from causerie.wire.codes import ErrorCode
 from causerie.wire.replies import Error, HistoryPage, Left, Notice
@@ -70,11 +72,15 @@ class Stay:
 
 
 @asynccontextmanager
-async def staying(*, admitted: bool = True, head: int = 0, **options: int) -> AsyncIterator[Stay]:
+async def staying(
+    *, admitted: bool = True, head: int = 0, memory: Memory | None = None, **options: int
+) -> AsyncIterator[Stay]:
     """Somebody who stays with a server that does what a test says."""
     async with scripted_server() as server, client_of(server, **options) as client:
         face = Face()
-        session = Session(Words("en"), face, room="lobby", max_attempts=None)
+        session = Session(
+            Words("en"), face, room="lobby", max_attempts=None, memory=memory or Memory()
+        )
         session.username = "Alice"
         stay = Stay(session, face, client, server)
         stay.running = asyncio.create_task(session.run(client, session))
@@ -277,7 +283,7 @@ async def test_one_may_name_those_who_are_there_and_whom_one_talks_to() -> None:
 
 
 async def test_before_there_is_a_client_nothing_is_asked_of_it() -> None:
-    session = Session(Words("en"), Face(), room="lobby", max_attempts=None)
+    session = Session(Words("en"), Face(), room="lobby", max_attempts=None, memory=Memory())
     (room,) = session.chat.rooms
     session.load_earlier(room)
     session.fill(room, 1)
@@ -341,3 +347,19 @@ async def test_who_is_sent_away_hears_why_and_what_waits_stays_among_what_waits(
         assert list(stay.session.waiting) == ["hi"]
         stay.session.try_now()
         stay.session.typing("x")
+
+
+async def test_what_an_earlier_stay_has_seen_in_another_log_was_not_seen_here(
+    tmp_path: Path,
+) -> None:
+    memory = Memory(tmp_path / "seen.json")
+    memory.see("lobby", 2, "of another log")
+    async with staying(head=2, memory=memory) as stay:
+        stay.session.watch(is_watching=False)
+        (room,) = stay.session.chat.rooms
+        assert (room.seen, room.seen_before) == (2, 2)
+        await stay.peer.send(message(1, replay=True), message(2, replay=True), message(3))
+        await stay.until(lambda: room.timeline.last == 3)
+        assert (room.seen, room.seen_before, room.unread) == (0, None, 1)
+        stay.session.watch(is_watching=True)
+    assert Memory(tmp_path / "seen.json").seen["lobby"].id == "m3"

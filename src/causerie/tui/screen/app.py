@@ -35,6 +35,7 @@ from causerie.tui.screen.listing import (
     terminal_title,
     typing_row,
 )
+from causerie.tui.screen.memory import Memory
 from causerie.tui.screen.message_list import MessageList
 from causerie.tui.screen.pieces import (
     Complete,
@@ -99,13 +100,14 @@ class ChatApp(App[None]):
         room: str,
         max_attempts: int | None,
         colour: bool,
+        memory: Memory,
         preferences: Preferences,
         keep: Callable[[Preferences], None],
         interrupted: Callable[[], None],
         driver: type[Driver] | None = None,
     ) -> None:
         super().__init__(driver_class=driver)
-        self.session = Session(words, self, room=room, max_attempts=max_attempts)
+        self.session = Session(words, self, room=room, max_attempts=max_attempts, memory=memory)
         self._words = words
         self._preferences = preferences
         self._keep = keep
@@ -203,6 +205,8 @@ class ChatApp(App[None]):
         is_other = room is not self._shown
         if is_other:
             self._turn_to(room)
+        if room is not None and room.seen_before is not None:
+            self._new_after, room.seen_before = room.seen_before, None
         self._show_messages(room, is_other=is_other)
         self._show_around(room)
         title = terminal_title(chat)
@@ -217,7 +221,7 @@ class ChatApp(App[None]):
         """Another room is looked at."""
         self._shown = room
         self._layout = Layout(room, local_time) if room is not None else None
-        self._new_after = room.seen_before if room is not None else None
+        self._new_after = None
         self._composer.put(room.draft if room is not None else "")
         is_private = room is not None and room.is_private
         self._messages.set_class(is_private, "is-private")

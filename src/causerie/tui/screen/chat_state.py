@@ -117,6 +117,8 @@ class ChatState:
         self.is_watching = True
         """Whether what comes to the current room is seen: the screen is looked at, and shows the
         newest messages."""
+        self.seen_before: dict[str, int] = {}
+        """What was seen last in rooms that are not open yet, by an earlier stay: by their names."""
         self._rooms: dict[str, Room] = {}
         # When one's own messages went out, by their id.
         self._sent_at: dict[str, float] = {}
@@ -149,6 +151,8 @@ class ChatState:
         room = None if peer is None else self._rooms.pop(draft_name(peer), None)
         if room is None:
             room = Room(name, peer)
+            room.seen = self.seen_before.pop(name, 0)
+            room.seen_before = room.seen or None
         room.name = name
         self._rooms[name] = room
         return room
@@ -268,6 +272,8 @@ class ChatState:
     def _entered(self, room: Room, entry: Entry, *, replay: bool) -> list[Wish]:
         if not room.timeline.add(entry):
             return []
+        if not replay and entry.seq <= room.seen:
+            room.seen = 0  # by an earlier stay, in a log that is no more
         is_own = fold(entry.username) == fold(self.username)
         is_current = room is self.current
         if is_own or entry.seq <= room.seen or (is_current and self.is_watching):

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 from textual.driver import Driver
 
@@ -12,6 +13,7 @@ from causerie.language import Words
 from causerie.tui.lines import Line
 from causerie.tui.screen.app import ChatApp
 from causerie.tui.screen.ground import is_light
+from causerie.tui.screen.memory import Memory, memory_path
 from causerie.tui.screen.preferences import (
     Preferences,
     keep_preferences,
@@ -62,12 +64,18 @@ def open_screen(options: Options, words: Words, *, interrupted: Callable[[], Non
         room=options.room,
         max_attempts=options.max_attempts,
         colour=options.colour,
+        memory=Memory(_memory_path(options)),
         preferences=preferences,
         keep=partial(keep_preferences, path),
         interrupted=interrupted,
         driver=_driver(),
     )
     return Screen(app)
+
+
+def _memory_path(options: Options) -> Path | None:
+    """Where it is kept what was seen; nowhere, under a name for once."""
+    return None if options.username is None else memory_path(options.url, options.username)
 
 
 def _driver() -> type[Driver] | None:

@@ -50,6 +50,7 @@ from causerie.tui.commands import (
 from causerie.tui.lines import Line, Style, line
 from causerie.tui.sanitise import sanitise_name
 from causerie.tui.screen.chat_state import ChatState, Notify, Room, SeeCompany, present
+from causerie.tui.screen.memory import Memory
 from causerie.tui.standing import Standing
 from causerie.tui.wording import (
     NOTHING_GIVEN,
@@ -60,6 +61,7 @@ from causerie.tui.wording import (
     explain_mistake,
 )
 from causerie.wire.commands import SendMessage
+from causerie.wire.replies import Message, Private
 
 PAGE: Final = 50
 """Entries asked for at a time."""
@@ -87,7 +89,15 @@ class Face(Protocol):
 class Session:
     """A stay in the chat; it is also where the lines come from that are typed (`Source`)."""
 
-    def __init__(self, words: Words, face: Face, *, room: str, max_attempts: int | None) -> None:
+    def __init__(
+        self,
+        words: Words,
+        face: Face,
+        *,
+        room: str,
+        max_attempts: int | None,
+        memory: Memory,
+    ) -> None:
         self.chat = ChatState("")
         self.standing = Standing(words, max_attempts=max_attempts)
         self.refused = 0
@@ -100,6 +110,7 @@ class Session:
         self._words = words
         self._face = face
         self._room = room
+        self._memory = memory
         self._loop = asyncio.get_running_loop()
         self._client: Client | None = None
         self._number = 0
@@ -110,6 +121,7 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._loading: set[Room] = set()
         self._back_by = float("-inf")
+        self.chat.seen_before = {name: place.seq for name, place in memory.seen.items()}
         self.chat.show(self.chat.open(room))
 
     # What a stay asks.
@@ -153,6 +165,7 @@ class Session:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._remember()
 
     # Where the lines come from.
 
@@ -309,6 +322,8 @@ class Session:
                     self.chat.username = client.username
             case LatencyMeasured(rtt_ms=rtt_ms):
                 self.standing.measured(rtt_ms)
+            case Message() | Private():
+                self._recall(event)
             case SendFailed():
                 self._failed(client, event, now)
             case ServerError(error=error):
@@ -328,6 +343,24 @@ class Session:
                     self._face.called()
                 case _:
                     assert_never(wish)
+
+    def _recall(self, entry: Message | Private) -> None:
+        """Forgets what an earlier stay has seen, where it was in another log."""
+        place, room = self._memory.seen.get(entry.room), self.chat.room(entry.room)
+        if room is None or place is None or place.seq != entry.seq:
+            return
+        if place.id != entry.id:
+            room.seen = 0
+            room.seen_before = None
+
+    def _remember(self) -> None:
+        """Writes down what was seen."""
+        for room in self.chat.rooms:
+            for entry in reversed(room.timeline.entries):
+                if entry.seq <= room.seen:
+                    self._memory.see(room.name, entry.seq, entry.id)
+                    break
+        self._memory.keep()
 
     def _failed(self, client: Client, event: SendFailed, now: float) -> None:
         """What one said was not taken. To somebody who was perhaps cut off like oneself, and comes
