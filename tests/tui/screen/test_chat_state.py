@@ -166,6 +166,21 @@ def test_a_conversation_whose_entry_comes_before_the_ack_is_the_same_one() -> No
     assert (chat.conversation("Bob"), room.name) == (room, "~conversation")
 
 
+def test_a_name_that_went_to_somebody_else_begins_another_conversation() -> None:
+    chat = alice()
+    tell(chat, whisper(1))
+    former = chat.conversation("Bob")
+    for current in (former, lobby(chat)):
+        chat.show(current)
+        tell(chat, private_to_bob("x"))
+        receipt = Receipt(id="x", room="~another", seq=1, timestamp=1)
+        tell(chat, Acked(receipt=receipt))
+        assert former.timeline.pending == ()
+    another = chat.room("~another")
+    assert another is not None
+    assert another.peer == "Bob"
+
+
 def test_conversations_stand_after_the_rooms_the_newest_first() -> None:
     chat = alice()
     chat.open("Garden")
@@ -229,10 +244,21 @@ def test_a_room_that_is_left_is_shown_no_more() -> None:
     chat.open("garden")
     chat.close("lobby")
     assert chat.current is chat.room("garden")
+    assert tell(chat, message(1)) == []
+    assert chat.room("lobby") is None
     chat.close("garden")
     chat.close("garden")
     assert chat.current is None
     chat.see()
+
+
+def test_who_leaves_a_room_is_where_they_were_before() -> None:
+    chat = alice()
+    for name in ("attic", "cellar"):
+        chat.show(chat.open(name))
+    chat.show(lobby(chat))
+    chat.close("lobby")
+    assert chat.current is chat.room("cellar")
 
 
 def test_a_room_that_the_server_closes_is_forgotten() -> None:

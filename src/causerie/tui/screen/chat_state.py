@@ -120,6 +120,8 @@ class ChatState:
         self.seen_before: dict[str, int] = {}
         """What was seen last in rooms that are not open yet, by an earlier stay: by their names."""
         self._rooms: dict[str, Room] = {}
+        # What was looked at before.
+        self._previous: Room | None = None
         # When one's own messages went out, by their id.
         self._sent_at: dict[str, float] = {}
 
@@ -175,13 +177,17 @@ class ChatState:
         """A room is closed, and forgotten."""
         room = self._rooms.pop(name, None)
         if room is not None and room is self.current:
-            self.current = next(iter(self.rooms), None)
+            rooms = self.rooms
+            before = self._previous
+            self.current = before if before in rooms else next(iter(rooms), None)
             self.see()
 
     def show(self, room: Room) -> None:
         """Looks at a room."""
-        if room is not self.current and room.timeline.entries:
-            room.seen_before = room.seen if room.unread else None
+        if room is not self.current:
+            if room.timeline.entries:
+                room.seen_before = room.seen if room.unread else None
+            self._previous = self.current
         self.current = room
         self.see()
 
@@ -196,8 +202,9 @@ class ChatState:
     def told(self, event: ClientEvent, now: float) -> list[Wish]:
         """The client tells something. Answers what is to be done about it."""
         match event:
-            case Message():
-                return self._entered(self.open(event.room), event, replay=event.replay)
+            case Message(room=name):
+                room = self._rooms.get(name)  # None: one has just left it
+                return [] if room is None else self._entered(room, event, replay=event.replay)
             case Private(sender=sender, to=to):
                 peer = to if fold(sender) == fold(self.username) else sender
                 return self._entered(self.open(event.room, peer), event, replay=event.replay)
@@ -265,9 +272,16 @@ class ChatState:
         if (sent_at := self._sent_at.pop(id, None)) is not None:
             self.ack_ms[id] = now - sent_at
         for room in list(self._rooms.values()):
-            if room.is_draft and any(one.id == id for one in room.timeline.pending):
+            if all(one.id != id for one in room.timeline.pending):
+                continue
+            if room.is_draft:
                 self.open(name, room.peer)  # the conversation has a name now
             room.timeline.sent(id)
+            if room.is_private and room.name != name:
+                # The name is somebody else's by now: with them, another conversation has begun.
+                room.timeline.settle(id)
+                if room is self.current:
+                    self.show(self.open(name, room.peer))
 
     def _entered(self, room: Room, entry: Entry, *, replay: bool) -> list[Wish]:
         if not room.timeline.add(entry):

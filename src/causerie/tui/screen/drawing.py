@@ -130,7 +130,7 @@ def _beginning(scene: Scene, columns: int) -> Iterator[Drawn]:
     if scene.is_private:
         head, about = words("web-private-with", name=name), words("web-private-begins", name=name)
     else:
-        head, about = f"# {name}", words("web-room-begins")
+        head, about = f"# {name}", words("screen-room-begins")
     style = Style.PRIVATE if scene.is_private else Style.PLAIN
     yield BLANK
     for text, shown in ((head, Piece(head, style, Emphasis.BOLD)), (about, Piece(about))):
