@@ -68,6 +68,8 @@ def test_the_markup_is_what_the_web_client_reads(text: str, expected: str) -> No
         ("(https://example.org)", "(<a>https://example.org</a>)"),
         ("https://example.org/a_(b)", "<a>https://example.org/a_(b)</a>"),
         ("mailto:a@example.org", "<a>mailto:a@example.org</a>"),
+        ("https://bank.example@evil.example/", "https://bank.example@evil.example/"),
+        ("mailto:", "mailto:"),
         ("javascript:alert(1)", "javascript:alert(1)"),
         ("https://", "https://"),
         ("https://[", "https://["),

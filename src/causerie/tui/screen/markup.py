@@ -148,11 +148,14 @@ def _without_tail(address: str) -> str:
 
 
 def _is_address(address: str) -> bool:
+    """Another host may hide behind one that is named as if it were a person: `https://bank@evil`."""
     try:
         parts = urlsplit(address)
     except ValueError:
         return False
-    return bool(parts.netloc if parts.scheme != "mailto" else parts.path)
+    if parts.scheme == "mailto":
+        return bool(parts.path)
+    return bool(parts.netloc) and "@" not in parts.netloc
 
 
 @cache
