@@ -147,6 +147,16 @@ async def test_what_is_chosen_has_another_ground_and_a_click_answers() -> None:
         assert alice.room.reply_to == "m1"
 
 
+async def test_who_has_another_name_is_called_by_that() -> None:
+    async with seat() as alice:
+        alice.session.username = "Alice"
+        fill(alice, message(1, content="Carol!"))
+        await alice.see("  Carol!")
+        alice.session.username = "Carol"
+        alice.app.changed()
+        await alice.see("▎ Carol!")
+
+
 async def test_a_theme_draws_all_anew() -> None:
     async with seat() as alice:
         fill(alice, message(1, content="one"))

@@ -114,6 +114,7 @@ class ChatApp(App[None]):
         self._interrupted = interrupted
         self._is_changed = False
         self._laid_out: object = None
+        self._drawn_for = ""
         self._shown: Room | None = None
         self._layout: Layout | None = None
         self._new_after: int | None = None
@@ -247,6 +248,9 @@ class ChatApp(App[None]):
         )
         if laid_out != self._laid_out:
             self._laid_out = laid_out
+            if chat.username != self._drawn_for:
+                self._drawn_for = chat.username
+                self._messages.redraw()  # other messages call one
             rows = self._layout.rows(chat.username, self._new_after)
             self._messages.put_room(rows, partial(self._scene, room), is_other=is_other)
 
@@ -560,12 +564,6 @@ class ChatApp(App[None]):
     def _prefer(self, **changes: object) -> None:
         self._preferences = msgspec.structs.replace(self._preferences, **changes)
         self._keep(self._preferences)
-
-    # From outside.
-
-    def end(self) -> None:
-        """Gives the terminal back."""
-        self.exit()
 
 
 def _or_else(wish: bool | None, default: bool) -> bool:
