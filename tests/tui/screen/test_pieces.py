@@ -20,3 +20,8 @@ def test_a_piece_goes_on_in_the_next_row() -> None:
     rows = broken((Piece("a"), Piece("bcdef", Style.OWN), Piece("g")), 3)
     assert [text_of(row) for row in rows] == ["abc", "def", "g"]
     assert rows[1] == (Piece("def", Style.OWN),)
+
+
+def test_an_empty_piece_takes_no_place() -> None:
+    rows = broken((Piece("a"), Piece(""), Piece("bc")), 2)
+    assert rows == [(Piece("a"), Piece("b")), (Piece("c"),)]

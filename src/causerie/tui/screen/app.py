@@ -62,6 +62,9 @@ MEMBERS_FROM: Final = 100
 ROOMS_FROM: Final = 60
 """Columns; below, the rooms are."""
 
+ROOMS_WIDTH, MEMBERS_WIDTH = 21, 23
+"""Columns of the lists beside their borders, as the stylesheet has them."""
+
 _PUSH_TITLE, _POP_TITLE = "\x1b[22;2t", "\x1b[23;2t"
 
 
@@ -274,8 +277,8 @@ class ChatApp(App[None]):
         rooms.display = _or_else(self._are_rooms_shown, width >= ROOMS_FROM)
         has_company = room is not None and not room.is_private
         members.display = has_company and _or_else(self._are_members_shown, width >= MEMBERS_FROM)
-        rooms.put(room_rows(words, chat, 21))
-        members.put(member_rows(words, room, chat.username, 23))
+        rooms.put(room_rows(words, chat, ROOMS_WIDTH))
+        members.put(member_rows(words, room, chat.username, MEMBERS_WIDTH))
         self._show_header()
         inner = self._messages.viewport.columns
         self._view("typing").put([typing_row(words, room, inner)])
