@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import pytest
 import uvloop
 
-ON_BOTH_LOOPS = {"test_websocket.py"}
+ON_BOTH_LOOPS = {"test_intake.py", "test_websocket.py"}
 
 
 def pytest_asyncio_loop_factories(

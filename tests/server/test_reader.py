@@ -126,7 +126,10 @@ def test_who_ignores_messages_is_told_of_the_rest_from_the_very_next_frame_on() 
     for each in one.feed(frames + masked(TEXT, b"\xff")):
         told.append(each)
         one.ignore_messages()
+        assert not one.at_rest
     assert told == [text("1"), pong(b"")]
+    list(one.feed(masked(TEXT, b"4")))
+    assert not one.at_rest, "nobody else may have it"
     assert list(one.feed(masked(CLOSE, b"\x03\xe8"))) == [Closed(1000, b"\x88\x02\x03\xe8")]
 
 

@@ -19,9 +19,13 @@ from tests.server.wire_peer import (
     Ear,
     Peer,
     Server,
+    fill,
     masked,
+    quiet,
+    read_again,
     request,
     serving,
+    stall,
     until,
 )
 from uvicorn.server import ServerState
@@ -33,13 +37,6 @@ from causerie.server.websocket import WebSocketSettings, websocket_protocol
 from causerie.wire.framing import frame_text
 
 BAD_UTF8 = b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80edited"
-
-
-def quiet(*arguments: Any) -> Ear:
-    """A receiver that does not echo."""
-    ear = Ear(*arguments)
-    ear.echoes = False
-    return ear
 
 
 # The handshake.
@@ -395,46 +392,7 @@ async def test_what_breaks_the_protocol_closes_with_1002_after_what_came_before(
         assert ear.is_closed
 
 
-async def test_who_sends_much_at_once_is_told_whole_but_not_in_one_turn() -> None:
-    async with serving(quiet) as server:
-        peer, ear = await server.open()
-        told_in_turn = 0
-        turns: list[int] = []
-
-        def next_turn() -> None:
-            nonlocal told_in_turn
-            turns.append(len(ear.told) - told_in_turn)
-            told_in_turn = len(ear.told)
-            if len(ear.told) < 20_000:
-                asyncio.get_running_loop().call_soon(next_turn)
-
-        texts = [str(i).encode() for i in range(20_000)]
-        peer.send(b"".join(masked(TEXT, text) for text in texts))
-        asyncio.get_running_loop().call_soon(next_turn)
-        await until(lambda: len(ear.told) == 20_000)
-        assert ear.told == texts
-        assert max(turns) < 2_000
-
-
 # Being slow.
-
-
-def stall(peer: Peer) -> None:
-    """Has a client stop reading."""
-    peer.writer.transport.pause_reading()  # type: ignore[attr-defined] # it reads as well
-
-
-def read_again(peer: Peer) -> None:
-    peer.writer.transport.resume_reading()  # type: ignore[attr-defined]
-
-
-def fill(ear: Ear, frame: bytes) -> int:
-    """Writes until something waits, and answers with the number of frames."""
-    frames = 0
-    while not ear.socket.unsent():
-        ear.socket.write(frame)
-        frames += 1
-    return frames
 
 
 async def test_the_receiver_is_paused_by_the_first_byte_that_waits_and_resumed_by_none() -> None:
@@ -576,60 +534,6 @@ async def test_the_pings_of_a_client_that_does_not_read_are_not_answered_into_me
             newest = int.from_bytes(payload)
 
 
-async def test_the_receiver_can_have_the_reading_stopped() -> None:
-    async with serving() as server:
-        peer, ear = await server.open()
-        other, _ = await server.open()
-        ear.socket.pause_reading()
-        peer.send(masked(TEXT, b"hello"))
-        for _ in range(3):
-            other.send(masked(TEXT, b"one turn and another"))
-            await other.frame()
-        assert ear.told == []
-        ear.socket.resume_reading()
-        assert await peer.frame() == (TEXT, b"hello")
-
-
-async def test_both_reasons_not_to_read_have_to_be_gone() -> None:
-    async with serving() as server:
-        peer, ear = await server.open()
-        stall(peer)
-        ear.socket.pause_reading()
-        frames = fill(ear, frame_text(b"x" * 32_000))
-        peer.send(masked(TEXT, b"hello"))
-        read_again(peer)
-        for _ in range(frames):
-            await peer.frame()
-        await until(lambda: ear.events == ["paused", "resumed"])
-        other, _ = await server.open()
-        for _ in range(3):
-            other.send(masked(TEXT, b"one turn and another"))
-            await other.frame()
-        assert ear.told == []
-        ear.socket.resume_reading()
-        assert await peer.frame() == (TEXT, b"hello")
-
-
-async def test_what_came_before_the_reading_was_stopped_is_told_at_most() -> None:
-    class Reluctant(Ear):
-        def receive(self, text: bytes) -> None:
-            self.told.append(text)
-            if len(self.told) == 1:
-                self.socket.pause_reading()
-
-    async with serving(Reluctant) as server:
-        peer, ear = await server.open()
-        other, _ = await server.open()
-        peer.send(b"".join(masked(TEXT, b"x" * 100) for _ in range(1000)))
-        await until(lambda: ear.told)
-        other.send(masked(TEXT, b"x"))
-        await until(lambda: server.ears[1].told)
-        assert len(ear.told) < 50
-        ear.socket.resume_reading()
-        await until(lambda: len(ear.told) == 1000)
-        server.ears[1].socket.resume_reading()
-
-
 # The end.
 
 
@@ -716,24 +620,6 @@ async def test_a_stalled_peer_s_own_close_frame_is_read_while_closing() -> None:
         peer.send(masked(CLOSE, b"\x03\xe9"))
         await until(lambda: ear.is_closed)
         assert ear.code == 1001
-
-
-async def test_of_large_messages_too_only_some_are_told_in_one_turn() -> None:
-    async with serving() as server:
-        peer, ear = await server.open()
-        most, told, telling = 0, 0, True
-
-        def next_turn() -> None:
-            nonlocal most, told
-            most, told = max(most, len(ear.told) - told), len(ear.told)
-            if telling:
-                asyncio.get_running_loop().call_soon(next_turn)
-
-        next_turn()
-        peer.send(masked(TEXT, b"x" * 8_000) * 100)
-        await until(lambda: len(ear.told) == 100)
-        telling = False
-        assert most <= 4, "of each 16 KiB, and of what was begun before"
 
 
 async def test_messages_left_for_a_later_turn_are_dropped_by_closing_and_the_close_is_not() -> None:
@@ -994,7 +880,7 @@ async def test_two_hundred_connections_have_no_task_and_no_timer() -> None:
         assert len(timers) <= len(timers_before) + 1
 
 
-OURS = ("handshake", "reader", "websocket")
+OURS = ("handshake", "intake", "reader", "websocket")
 
 
 @pytest.mark.slow

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from tests.server.test_websocket import fill, read_again, stall
 from tests.server.wire_peer import (
     CLOSE,
     CONT,
@@ -18,8 +17,11 @@ from tests.server.wire_peer import (
     Ear,
     Peer,
     Server,
+    fill,
     masked,
+    read_again,
     serving,
+    stall,
     until,
 )
 

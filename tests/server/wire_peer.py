@@ -39,9 +39,13 @@ __all__ = [
     "Ear",
     "Peer",
     "Server",
+    "fill",
     "masked",
+    "quiet",
+    "read_again",
     "request",
     "serving",
+    "stall",
     "until",
 ]
 
@@ -163,6 +167,31 @@ class Ear:
     @property
     def is_closed(self) -> bool:
         return "closed" in self.events
+
+
+def quiet(*arguments: Any) -> Ear:
+    """A receiver that does not echo."""
+    ear = Ear(*arguments)
+    ear.echoes = False
+    return ear
+
+
+def stall(peer: Peer) -> None:
+    """Has a client stop reading."""
+    peer.writer.transport.pause_reading()  # type: ignore[attr-defined] # it reads as well
+
+
+def read_again(peer: Peer) -> None:
+    peer.writer.transport.resume_reading()  # type: ignore[attr-defined]
+
+
+def fill(ear: Ear, frame: bytes) -> int:
+    """Writes until something waits, and answers with the number of frames."""
+    frames = 0
+    while not ear.socket.unsent():
+        ear.socket.write(frame)
+        frames += 1
+    return frames
 
 
 @dataclass

@@ -97,10 +97,11 @@ class Reader(Protocol):
 
     def ignore_messages(self) -> None:
         """From now on tells only of control frames and faults of framing: we have sent a close
-        frame, and what else is said is discarded (RFC 6455, section 1.4).
+        frame, and what else is said is discarded (RFC 6455, section 1.4). Never is at rest again.
         """
         self._ignores_messages = True
         self._partial = None
+        self.at_rest = False
 
     def drop(self) -> None:
         """Lets go of the generator that parses, which holds this reader in a cycle."""
@@ -113,7 +114,9 @@ class Reader(Protocol):
             # the library takes for a fault.
             self.current_size = None
         super().recv_frame(frame)
-        self.at_rest = not self.reader.buffer and self.current_size is None
+        self.at_rest = (
+            not self.reader.buffer and self.current_size is None and not self._ignores_messages
+        )
 
     def _assemble(self, frame: Frame) -> Message | Fault | None:
         """Makes a message of a frame, or of the last of its fragments."""

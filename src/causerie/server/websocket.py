@@ -1,8 +1,9 @@
 """The server's end of a WebSocket, as an asyncio protocol that uvicorn upgrades to.
 
 It joins two parts that do no I/O, `causerie.server.handshake` and `causerie.server.reader`, to a
-TCP connection, and has to do with order: what is told when, what is not read yet, and how it ends.
-What is written goes past the parts, framed already, straight to the transport.
+TCP connection, and has to do with phases: what is told when, and how it ends. What is read when is
+for `causerie.server.intake`, on which it is built. What is written goes past them all, framed
+already, straight to the transport.
 
     HANDSHAKE ──101──▶ OPEN ──our close frame──▶ CLOSING ──▶ OVER ──▶ gone
         │                └──the peer's, or a fault────────────▲
@@ -32,6 +33,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from causerie.server.handshake import Handshake, Opened, Refusal
+from causerie.server.intake import BY_RECEIVER, UNSENT, Intake, Readers
 from causerie.server.reader import Closed, Fault, Message, Ping, Reader
 from causerie.server.scanner import ScannedFrame
 from causerie.server.socket import Acceptor, Receiver, Socket
@@ -49,13 +51,6 @@ _PING: Final = b"\x89\x00"
 _CLOSE: Final = 0x88
 _CLOSE_REASON_BYTES: Final = 123
 """What is left of the 125 bytes of a control frame (RFC 6455, section 5.5) after the code."""
-
-# So that a client that sends much at once holds up the others for a millisecond only: its bytes are
-# parsed in slices, and after so many frames, be they ever so small, the rest waits for the next
-# turn. A slice of a large one costs as much as some small ones: it is copied, checked and stored.
-_SLICE: Final = 4096
-_FRAMES_A_TURN: Final = 128
-_SLICE_IN_FRAMES: Final = 32
 
 _logger = structlog.get_logger("causerie.websocket")
 
@@ -96,16 +91,6 @@ class _Phase(Enum):
 _HANDSHAKE, _OPEN, _CLOSING, _OVER = _Phase
 
 
-# Why nothing is read; one bit each, and reading goes on when all are gone.
-_UNSENT: Final = 1
-"""Bytes wait to be sent: the peer must read before it may write (or its pings would be answered
-into memory)."""
-_BY_RECEIVER: Final = 2
-"""The receiver asked for it."""
-_TURN: Final = 4
-"""The peer has had its share of this turn of the loop."""
-
-
 class _Nobody:
     """The receiver of a connection that has none yet, or none any more."""
 
@@ -131,7 +116,7 @@ _NOBODY: Final = _Nobody()
 class _Shared:
     """What all the connections of one server have in common."""
 
-    __slots__ = ("accept", "binary", "numbers", "open", "reader", "settings", "sweep")
+    __slots__ = ("accept", "binary", "numbers", "open", "settings", "sweep")
 
     def __init__(
         self,
@@ -145,7 +130,6 @@ class _Shared:
         self.sweep = Sweep(settings.close_timeout)
         self.numbers = itertools.count(1)
         self.open = 0
-        self.reader: Reader | None = None
 
     def new_handshake(self, transport: asyncio.Transport) -> Handshake:
         """A handshake with whoever is at the other end."""
@@ -157,19 +141,16 @@ class _Shared:
             logger=_library_log,
         )
 
-    def take_reader(self) -> Reader:
-        """A reader that stands between two messages, from now on its taker's."""
-        reader, self.reader = self.reader, None
-        if reader is None:
-            reader = Reader(
-                max_message=self.settings.max_message,
-                binary=self.binary is not None,
-                logger=_library_log,
-            )
-        return reader
+    def new_reader(self) -> Reader:
+        """A reader of what a client sends."""
+        return Reader(
+            max_message=self.settings.max_message,
+            binary=self.binary is not None,
+            logger=_library_log,
+        )
 
 
-class WebSocketProtocol(asyncio.Protocol):
+class WebSocketProtocol(Intake):
     """One connection from its upgrade to its end: a `causerie.server.socket.Socket`.
 
     uvicorn makes it when a request asks for an upgrade, feeds the request to it, and hands the
@@ -178,26 +159,21 @@ class WebSocketProtocol(asyncio.Protocol):
 
     __slots__ = (
         "_address",
-        "_backlog",
         "_bytes_in",
         "_bytes_out",
         "_close_sent",
         "_handshake",
-        "_held",
         "_messages_in",
         "_number",
         "_opened",
         "_phase",
         "_pong",
-        "_reader",
         "_receiver",
         "_server",
         "_trace",
-        "_transport",
     )
 
     _shared: ClassVar[_Shared]
-    _transport: asyncio.Transport
 
     def __init__(
         self,
@@ -206,15 +182,13 @@ class WebSocketProtocol(asyncio.Protocol):
         app_state: dict[str, Any],  # noqa: ARG002
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
+        super().__init__()
         self._server = server_state
         self._phase = _HANDSHAKE
         self._receiver: Receiver = _NOBODY
         self._handshake: Handshake | None = None
-        self._reader: Reader | TracedReader | None = None
         self._trace: Trace | None = None
-        self._backlog = b""
         self._pong = b""
-        self._held = 0
         self._close_sent: int | None = None
         self._messages_in = 0
         self._bytes_in = 0
@@ -251,20 +225,20 @@ class WebSocketProtocol(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Stops reading, and tells the receiver to stop writing."""
         if self._phase is _OPEN:
-            self._hold(_UNSENT)
+            self._hold(UNSENT)
             self._tell(self._receiver.paused)
         elif self._phase is _HANDSHAKE:
-            self._hold(_UNSENT)
+            self._hold(UNSENT)
 
     def resume_writing(self) -> None:
         """Answers the last ping, tells the receiver, and reads on."""
-        self._held &= ~_UNSENT
+        self._lift(UNSENT)
         if self._pong:
             pong, self._pong = self._pong, b""
             self._write_control(pong)
-        if self._phase is _OPEN and not self._is_held(_UNSENT):
+        if self._phase is _OPEN and not self._is_held(UNSENT):
             self._tell(self._receiver.resumed)
-        self._release(0)
+        self._read_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tells the receiver, unless it knows."""
@@ -297,22 +271,21 @@ class WebSocketProtocol(asyncio.Protocol):
             return
         if on:
             self._trace = Trace()
-            reader = cast(Reader | None, self._reader) or self._shared.take_reader()
-            self._reader = TracedReader(reader, self._trace_received)
+            self._scan(self._trace_received)
         else:
             self._tell_trace()
             self._trace = None
-            self._reader = cast(TracedReader, self._reader).reader
+            self._scan_no_more()
 
     def pause_reading(self) -> None:
         """Stops reading."""
         if self._phase is _OPEN:
-            self._hold(_BY_RECEIVER)
+            self._hold(BY_RECEIVER)
 
     def resume_reading(self) -> None:
         """Reads on."""
         if self._phase is _OPEN:
-            self._release(_BY_RECEIVER)
+            self._release(BY_RECEIVER)
 
     def close(self, code: int, reason: str = "") -> None:
         """Sends a close frame; whatever else the peer says is not told any more."""
@@ -321,14 +294,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self._send_close(code, reason)
         self._phase = _CLOSING
         self._shared.sweep.watch(self)
-        if self._reader is not None:
-            self._reader.ignore_messages()
         self._pong = b""
-        # The peer's close frame must get in, even if the peer reads nothing.
-        self._held = 0
-        self._transport.resume_reading()
-        if self._backlog:
-            asyncio.get_running_loop().call_soon(self._read_on)
+        self._await_close()
 
     def abort(self) -> None:
         """Cuts."""
@@ -394,7 +361,7 @@ class WebSocketProtocol(asyncio.Protocol):
     def _accept(self, subprotocol: str | None) -> None:
         self._receiver = self._shared.accept(self, subprotocol=subprotocol, address=self._address)
         # The acceptor may have written already.
-        if self._held & _UNSENT:
+        if self._is_held(UNSENT):
             self._receiver.paused()
 
     def _drop_handshake(self) -> None:
@@ -402,42 +369,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._handshake.drop()
         self._handshake = None
 
-    # Reading.
-
-    def _read(self, data: bytes) -> None:
-        if self._backlog or self._held:
-            self._backlog += data
-            return
-        shared = self._shared
-        reader = self._reader
-        if reader is None:
-            self._reader = reader = shared.take_reader()
-            if self._phase is _CLOSING:
-                reader.ignore_messages()
-        if len(data) <= _SLICE:
-            self._take(reader, data)
-        else:
-            self._read_in_turns(reader, data)
-        if self._reader is reader and reader.at_rest and self._phase is _OPEN:
-            self._reader = None
-            shared.reader = reader
-
-    def _read_in_turns(self, reader: Reader | TracedReader, data: bytes) -> None:
-        at, frames_left = 0, _FRAMES_A_TURN
-        while at < len(data) and self._phase in {_OPEN, _CLOSING}:
-            if self._held or frames_left <= 0:
-                self._backlog = data[at:]
-                if not self._held:
-                    self._hold(_TURN)
-                    asyncio.get_running_loop().call_soon(self._read_on)
-                return
-            self._take(reader, data[at : at + _SLICE])
-            at += _SLICE
-            frames_left -= max(reader.frames, _SLICE_IN_FRAMES)
-
-    def _read_on(self) -> None:
-        """Reads what an earlier turn left, unless there is a reason not to read."""
-        self._release(_TURN)
+    # What is read.
 
     def _take(self, reader: Reader | TracedReader, data: bytes) -> None:
         """Deals with what some bytes complete. Pongs are written together, but what the receiver
@@ -472,7 +404,7 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _write_pongs(self, pongs: list[bytes]) -> None:
         if pongs and self._phase is _OPEN:
-            if self._held & _UNSENT:
+            if self._is_held(UNSENT):
                 # The last ping alone need be answered (RFC 6455, section 5.5.3).
                 self._pong = pongs[-1]
             else:
@@ -501,29 +433,10 @@ class WebSocketProtocol(asyncio.Protocol):
         """Tells what there is to tell, unless the peer does not read: then it waits for nothing."""
         if self._trace is None or self._phase is not _OPEN:
             return
-        if self._held & _UNSENT:
+        if self._is_held(UNSENT):
             self._trace.skip()
         elif told := self._trace.take():
             self._transport.write(told)
-
-    # Holding up the reading: any reason will do.
-
-    def _is_held(self, reason: int) -> bool:
-        return bool(self._held & reason)
-
-    def _hold(self, reason: int) -> None:
-        if not self._held:
-            self._transport.pause_reading()
-        self._held |= reason
-
-    def _release(self, reason: int) -> None:
-        """Takes one reason away; with the last one, reads what was left, and then on."""
-        self._held &= ~reason
-        if not self._held and self._backlog:
-            data, self._backlog = self._backlog, b""
-            self._read(data)
-        if not self._is_held(_UNSENT | _BY_RECEIVER | _TURN):
-            self._transport.resume_reading()
 
     # The end.
 
@@ -571,11 +484,9 @@ class WebSocketProtocol(asyncio.Protocol):
             return
         self._phase = _OVER
         self._shared.open -= 1
-        self._backlog = self._pong = b""
+        self._pong = b""
         self._trace = None
-        if self._reader is not None:
-            self._reader.drop()
-            self._reader = None
+        self._read_no_more()
         self._end_transport(linger=code is None)
         receiver, self._receiver = self._receiver, _NOBODY
         self._tell(receiver.closed, code)
@@ -604,14 +515,13 @@ class WebSocketProtocol(asyncio.Protocol):
             return
         self._shared.sweep.watch(self)
         if linger and transport.can_write_eof():
-            self._held = 0
             try:
                 transport.write_eof()
             except OSError:
                 # The peer has cut already.
                 transport.abort()
                 return
-            transport.resume_reading()
+            self._let_in()
         else:
             transport.close()
 
@@ -630,6 +540,7 @@ def websocket_protocol(
     class BoundWebSocketProtocol(WebSocketProtocol):
         __slots__ = ()
         _shared = _Shared(accept, settings, binary)
+        _readers = Readers(_shared.new_reader)
 
     return BoundWebSocketProtocol
 

@@ -1,0 +1,170 @@
+"""The side of a connection on which bytes come in: what is not read yet, and why not.
+
+    bytes ──▶ held? ──no──▶ in slices, a turn's share of them ──▶ reader ──▶ dealt with
+                │                                  │
+                └──yes──▶ unread ◀──the rest───────┘
+
+`Intake` knows of order and of patience, and nothing of what the bytes mean or of how it ends; the
+connection, `causerie.server.websocket`, is built on it. It is a base, and no object beside the
+connection: thousands that are at rest would each have one, and each message a call more.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar, Final, cast
+
+from causerie.server.reader import Reader
+from causerie.server.scanner import ScannedFrame
+from causerie.server.tracing import TracedReader
+
+# Why nothing is read; one bit each, and reading goes on when all are gone.
+UNSENT: Final = 1
+"""Bytes wait to be sent: the peer must read before it may write (or its pings would be answered
+into memory)."""
+BY_RECEIVER: Final = 2
+"""The receiver asked for it."""
+_TURN: Final = 4
+"""The peer has had its share of this turn of the loop."""
+
+# So that a client that sends much at once holds up the others for a millisecond only: its bytes are
+# parsed in slices, and after so many frames, be they ever so small, the rest waits for the next
+# turn. A slice of a large one costs as much as some small ones: it is copied, checked and stored.
+_SLICE: Final = 4096
+_FRAMES_A_TURN: Final = 128
+_SLICE_IN_FRAMES: Final = 32
+
+
+class Readers:
+    """The readers of one server's connections. At rest none has one: it is handed on."""
+
+    __slots__ = ("_make", "spare")
+
+    def __init__(self, make: Callable[[], Reader]) -> None:
+        """`make` makes a reader at rest."""
+        self._make = make
+        self.spare: Reader | None = None
+        """One at rest, for whoever reads next."""
+
+    def take(self) -> Reader:
+        """A reader at rest, from now on its taker's."""
+        reader, self.spare = self.spare, None
+        return reader if reader is not None else self._make()
+
+
+class Intake(asyncio.Protocol, ABC):
+    """What of an asyncio protocol reads: in turns, and not while it is held.
+
+    `_held`, `_reader` and `_unread` are its own; who builds on it calls its methods, sets
+    `_transport` before the first of them, and names the `_readers`.
+    """
+
+    __slots__ = ("_held", "_reader", "_transport", "_unread")
+
+    _readers: ClassVar[Readers]
+    _transport: asyncio.Transport
+
+    def __init__(self) -> None:
+        self._reader: Reader | TracedReader | None = None
+        self._unread = b""
+        self._held = 0
+
+    @abstractmethod
+    def _take(self, reader: Reader | TracedReader, data: bytes) -> None:
+        """Feeds a reader, and deals with all that it tells."""
+
+    # Reading.
+
+    def _read(self, data: bytes) -> None:
+        """Reads what has come, or keeps it while there is a reason not to."""
+        if self._unread or self._held:
+            self._unread += data
+            return
+        reader = self._reader
+        if reader is None:
+            self._reader = reader = self._readers.take()
+        if len(data) <= _SLICE:
+            self._take(reader, data)
+        else:
+            self._read_in_turns(reader, data)
+        if self._reader is reader and reader.at_rest:
+            self._reader = None
+            self._readers.spare = reader
+
+    def _read_in_turns(self, reader: Reader | TracedReader, data: bytes) -> None:
+        at, frames_left = 0, _FRAMES_A_TURN
+        while at < len(data) and self._reader is not None:
+            if self._held or frames_left <= 0:
+                self._unread = data[at:]
+                if not self._held:
+                    self._hold(_TURN)
+                    asyncio.get_running_loop().call_soon(self._release, _TURN)
+                return
+            self._take(reader, data[at : at + _SLICE])
+            at += _SLICE
+            frames_left -= max(reader.frames, _SLICE_IN_FRAMES)
+
+    def _read_on(self) -> None:
+        """Reads what was left, and then on, unless there is a reason not to."""
+        if not self._held and self._unread:
+            data, self._unread = self._unread, b""
+            self._read(data)
+        if not self._held:
+            self._transport.resume_reading()
+
+    # Being held: any reason will do.
+
+    def _is_held(self, reason: int) -> bool:
+        """Whether this is a reason not to read."""
+        return bool(self._held & reason)
+
+    def _hold(self, reason: int) -> None:
+        """Adds a reason not to read."""
+        if not self._held:
+            self._transport.pause_reading()
+        self._held |= reason
+
+    def _lift(self, reason: int) -> None:
+        """Takes one reason away, if it is there. `_read_on` has to follow."""
+        self._held &= ~reason
+
+    def _release(self, reason: int) -> None:
+        """Takes one reason away; with the last one, reads on."""
+        self._lift(reason)
+        self._read_on()
+
+    # Being traced.
+
+    def _scan(self, scanned: Callable[[list[ScannedFrame]], None]) -> None:
+        """Tells of the frames of what is read from now on, before it is dealt with."""
+        reader = cast(Reader | None, self._reader) or self._readers.take()
+        self._reader = TracedReader(reader, scanned)
+
+    def _scan_no_more(self) -> None:
+        """Ends what `_scan` began."""
+        self._reader = cast(TracedReader, self._reader).reader
+
+    # The end.
+
+    def _await_close(self) -> None:
+        """From now on reads for the peer's close frame alone, which must get in whatever there was
+        against reading.
+        """
+        if self._reader is None:
+            self._reader = self._readers.take()
+        self._reader.ignore_messages()
+        self._let_in()
+        if self._unread:
+            asyncio.get_running_loop().call_soon(self._read_on)
+
+    def _let_in(self) -> None:
+        """Takes all reasons away. What waits goes on waiting."""
+        self._held = 0
+        self._transport.resume_reading()
+
+    def _read_no_more(self) -> None:
+        """Lets go of all that has come: nothing of it is read any more."""
+        self._unread = b""
+        if self._reader is not None:
+            self._reader.drop()
+            self._reader = None
