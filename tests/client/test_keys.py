@@ -1,3 +1,4 @@
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -6,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.support.power import PowerLoss
 
 from causerie.client.errors import KeyDamaged, KeyExists
 from causerie.client.keys import KeyStore, new_key
@@ -56,6 +58,89 @@ def test_nobody_else_can_read_a_key(store: KeyStore, tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     assert "alice" not in file.name
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows opens no folders")
+@pytest.mark.parametrize("links", [True, False])
+def test_a_key_that_was_answered_outlives_a_loss_of_power(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    power = PowerLoss(home, monkeypatch)
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", no_links)
+    key = KeyStore(home / "share" / "causerie" / "keys").find_or_make(SERVER, "Alice")
+    left = power.leaves(tmp_path / "left") / "share" / "causerie" / "keys"
+    assert KeyStore(left).find(SERVER, "Alice") == key
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows opens no folders")
+def test_a_key_by_a_link_outlives_a_loss_of_power(
+    store: KeyStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = store.find_or_make(SERVER, "Alice")
+    link = store.export_link(SERVER, "Alice")
+    assert link is not None
+    home = tmp_path / "home"
+    home.mkdir()
+    power = PowerLoss(home, monkeypatch)
+    KeyStore(home / "keys").import_link(link)
+    assert KeyStore(power.leaves(tmp_path / "left") / "keys").find(SERVER, "Alice") == key
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows opens no folders")
+def test_a_key_that_somebody_else_has_not_synced_yet_is_safe_for_who_is_answered_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, answers = tmp_path / "home", list[str]()
+    (home / "keys").mkdir(parents=True)
+    power = PowerLoss(home, monkeypatch)
+    found = KeyStore.find
+
+    def find_too_early(store: KeyStore, server: str, username: str) -> str | None:
+        # In between, another program makes the key, and has not synced its name when it stops.
+        monkeypatch.setattr(KeyStore, "find", found)
+        with monkeypatch.context() as patched:
+            patched.setattr("causerie.client.keys.sync_folder", lambda _: None)
+            answers.append(KeyStore(home / "keys").find_or_make(server, username))
+        return None
+
+    monkeypatch.setattr(KeyStore, "find", find_too_early)
+    answers.append(KeyStore(home / "keys").find_or_make(SERVER, "Alice"))
+    left = KeyStore(power.leaves(tmp_path / "left") / "keys")
+    assert answers == [left.find(SERVER, "Alice")] * 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows opens no folders")
+def test_a_loss_of_power_at_any_time_leaves_a_whole_key_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, found = tmp_path / "home", list[str | None]()
+    home.mkdir()
+    power = PowerLoss(home, monkeypatch)
+
+    def lose_power() -> None:
+        for names in (True, False):
+            left = power.leaves(tmp_path / f"left-{len(found)}", names=names)
+            found.append(KeyStore(left / "keys").find(SERVER, "Alice"))
+
+    power.before_sync = lose_power
+    key = KeyStore(home / "keys").find_or_make(SERVER, "Alice")
+    assert set(found) == {None, key}
+    assert found[0] is None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows opens no folders")
+def test_a_key_that_cannot_be_made_safe_is_not_answered(
+    store: KeyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> None:
+        raise OSError(errno.EIO, "the disk fails")
+
+    monkeypatch.setattr("causerie.client.keys.sync_folder", fail)
+    with pytest.raises(OSError, match="the disk fails"):
+        store.find_or_make(SERVER, "Alice")
 
 
 def test_those_who_ask_at_the_same_time_get_the_same_key(tmp_path: Path) -> None:

@@ -1,15 +1,27 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import {
+  link,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from "node:fs/promises";
+import { platform, tmpdir } from "node:os";
 import { join } from "node:path";
 import { IDBFactory } from "fake-indexeddb";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { KeyDamaged } from "../src/errors.js";
 import { newId } from "../src/ids.js";
 import { findOrMakeKey, newKey } from "../src/keys.js";
 import { FileStorage } from "../src/storage/files.js";
+import { makeFolder } from "../src/storage/folders.js";
 import { IndexedDbStorage } from "../src/storage/indexeddb.js";
 import { MemoryStorage } from "../src/storage/memory.js";
 import type { Kept, Storage, StoredOutbox } from "../src/storage/storage.js";
+import { PowerLoss } from "./support/power.js";
 import { until } from "./support/server.js";
 
 const SERVER = "ws://localhost:8080";
@@ -95,6 +107,73 @@ describe("a file of a key", () => {
     await writeFile(path, "torn");
     await expect(findOrMakeKey(keys, SERVER, "Alice")).rejects.toThrow(KeyDamaged);
     await expect(readFile(path, "utf-8")).resolves.toBe("torn");
+  });
+});
+
+describe.skipIf(platform() === "win32")("a loss of power", () => {
+  let home: string;
+  beforeEach(async () => {
+    home = join(folder, "home");
+    await mkdir(home);
+  });
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  function found(left: string): Promise<string | undefined> {
+    return new FileStorage(join(left, "share", "keys")).keys.find(SERVER, "Alice");
+  }
+
+  it("takes no key away that was answered, nor the folders that it lies in", async () => {
+    const power = await PowerLoss.watch(home);
+    const { keys } = new FileStorage(join(home, "share", "keys"));
+    const key = await findOrMakeKey(keys, SERVER, "Alice");
+    await expect(found(power.leaves(join(folder, "left")))).resolves.toBe(key);
+  });
+
+  it("leaves at any time a whole key or none", async () => {
+    const power = await PowerLoss.watch(home);
+    const left: string[] = [];
+    power.beforeSync = () => {
+      for (const names of [true, false]) {
+        left.push(power.leaves(join(folder, `left-${left.length}`), { names }));
+      }
+    };
+    const { keys } = new FileStorage(join(home, "share", "keys"));
+    const key = await findOrMakeKey(keys, SERVER, "Alice");
+    const all = await Promise.all(left.map(found));
+    expect(all[0]).toBeUndefined();
+    expect(new Set(all)).toEqual(new Set([undefined, key]));
+  });
+
+  it("takes no key away that another program has made and not synced yet", async () => {
+    const { keys } = new FileStorage(join(home, "share", "keys"));
+    const key = await findOrMakeKey(keys, SERVER, "Alice");
+    const [name = ""] = await readdir(join(home, "share", "keys"));
+    await rename(join(home, "share", "keys", name), join(home, "made"));
+    const power = await PowerLoss.watch(home);
+    await link(join(home, "made"), join(home, "share", "keys", name));
+    await expect(keys.keep(SERVER, "Alice", newKey())).resolves.toBe(key);
+    await expect(found(power.leaves(join(folder, "left")))).resolves.toBe(key);
+  });
+
+  it("is nothing that can be ruled out on a disk that fails: no key is answered", async () => {
+    const power = await PowerLoss.watch(home);
+    power.beforeSync = () => {
+      throw Object.assign(new Error("the disk fails"), { code: "EIO" });
+    };
+    const { keys } = new FileStorage(join(home, "keys"));
+    await expect(findOrMakeKey(keys, SERVER, "Alice")).rejects.toThrow("the disk fails");
+    await expect(makeFolder(join(home, "others"))).rejects.toThrow("the disk fails");
+  });
+
+  it("is not guarded against by folders that cannot be synced, which do as well", async () => {
+    const power = await PowerLoss.watch(home);
+    power.beforeSync = () => {
+      throw Object.assign(new Error("not here"), { code: "EINVAL" });
+    };
+    await makeFolder(join(home, "keys"));
+    await expect(stat(join(home, "keys"))).resolves.toBeDefined();
   });
 });
 

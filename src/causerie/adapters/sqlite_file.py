@@ -17,6 +17,7 @@ from typing import BinaryIO, Final, Literal
 
 import apsw
 
+from causerie.folders import make_folder
 from causerie.wire.errors import CauserieError
 
 if sys.platform == "win32":
@@ -152,7 +153,7 @@ class DataFolder:
         self._synchronous = synchronous
         self._lock: BinaryIO | None = None
         try:
-            _make_folder(path)
+            make_folder(path)
             self._lock = _lock(path)
         except OSError as error:
             raise StorageError(
@@ -305,19 +306,6 @@ def _explained(folder: Path, error: apsw.Error) -> StorageError:
         f"{path} cannot be opened ({error}): see to the disk and to who may write there, or choose "
         "another folder with --data."
     )
-
-
-def _make_folder(path: Path) -> None:
-    """Makes the folder, for this user alone, and makes sure that it survives a loss of power."""
-    made = [folder for folder in (path, *path.parents) if not folder.exists()]
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if sys.platform != "win32":  # where folders cannot be opened
-        for folder in made:
-            descriptor = os.open(folder.parent, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
 
 
 def _lock(folder: Path) -> BinaryIO:

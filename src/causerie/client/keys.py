@@ -1,7 +1,8 @@
 """The keys that hold one's names, in the user's data folder.
 
 A key is all that proves who one is: whoever has it has the name and its private conversations. So
-each lies in a file of its own that only its owner may read, and is never overwritten.
+each lies in a file of its own that only its owner may read, and is never overwritten; and no server
+hears of a key before a loss of power can no longer take it away, for the name stays with it.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ import platformdirs
 
 from causerie.client.address import origin
 from causerie.client.errors import KeyDamaged, KeyExists
+from causerie.folders import make_folder, sync_folder
 
 KEY_BYTES = 16
 """128 bits."""
@@ -58,7 +60,7 @@ class KeyStore:
     def find_or_make(self, server: str, username: str) -> str:
         """The key for a name on a server; a new one is stored, if there is none.
 
-        Two who ask at the same time get the same key.
+        Two who ask at the same time get the same key. It is safe from a loss of power.
 
         Raises:
             KeyDamaged: there is a file for it that holds none.
@@ -118,7 +120,7 @@ class KeyStore:
 
     def _store(self, server: str, username: str, key: str) -> str:
         path = self._path(server, username)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(self._folder)
         draft = path.with_suffix(f".{secrets.token_hex(8)}")
         content = msgspec.json.encode(_KeyFile(server=origin(server), username=username, key=key))
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -127,7 +129,11 @@ class KeyStore:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            _publish(draft, path)
+            try:
+                _publish(draft, path)
+            finally:
+                # Also where somebody else was faster, who may not have come so far yet.
+                sync_folder(self._folder)
         finally:
             draft.unlink(missing_ok=True)
         return key

@@ -5,12 +5,13 @@
  */
 
 import { createHash, randomBytes } from "node:crypto";
-import { link, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { link, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { homedir, platform } from "node:os";
 import { join } from "node:path";
 import { origin } from "../address.js";
 import { KeyDamaged } from "../errors.js";
 import { foldName, type KeyStore } from "../keys.js";
+import { makeFolder, syncFolder } from "./folders.js";
 import { MemoryStorage } from "./memory.js";
 import type { Storage, StoredOutbox } from "./storage.js";
 
@@ -31,7 +32,8 @@ export class FileStorage implements Storage {
 
 /**
  * The keys in a folder, a file for each server and username, which only its owner may read, and
- * which is never overwritten: one that is replaced gets another name.
+ * which is never overwritten: one that is replaced gets another name. No server hears of a key before
+ * a loss of power can no longer take it away, for the name stays with it.
  */
 class KeyFiles implements KeyStore {
   readonly #folder: string;
@@ -63,7 +65,7 @@ class KeyFiles implements KeyStore {
 
   async keep(server: string, username: string, key: string): Promise<string> {
     const path = this.#path(server, username);
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    await makeFolder(this.#folder);
     const draft = `${path.slice(0, -".json".length)}.${randomBytes(8).toString("hex")}`;
     const content = JSON.stringify({ server: origin(server), username, key });
     try {
@@ -74,7 +76,12 @@ class KeyFiles implements KeyStore {
       } finally {
         await file.close();
       }
-      await publish(draft, path);
+      try {
+        await publish(draft, path);
+      } finally {
+        // Also where somebody else was faster, who may not have come so far yet.
+        await syncFolder(this.#folder);
+      }
       return key;
     } catch (error) {
       const kept = hasCode(error, "EEXIST") ? await this.find(server, username) : undefined;
