@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.server.wire_peer import TEXT, masked, request
 
-from causerie.server.handshake import Handshake, Opened, Refusal
+from causerie.server.handshake import Declined, Handshake, Opened
 
 LOGGER = logging.getLogger(__name__)
 
@@ -16,13 +16,13 @@ def handshake(peer: str = "127.0.0.1", **allowed: Any) -> Handshake:
     return Handshake(peer, logger=LOGGER, **pages)
 
 
-def opened(answer: Opened | Refusal | None) -> Opened:
+def opened(answer: Opened | Declined | None) -> Opened:
     assert isinstance(answer, Opened), answer
     return answer
 
 
-def refused(answer: Opened | Refusal | None) -> Refusal:
-    assert isinstance(answer, Refusal), answer
+def refused(answer: Opened | Declined | None) -> Declined:
+    assert isinstance(answer, Declined), answer
     return answer
 
 

@@ -46,8 +46,8 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """The answer is the last that is said."""
+class Declined:
+    """No WebSocket is opened: the answer is the last that is said."""
 
     answer: bytes
     why: str
@@ -81,7 +81,7 @@ class Handshake(ServerProtocol):
         """Chooses ours if it is offered, otherwise none: the plain profile takes everybody."""
         return _V1 if _V1 in subprotocols else None
 
-    def feed(self, data: bytes) -> Opened | Refusal | None:
+    def feed(self, data: bytes) -> Opened | Declined | None:
         """Takes bytes, and answers once they are enough to."""
         # Line by line, so that frames in the same segment are left for who reads them.
         at = 0
@@ -100,14 +100,14 @@ class Handshake(ServerProtocol):
         address = client_address(self._peer, None)
         if isinstance(self.handshake_exc, InvalidMessage):
             response = self.reject(HTTPStatus.BAD_REQUEST, NO_REQUEST)
-            return Refusal(response.serialize(), NO_REQUEST.strip(), address)
-        return Refusal(b"".join(answer), _for_log(str(self.handshake_exc)), address)
+            return Declined(response.serialize(), NO_REQUEST.strip(), address)
+        return Declined(b"".join(answer), _for_log(str(self.handshake_exc)), address)
 
     def drop(self) -> None:
         """Lets go of the request, the headers, and the generators that hold them in a cycle."""
         self.parser.close()
 
-    def _answer(self, request: Request, *, early: bytes) -> Opened | Refusal:
+    def _answer(self, request: Request, *, early: bytes) -> Opened | Declined:
         forwarded = request.headers.get_all("X-Forwarded-For")
         address = client_address(self._peer, forwarded[-1] if forwarded else None)
         refusal = self._refuse(request)
@@ -117,7 +117,7 @@ class Handshake(ServerProtocol):
         if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
             return Opened(answer, self.subprotocol, address, early)
         why = bytes(response.body).decode().strip()
-        return Refusal(answer, _for_log(why), address)
+        return Declined(answer, _for_log(why), address)
 
     def _refuse(self, request: Request) -> tuple[HTTPStatus, str] | None:
         path = request.path.partition("?")[0]

@@ -32,7 +32,7 @@ import structlog
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from causerie.server.handshake import Handshake, Opened, Refusal
+from causerie.server.handshake import Declined, Handshake, Opened
 from causerie.server.intake import BY_RECEIVER, UNSENT, Intake, Readers
 from causerie.server.reader import Closed, Fault, Message, Ping, Reader
 from causerie.server.scanner import ScannedFrame
@@ -316,16 +316,16 @@ class WebSocketProtocol(Intake):
             case Opened() as opened:
                 self._drop_handshake()
                 self._open(opened)
-            case Refusal() as refusal:
+            case Declined() as declined:
                 self._drop_handshake()
-                self._transport.write(refusal.answer)
+                self._transport.write(declined.answer)
                 self._phase = _OVER
                 self._end_transport(linger=True)
                 _logger.info(
                     "refused",
-                    address=refusal.address or "local",
-                    status=refusal.status,
-                    why=refusal.why,
+                    address=declined.address or "local",
+                    status=declined.status,
+                    why=declined.why,
                 )
             case unknown:
                 assert_never(unknown)
