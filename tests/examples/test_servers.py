@@ -254,6 +254,7 @@ def test_it_stops_gracefully_whoever_is_connected(
             wait_for(alice, "what nobody says")
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1001
+        assert closed.value.rcvd.reason == "The server is stopping."
         assert server.process.wait(within=8) == 0
         assert server.process.errors == ""
 

@@ -129,10 +129,11 @@ async def main() -> None:
         ping_timeout=HEARTBEAT_SECONDS,
         close_timeout=2,  # who does not answer our goodbye so soon is not waited for
         max_size=LONGEST_FRAME,
-    ):
+    ) as server:
         print(f"Listening on ws://{HOST}:{PORT}", flush=True)
         await stopped.wait()
-        # From here on `serve` lets nobody in, and tells all to come back later (code 1001).
+        # From here on it lets nobody in. 1001 tells all that they may come back later.
+        server.close(code=1001, reason="The server is stopping.")
 
 
 if __name__ == "__main__":
