@@ -21,7 +21,7 @@ help: ## list these targets
 
 .PHONY: serve
 serve: $(VENV)/.runtime ## install and start the server; flags go into ARGS, as in: make serve ARGS="--port 9000"
-	@$(MAKE) --no-print-directory $(WEB) || echo "make: the web client could not be built (see above); serving without it" >&2
+	@$(MAKE) --no-print-directory --silent $(WEB) || echo "make: the web client could not be built (see above); serving without it" >&2
 	@$(BIN)/causerie serve $(ARGS)
 
 .PHONY: install
