@@ -18,7 +18,7 @@ function pageSentences(): Plugin {
     name: "page-sentences",
     enforce: "pre",
     transform(code, id) {
-      if (!/\/catalogue\/\w+\.json$/u.test(id)) {
+      if (!/\/catalogue\/[a-z]{2}\.json$/u.test(id)) {
         return undefined;
       }
       const asked = Object.entries(JSON.parse(code)).filter(

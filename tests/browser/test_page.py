@@ -148,6 +148,16 @@ def test_a_link_brings_a_friend_into_the_room(meet: Meet) -> None:
     assert alice.page.url.endswith("#/room=secret-garden")
 
 
+def test_an_emoji_goes_by_its_name_and_is_offered_while_one_types_it(meet: Meet) -> None:
+    alice, bob = meet("Alice"), meet("Bob")
+    alice.say("shipped :tada:")
+    bob.sees("shipped 🎉")
+    bob.page.get_by_label("Write in #lobby").press_sequentially(":rock")
+    bob.page.get_by_role("option", name=":rocket:").click()
+    bob.page.keyboard.press("Enter")
+    alice.sees("🚀")
+
+
 def test_a_reply_shows_what_it_answers(meet: Meet) -> None:
     alice, bob = meet("Alice"), meet("Bob")
     alice.say("who brings the cake?")
