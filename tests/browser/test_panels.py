@@ -57,6 +57,22 @@ def test_the_wire_is_within_reach_on_the_narrowest_page(meet: Meet) -> None:
     expect(panel).to_have_count(0)
 
 
+@pytest.mark.parametrize(("locale", "wire"), [("en-GB", "The wire"), ("fr-FR", "Le fil")])
+def test_what_frames_are_chosen_by_can_be_read_to_its_end(
+    meet: Meet, locale: str, wire: str
+) -> None:
+    alice = meet("Alice", locale=locale)
+    alice.page.get_by_role("button", name=wire).click()
+    choices = alice.page.locator("wire-panel .bar select")
+    expect(choices).to_have_count(2)
+    for choice in choices.all():
+        assert choice.evaluate("""(one) => {
+            const given = one.offsetWidth;
+            one.style.flex = "none";
+            return given >= one.offsetWidth;
+        }""")
+
+
 def test_frames_are_chosen_by_text_direction_and_type_held_and_forgotten(meet: Meet) -> None:
     alice = meet("Alice")
     alice.page.get_by_role("button", name="The wire").click()

@@ -101,13 +101,13 @@ export class WirePanel extends LocalizedElement {
       }
 
       .bar [type="search"] {
-        flex: 1 1 5rem;
+        flex: 1 1 100%; /* a line of its own, so that the choices below it are not cut short */
         min-inline-size: 0;
       }
 
       .bar select {
-        flex: 1 1 6rem;
-        min-inline-size: 0;
+        flex: 1 1 auto;
+        max-inline-size: 100%;
       }
 
       .bar [type="search"],
