@@ -67,17 +67,14 @@ FOREIGN := $(VENV)/.foreign \
   $(if $(shell command -v npm 2>/dev/null),tests/foreign/node/node_modules/.package-lock.json) \
   examples/first-chat/ts/node_modules/.package-lock.json
 
+# A process for each core: tests wait for servers, browsers and installers as much as they compute.
+SPREAD := --numprocesses auto --maxprocesses 4 --dist worksteal
+
 .PHONY: tests
 tests: $(VENV)/.dev $(FOREIGN) $(NODE_TOOLS) $(WEB) ## run the tests, and prove that each module is covered by its own
 	$(NODE) npm test --silent --workspace sdk/typescript
 	$(NODE) npm test --silent --workspace web
-	$(call MEASURE,--durations=10 --durations-min=1 $(addprefix --ignore ,$(PACKAGES)),)
-
-PACKAGES := tests/test_installing.py tests/test_containers.py
-
-.PHONY: packages
-packages: $(VENV)/.dev $(NODE_TOOLS) ## install from the sources, and carry out the Dockerfiles: a minute or two
-	$(BIN)/pytest --durations=5 $(PACKAGES)
+	$(call MEASURE,$(SPREAD) --durations=10 --durations-min=1,)
 
 # tests/chat/test_presence.py for src/causerie/chat/presence.py
 OWN_TEST = $(patsubst src/causerie/%,tests/%,$(dir $(FILE)))test_$(notdir $(FILE))
