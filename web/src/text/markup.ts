@@ -18,7 +18,8 @@ export type Token =
   | { readonly token: "fence"; readonly text: string; readonly language: string }
   | { readonly token: "link"; readonly text: string; readonly href: string };
 
-const FENCE = /^```([\w+-]{0,20})[ \t]*\n([\s\S]*?)\n?```[ \t]*$\n?/m;
+const OPENING = /^```([\w+-]{0,20})[ \t]*$/;
+const CLOSING = /```[ \t]*$/;
 const INLINE =
   /(?<!`)`([^`\n]+)`(?!`)|\*\*(?=\S)([^\n]*?\S)\*\*|\*(?=[^\s*])([^*\n]*?[^\s*])\*|(?<![\p{L}\p{N}_])_(?=[^\s_])([^_\n]*?[^\s_])_(?![\p{L}\p{N}_])|((?:https?:\/\/|mailto:)[^\s<>"“”\u200E\u200F\u202A-\u202E\u2066-\u2069]+)|:([a-z0-9_+-]{2,30}):/u;
 
@@ -28,14 +29,37 @@ const DEEPEST = 4;
 /** Reads a message. */
 export function read(text: string): readonly Token[] {
   const tokens: Token[] = [];
-  let rest = text;
-  for (let found = FENCE.exec(rest); found !== null; found = FENCE.exec(rest)) {
-    tokens.push(...readInline(rest.slice(0, found.index).replace(/\n$/, ""), 0));
-    tokens.push({ token: "fence", text: found[2] ?? "", language: found[1] ?? "" });
-    rest = rest.slice(found.index + found[0].length);
+  const lines = text.split("\n");
+  const closing = closingLines(lines);
+  let start = 0;
+  for (let place = 0; place < lines.length; place += 1) {
+    const opened = OPENING.exec(lines[place] ?? "");
+    const end = closing[place + 1];
+    if (opened !== null && end !== undefined) {
+      tokens.push(...readInline(lines.slice(start, place).join("\n"), 0));
+      const last = lines[end]?.replace(CLOSING, "");
+      const code = [...lines.slice(place + 1, end), ...(last ? [last] : [])];
+      tokens.push({ token: "fence", text: code.join("\n"), language: opened[1] ?? "" });
+      start = end + 1;
+      place = end;
+    }
   }
-  tokens.push(...readInline(rest, 0));
+  tokens.push(...readInline(lines.slice(start).join("\n"), 0));
   return tokens;
+}
+
+/**
+ * For each line the first from there on that can close code; undefined where there is none. Found
+ * once, from the end: a message may be nothing but lines that open some.
+ */
+function closingLines(lines: readonly string[]): (number | undefined)[] {
+  const found: (number | undefined)[] = [];
+  let next: number | undefined;
+  for (let place = lines.length - 1; place >= 0; place -= 1) {
+    next = CLOSING.test(lines[place] ?? "") ? place : next;
+    found[place] = next;
+  }
+  return found;
 }
 
 /** What a message says on one line, without its markup. */

@@ -35,6 +35,7 @@ describe("markup", () => {
     ["before\n```py\nx = 1\n```\nafter", "before<pre py>x = 1</pre>after"],
     ["```\n**raw** <b>\n```", "<pre >**raw** <b></pre>"],
     ["```open\nno end", "```open\nno end"],
+    ["```\na```\n\n```\n```x", "<pre >a</pre>\n```\n```x"],
     [":smile: :nothing: 10:30:15", "😄 :nothing: 10:30:15"],
     ["<img src=x onerror=alert(1)>", "<img src=x onerror=alert(1)>"],
   ])("reads %j", (text, expected) => {
@@ -71,6 +72,12 @@ describe("markup", () => {
     for (const part of ["*", "**a", "_a ", "`", "```\n", "https://a", ":a", "(", "a_", "\n"]) {
       expect(read(part.repeat(4_000).slice(0, 4_000))).not.toHaveLength(0);
     }
+  });
+
+  test("takes no longer than its length for lines that all open code", () => {
+    // In a time that grows with the square of it, this would take half a minute.
+    const text = "```a\n".repeat(40_000);
+    expect(seen(read(text))).toBe(text);
   });
 
   test("takes no longer than its length for an address of brackets", () => {
