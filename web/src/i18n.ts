@@ -32,6 +32,9 @@ const MOMENTS = {
   exact: { dateStyle: "full", timeStyle: "medium" },
 } as const satisfies Record<string, Intl.DateTimeFormatOptions>;
 
+/** Milliseconds since 1970; no clock shows more (ECMA-262, 21.4.1.1), though a server may say more. */
+const LAST_MOMENT = 8.64e15;
+
 /** One of these ways. */
 export type Moment = keyof typeof MOMENTS;
 
@@ -84,7 +87,7 @@ export class Words {
       format = new Intl.DateTimeFormat(regional(this.language), MOMENTS[moment]);
       this.#formats.set(moment, format);
     }
-    return format.format(at);
+    return format.format(Math.min(at, LAST_MOMENT));
   }
 
   #form(count: string | number | undefined): "one" | "other" {

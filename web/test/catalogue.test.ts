@@ -60,3 +60,10 @@ test("times are told as where the browser's owner lives", () => {
   expect(told(["en-US"], "en")).toMatch(/^05:05\sPM$/);
   expect(told(["en-US"], "fr")).toBe("17:05");
 });
+
+test("a time later than any clock shows is told as the last", () => {
+  const words = new Words("en", {});
+  for (const moment of ["clock", "day", "exact"] as const) {
+    expect(words.time(Number.MAX_SAFE_INTEGER, moment)).toBe(words.time(8.64e15, moment));
+  }
+});
