@@ -78,3 +78,12 @@ def test_what_is_too_long_ends_in_an_ellipsis(text: str, columns: int, expected:
 def test_rows_are_places_in_the_text() -> None:
     assert list(rows_of("one two three", 7)) == [(0, 7), (8, 13)]
     assert list(rows_of("one two three", 9, 4)) == [(0, 7), (8, 13)]
+
+
+@pytest.mark.timeout(5)
+def test_it_takes_no_longer_than_the_length_of_a_text_to_break_it() -> None:
+    # In a time that grows with the square of it, each of these would take minutes.
+    for text in ("\U0001f469\u200d" * 20_000, "x" * 100_000):
+        rows = list(rows_of(text, 58))
+        assert "".join(text[start:end] for start, end in rows) == text
+        assert all(width_of(text[start:end]) <= 58 for start, end in rows)

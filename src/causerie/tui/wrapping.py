@@ -60,7 +60,7 @@ def rows_of(text: str, columns: int, indent: int = 0) -> Iterator[tuple[int, int
     start, width = 0, columns
     while (fits := _fitting(text, start, width)) < len(text):
         end = next((at for at in range(fits, start, -1) if _may_break(text, at)), fits)
-        if width_of(_word(text, _next_word(text, end))) > columns - indent:
+        if _is_word_longer(text, _next_word(text, end), columns - indent):
             end = fits  # it would have to be cut all the same
         yield start, end
         start, width = _next_word(text, end), columns - indent
@@ -82,20 +82,25 @@ def _next_word(text: str, place: int) -> int:
     return place
 
 
-def _word(text: str, place: int) -> str:
-    end = text.find(" ", place)
-    return text[place:] if end < 0 else text[place:end]
+def _is_word_longer(text: str, place: int, columns: int) -> bool:
+    """Whether the word that begins there is longer than so many columns.
+
+    Of a word that fills many rows, no more is looked at than what fits into one.
+    """
+    fits = _fitting(text, place, columns)
+    return fits < len(text) and " " not in text[place : fits + 1]
 
 
 def _fitting(text: str, start: int, columns: int) -> int:
-    """Where the text goes beyond so many columns, but never within what is seen as one sign, and
-    never at once.
+    """Where the text goes beyond so many columns: not within what is seen as one sign, unless that
+    alone is wider, and never at once.
     """
     end, width = start, 0
     for place in range(start, len(text)):
         width += width_of(text[place])
         if width > columns:
-            break
+            # Some signs join thousands, and would be looked at to their end for each row.
+            return end if end > start else max(place, start + 1)
         if place + 1 == len(text) or not _is_joined(text[place], text[place + 1]):
             end = place + 1
     return max(end, start + 1)
