@@ -80,14 +80,14 @@ export class Words {
     return listed.length === 0 ? last : this.say("list", { names: listed.join(", "), last });
   }
 
-  /** A point in time, in milliseconds since 1970. */
+  /** A point in time, in milliseconds since 1970; none is before that. */
   time(at: number, moment: Moment): string {
     let format = this.#formats.get(moment);
     if (format === undefined) {
       format = new Intl.DateTimeFormat(regional(this.language), MOMENTS[moment]);
       this.#formats.set(moment, format);
     }
-    return format.format(Math.min(at, LAST_MOMENT));
+    return format.format(Math.min(Math.max(0, at), LAST_MOMENT));
   }
 
   #form(count: string | number | undefined): "one" | "other" {

@@ -61,9 +61,10 @@ test("times are told as where the browser's owner lives", () => {
   expect(told(["en-US"], "fr")).toBe("17:05");
 });
 
-test("a time later than any clock shows is told as the last", () => {
+test("a time that no clock shows is told as the nearest", () => {
   const words = new Words("en", {});
   for (const moment of ["clock", "day", "exact"] as const) {
+    expect(words.time(Number.MIN_SAFE_INTEGER, moment)).toBe(words.time(0, moment));
     expect(words.time(Number.MAX_SAFE_INTEGER, moment)).toBe(words.time(8.64e15, moment));
   }
 });

@@ -8,6 +8,6 @@ LAST_MOMENT: Final = datetime(9999, 12, 30, tzinfo=UTC)
 
 
 def local_time(milliseconds: int) -> datetime:
-    """The local time of a moment, given in milliseconds since 1970."""
-    moment = min(milliseconds / 1000, LAST_MOMENT.timestamp())
+    """The local time of a moment, given in milliseconds since 1970; none is before that."""
+    moment = min(max(0, milliseconds) / 1000, LAST_MOMENT.timestamp())
     return datetime.fromtimestamp(moment, UTC).astimezone()

@@ -25,6 +25,9 @@ const INDENT = "    ";
 /** Milliseconds in which what was said earlier is awaited, before one is told that one arrived. */
 const ARRIVED_WITHIN = 1_000;
 
+/** Milliseconds since 1970; no clock shows more (ECMA-262, 21.4.1.1), though a server may say more. */
+const LAST_MOMENT = 8.64e15;
+
 /** A room that one is in. */
 interface Room {
   readonly attendance: Attendance;
@@ -205,7 +208,7 @@ export class View {
   }
 
   #said(entry: Entry, isEarlier: boolean): Line[] {
-    const when = new Date(entry.timestamp);
+    const when = new Date(Math.min(Math.max(0, entry.timestamp), LAST_MOMENT));
     const lines: Line[] = [];
     if (dayOf(when) !== this.#day) {
       this.#day = dayOf(when);

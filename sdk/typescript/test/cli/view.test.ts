@@ -139,3 +139,12 @@ it("lets nobody's name or words do anything", () => {
     "[12:00:00] B␇ob: ␛[2J",
   ]);
 });
+
+it("shows a time that no clock shows as the nearest", () => {
+  show(joined("lobby", 0));
+  const first = show(message(1, "one", { timestamp: Number.MAX_SAFE_INTEGER })).join();
+  const unknown = { event: "Unknown", ...message(2, "", { timestamp: Number.MIN_SAFE_INTEGER }) };
+  const second = show(unknown as unknown as ClientEvent).join();
+  expect([first, second].join()).not.toContain("NaN");
+  expect(second).toMatch(/— 19(?:69|70)-/);
+});
