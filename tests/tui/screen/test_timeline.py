@@ -1,6 +1,8 @@
+import pytest
 from tests.tui.screen.entries import message
 
 from causerie.tui.screen.timeline import MOST_FORMER, Hole, Timeline
+from causerie.wire.replies import Message
 
 
 def seqs(timeline: Timeline) -> list[int]:
@@ -43,6 +45,15 @@ def test_an_earlier_page_comes_before_the_others() -> None:
     assert seqs(timeline) == [2, 3, 4, 5]
     timeline.prepend([message(1)], more=False)
     assert (seqs(timeline), timeline.has_earlier) == ([1, 2, 3, 4, 5], False)
+
+
+@pytest.mark.parametrize("page", [[], [message(4)]])
+def test_no_earlier_page_is_awaited_where_more_is_promised_and_none_sent(
+    page: list[Message],
+) -> None:
+    timeline = timeline_of(4, 5)
+    timeline.prepend(page, more=True)
+    assert (seqs(timeline), timeline.has_earlier) == ([4, 5], False)
 
 
 # Holes.

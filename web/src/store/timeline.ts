@@ -125,7 +125,8 @@ export class Timeline {
     earlier.forEach((entry) => {
       this.#remember(entry);
     });
-    this.hasEarlier = more;
+    // Who promises more and sends none would be asked for ever.
+    this.hasEarlier = more && earlier.length > 0;
   }
 
   /** A page of what came after `after`, for the hole before `seq`. */

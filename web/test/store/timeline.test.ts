@@ -33,6 +33,15 @@ describe("entries", () => {
     timeline.prepend([message(1)], false);
     expect([seqs(timeline), timeline.hasEarlier]).toEqual([[1, 2, 3, 4, 5], false]);
   });
+
+  test.each([[[]], [[message(4)]]])(
+    "are asked for no more when more is promised and none sent: %j",
+    (page) => {
+      const timeline = of(4, 5);
+      timeline.prepend(page, true);
+      expect([seqs(timeline), timeline.hasEarlier]).toEqual([[4, 5], false]);
+    },
+  );
 });
 
 describe("what is drawn", () => {

@@ -104,7 +104,8 @@ class Timeline:
         earlier = [entry for entry in page if not self.entries or entry.seq < self.first]
         self.entries = (*earlier, *self.entries)
         self._by_id |= {entry.id: entry for entry in earlier}
-        self.has_earlier = more
+        # Who promises more and sends none would be asked for ever.
+        self.has_earlier = more and bool(earlier)
 
     def fill(self, seq: int, page: Sequence[Entry]) -> None:
         """A page of what came after the last entry before it, for the hole before `seq`."""
