@@ -124,3 +124,13 @@ async def test_what_stands_there_while_nothing_is_written_is_no_markup() -> None
         await pilot.pause()
         strips = desk.screen._compositor.render_strips()
         assert "Write to [bold]x[/] alone" in "".join(strip.text for strip in strips)
+
+
+async def test_keys_that_come_at_once_are_obeyed_in_their_order() -> None:
+    desk = Desk()
+    async with desk.run_test() as pilot:
+        desk.composer.put("one")
+        for key in ("backspace", "backspace", "l", "d", "home", "c"):
+            desk.post_message(events.Key(key, key if len(key) == 1 else None))
+        await pilot.pause()
+        assert desk.composer.text == "cold"

@@ -76,6 +76,12 @@ class Composer(TextArea):
             event.stop()
             event.prevent_default()
             return
+        if bound := self._bindings.key_to_bindings.get(event.key):
+            # Textual would do it only after the letters that came with it, and delete those.
+            event.stop()
+            event.prevent_default()
+            await self.run_action(bound[0].action)
+            return
         await super()._on_key(event)
 
     async def _on_paste(self, event: events.Paste) -> None:
