@@ -22,7 +22,7 @@ from causerie.client.errors import (
 )
 from causerie.client.keys import KeyStore
 from causerie.client.machine import link
-from causerie.client.machine.events import Acked, SendFailed, StateChanged
+from causerie.client.machine.events import Acked, Renamed, SendFailed, StateChanged
 from causerie.client.machine.states import (
     Closed,
     Connected,
@@ -318,6 +318,54 @@ async def test_a_name_can_be_changed(server: ScriptedServer) -> None:
         frame = await peer.read("hello")
         await peer.send(welcome(frame["id"], username="Bob"))
         assert await renaming == "Bob"
+        assert client.username == "Bob"
+
+
+async def test_the_key_is_kept_under_each_name_that_it_gets(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    keys = KeyStore(tmp_path)
+    in_vain = keys.find_or_make(server.url, "Bob")
+    async with causerie.connect(server.url, "Alice", keys=keys, wait=False) as client:
+        peer = await server.meet()
+        await client.wait_connected()
+        renaming = asyncio.create_task(client.rename("bob"))
+        frame = await peer.read("hello")
+        await peer.send(welcome(frame["id"], username="Bob"))
+        await renaming
+        key = keys.find(server.url, "Alice")
+        assert keys.find(server.url, "Bob") == key != in_vain
+        await peer.send(welcome(None, username="Carol"))  # by another device
+        await next_event(client, Renamed)
+        await next_event(client, Renamed)
+        assert keys.find(server.url, "Carol") == key
+
+
+async def test_a_key_that_the_application_brought_is_kept_where_it_says(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    keys, home = KeyStore(tmp_path / "own"), KeyStore()
+    for given in (None, keys):
+        async with causerie.connect(server.url, "Alice", key=KEY, keys=given, wait=False) as client:
+            hello = await (peer := await server.accept()).read("hello")
+            await peer.send(welcome(hello["id"], username="Alicia"))
+            await client.wait_connected()
+        assert keys.find(server.url, "Alicia") == (None if given is None else KEY)
+        assert home.find(server.url, "Alicia") is None
+
+
+async def test_a_name_whose_key_cannot_be_kept_is_ones_own_all_the_same(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    folder = tmp_path / "keys"
+    keys = KeyStore(folder)
+    keys.find_or_make(server.url, "Bob")
+    for file in folder.iterdir():
+        file.write_text("torn")
+    async with causerie.connect(server.url, "Alice", keys=keys, wait=False) as client:
+        hello = await (peer := await server.accept()).read("hello")
+        await peer.send(welcome(hello["id"], username="Bob"))
+        await client.wait_connected()
         assert client.username == "Bob"
 
 

@@ -51,6 +51,28 @@ def test_one_name_has_one_key_however_it_and_the_server_are_written(store: KeySt
     assert store.find("ws://[::1]:8080", "E\u0301lodie") == key
 
 
+def test_a_key_takes_the_place_of_another_which_is_put_aside(
+    store: KeyStore, tmp_path: Path
+) -> None:
+    older, newer = store.find_or_make(SERVER, "Alice"), new_key()
+    for _ in range(2):
+        store.replace(SERVER, "Alice", newer)
+        assert store.find(SERVER, "Alice") == newer
+    contents = [file.read_text() for file in (tmp_path / "keys").iterdir()]
+    assert sorted(key in content for content in contents for key in (older, newer)) == [
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
+def test_a_key_that_is_to_take_a_place_takes_one_that_is_free(store: KeyStore) -> None:
+    key = new_key()
+    store.replace(SERVER, "Alice", key)
+    assert store.find_or_make(SERVER, "Alice") == key
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
 def test_nobody_else_can_read_a_key(store: KeyStore, tmp_path: Path) -> None:
     store.find_or_make(SERVER, "Alice")

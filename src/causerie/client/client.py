@@ -6,13 +6,13 @@ each wish of a program becomes a command, and its answer a value or an error.
 
 import random
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Final
 
 from causerie.client.address import DEFAULT_URL, websocket_url
-from causerie.client.errors import Ended
+from causerie.client.errors import Ended, KeyDamaged
 from causerie.client.keys import KeyStore
 from causerie.client.machine import Machine, Reasons, Settings
 from causerie.client.machine.events import History, Receipt
@@ -54,9 +54,17 @@ class Client:
     `SendFailed`) the event is left out.
     """
 
-    def __init__(self, url: str, machine: Machine, *, words: Words, queue: int) -> None:
+    def __init__(
+        self,
+        url: str,
+        machine: Machine,
+        *,
+        words: Words,
+        queue: int,
+        renamed: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._machine = machine
-        self._shell = Shell(url, machine, words=words, queue=queue)
+        self._shell = Shell(url, machine, words=words, queue=queue, renamed=renamed)
 
     # What one can see.
 
@@ -221,7 +229,8 @@ class Client:
                 return rooms
 
     async def rename(self, username: str) -> str:
-        """Takes another name; returns it as the server writes it.
+        """Takes another name; returns it as the server writes it, when the key is kept under that
+        name too (see `connect`).
 
         Raises:
             CommandRefused: The name is not to be had.
@@ -301,7 +310,9 @@ async def connect(
         key: What holds the name; without one (and without a token) it comes from `keys`, and is
             made there the first time.
         token: Says who one is, where a server asks for tokens.
-        keys: Where keys are kept: in the user's data folder unless told otherwise.
+        keys: Where keys are kept: in the user's data folder unless told otherwise. Under each other
+            name that one gets the key is kept there, too; a `key` that was given only if `keys` are
+            as well.
         returning: The username is the one had last, in an earlier run, and no wish: where it has
             become another meanwhile, by a rename on another device, that is told as `Renamed`.
         locale: The language of the server's sentences, and of the reasons why there is no
@@ -326,7 +337,8 @@ async def connect(
     """
     address = websocket_url(url)
     if key is None and token is None:
-        key = (keys or KeyStore()).find_or_make(url, username)
+        keys = keys or KeyStore()
+        key = keys.find_or_make(url, username)
     words = Words(known_language(locale))
     machine = Machine(
         username,
@@ -344,7 +356,14 @@ async def connect(
             reasons=Reasons(no_welcome=words("lost-no-welcome"), silent=words("lost-silent")),
         ),
     )
-    client = Client(address, machine, words=words, queue=queue)
+
+    def renamed(name: str) -> None:
+        if keys is not None and key is not None:
+            # There may be no place, or what is in it is damaged: then it is one's own for now only.
+            with suppress(OSError, KeyDamaged):
+                keys.replace(url, name, key)
+
+    client = Client(address, machine, words=words, queue=queue, renamed=renamed)
     try:
         if wait:
             await client.wait_connected()

@@ -1,8 +1,9 @@
 """The keys that hold one's names, in the user's data folder.
 
 A key is all that proves who one is: whoever has it has the name and its private conversations. So
-each lies in a file of its own that only its owner may read, and is never overwritten; and no server
-hears of a key before a loss of power can no longer take it away, for the name stays with it.
+each lies in a file of its own that only its owner may read, and is never overwritten: one that is
+replaced gets another name. No server hears of a key before a loss of power can no longer take it
+away, for the name stays with it.
 """
 
 import hashlib
@@ -73,6 +74,21 @@ class KeyStore:
             key = self.find(server, username)
             assert key is not None, "keys are never removed"
             return key
+
+    def replace(self, server: str, username: str, key: str) -> None:
+        """Stores a key in the place of any other, which is put aside: from there only a person
+        brings it back. To be called when the server has said whose the name is.
+
+        Raises:
+            KeyDamaged: there is a file for it already that holds none.
+        """
+        try:
+            self._store(server, username, key)
+        except FileExistsError:
+            if self.find(server, username) != key:
+                path = self._path(server, username)
+                path.rename(path.with_suffix(f".json.{secrets.token_hex(8)}"))
+                self._store(server, username, key)
 
     def export_link(self, server: str, username: str) -> str | None:
         """A link that carries the key for a name to another device, or None without a key.

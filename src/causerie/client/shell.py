@@ -22,6 +22,7 @@ from causerie.client.machine.events import (
     MachineEvent,
     PresenceChanged,
     Receipt,
+    Renamed,
     SendFailed,
     StateChanged,
 )
@@ -54,11 +55,21 @@ class Shell:
 
     `queue`: how many events may wait for the application before nothing more is read from the
     server, save while a call waits for its answer. `words` are those of the reasons why there is no
-    connection.
+    connection. `renamed` is called with each name that is one's own from then on, before anybody is
+    told of it.
     """
 
-    def __init__(self, url: str, machine: Machine, *, words: Words, queue: int) -> None:
+    def __init__(
+        self,
+        url: str,
+        machine: Machine,
+        *,
+        words: Words,
+        queue: int,
+        renamed: Callable[[str], None],
+    ) -> None:
         self.url = url
+        self._renamed = renamed
         self._words = words
         self.machine = machine
         self._loop = asyncio.get_running_loop()
@@ -168,6 +179,8 @@ class Shell:
                 answers = receipt.id if self._settle(receipt.id, receipt) else None
             case SendFailed(id=id, error=error):
                 answers = id if self._settle(id, error) else None
+            case Renamed(username=username):
+                self._renamed(username)
             case _:
                 pass
         self._queue.put(event, answers=answers)

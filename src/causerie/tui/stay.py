@@ -169,6 +169,7 @@ class Stay:
                     name,
                     # A random name is for once, and so is what holds it.
                     key=new_key() if own is None else self._key(name),
+                    keys=None if own is None else KeyStore(),
                     locale=self._words.language,
                     max_attempts=self._options.max_attempts,
                     private_replay=self._earlier,
