@@ -184,7 +184,7 @@ export class Session extends EventTarget {
         limit: PAGE,
         ...(first > 0 ? { before: first } : {}),
       });
-      room.timeline.prepend(page.entries, page.more);
+      room.timeline.prepend(page.entries, first, page.more);
     } catch (error) {
       this.#complain(error);
     } finally {
@@ -198,7 +198,7 @@ export class Session extends EventTarget {
     try {
       for (let hole = room.timeline.holeBefore(seq); hole; hole = room.timeline.holeBefore(seq)) {
         const page = await this.client.history(room.name, { after: hole.after, limit: PAGE });
-        room.timeline.fill(seq, page.entries);
+        room.timeline.fill(seq, page.entries, hole.after);
         this.#changed();
       }
     } catch (error) {

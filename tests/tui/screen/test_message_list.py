@@ -12,7 +12,7 @@ from causerie.tui.screen.timeline import Hole
 def fill(made: Seat, *entries: object) -> Room:
     """Puts messages into the room, as if they had been loaded."""
     room = made.room
-    room.timeline.prepend(entries, more=False)  # type: ignore[arg-type]
+    room.timeline.prepend(entries, before=room.timeline.first, more=False)  # type: ignore[arg-type]
     made.app.changed()
     return room
 

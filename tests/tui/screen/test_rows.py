@@ -102,7 +102,7 @@ def test_what_has_not_changed_is_not_made_anew() -> None:
     room, layout = layout_of(message(3), message(4))
     before = layout.rows("Alice", None)
     room.timeline.add(message(5))
-    room.timeline.prepend([message(1), message(2)], more=False)
+    room.timeline.prepend([message(1), message(2)], before=room.timeline.first, more=False)
     after = layout.rows("Alice", None)
     assert names(after) == ["beginning", "day", "1!", "2", "3", "4", "5"]
     assert after[5] is before[2]

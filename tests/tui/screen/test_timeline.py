@@ -41,9 +41,9 @@ def test_the_first_entry_says_whether_there_are_earlier_ones() -> None:
 
 def test_an_earlier_page_comes_before_the_others() -> None:
     timeline = timeline_of(4, 5)
-    timeline.prepend([message(2), message(3), message(4)], more=True)
+    timeline.prepend([message(2), message(3), message(4)], before=4, more=True)
     assert seqs(timeline) == [2, 3, 4, 5]
-    timeline.prepend([message(1)], more=False)
+    timeline.prepend([message(1)], before=2, more=False)
     assert (seqs(timeline), timeline.has_earlier) == ([1, 2, 3, 4, 5], False)
 
 
@@ -52,8 +52,16 @@ def test_no_earlier_page_is_awaited_where_more_is_promised_and_none_sent(
     page: list[Message],
 ) -> None:
     timeline = timeline_of(4, 5)
-    timeline.prepend(page, more=True)
+    timeline.prepend(page, before=4, more=True)
     assert (seqs(timeline), timeline.has_earlier) == ([4, 5], False)
+
+
+def test_an_earlier_page_of_a_log_that_is_no_more_is_not_wanted() -> None:
+    timeline = timeline_of(40, 41)
+    timeline.tear(41, None)
+    timeline.add(message(50))
+    timeline.prepend([message(38), message(39)], before=40, more=True)
+    assert seqs(timeline) == [50]
 
 
 # Holes.
@@ -65,9 +73,10 @@ def test_a_hole_is_before_the_entry_that_follows_it_and_is_filled_page_by_page()
     timeline.add(message(7))
     timeline.add(message(8))
     assert timeline.hole_before(7) == Hole(2, 4)
-    timeline.fill(7, [message(3), message(4)])
+    for _ in range(2):  # asked for twice
+        timeline.fill(7, [message(3), message(4)], after=2)
     assert timeline.hole_before(7) == Hole(4, 2)
-    timeline.fill(7, [message(5), message(6), message(7)])
+    timeline.fill(7, [message(5), message(6), message(7)], after=4)
     assert timeline.hole_before(7) is None
     assert seqs(timeline) == [1, 2, 3, 4, 5, 6, 7, 8]
 
@@ -76,9 +85,9 @@ def test_a_hole_that_nothing_can_fill_is_closed_and_asked_for_no_more() -> None:
     timeline = timeline_of(1)
     timeline.tear(1, 2)
     timeline.add(message(4))
-    timeline.fill(4, [])
+    timeline.fill(4, [], after=1)
     assert timeline.hole_before(4) is None
-    timeline.fill(4, [message(2)])
+    timeline.fill(4, [message(2)], after=1)
     assert seqs(timeline) == [1, 4]
 
 

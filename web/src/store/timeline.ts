@@ -118,8 +118,14 @@ export class Timeline {
     }
   }
 
-  /** A page of what came before the first entry. */
-  prepend(page: readonly Entry[], more: boolean): void {
+  /**
+   * A page of what came before an entry, the first of them; 0: of the newest. Another log may have
+   * begun since it was asked for: then it is no longer wanted.
+   */
+  prepend(page: readonly Entry[], before: number, more: boolean): void {
+    if (before > 0 && before !== this.first) {
+      return;
+    }
     const earlier = page.filter(({ seq }) => this.#entries.length === 0 || seq < this.first);
     this.#entries.unshift(...earlier);
     earlier.forEach((entry) => {
@@ -129,10 +135,13 @@ export class Timeline {
     this.hasEarlier = more && earlier.length > 0;
   }
 
-  /** A page of what came after `after`, for the hole before `seq`. */
-  fill(seq: number, page: readonly Entry[]): void {
+  /**
+   * A page of what came after `after`, for the hole before `seq`. Who asked for it twice gets it
+   * twice: the second is not wanted.
+   */
+  fill(seq: number, page: readonly Entry[], after: number): void {
     const hole = this.#holes.get(seq);
-    if (hole === undefined) {
+    if (hole === undefined || hole.after !== after) {
       return;
     }
     const found = page.filter((entry) => entry.seq > hole.after && entry.seq < seq);

@@ -28,9 +28,9 @@ describe("entries", () => {
 
   test("come before the others when an earlier page is loaded", () => {
     const timeline = of(4, 5);
-    timeline.prepend([message(2), message(3), message(4)], true);
+    timeline.prepend([message(2), message(3), message(4)], 4, true);
     expect(seqs(timeline)).toEqual([2, 3, 4, 5]);
-    timeline.prepend([message(1)], false);
+    timeline.prepend([message(1)], 2, false);
     expect([seqs(timeline), timeline.hasEarlier]).toEqual([[1, 2, 3, 4, 5], false]);
   });
 
@@ -38,10 +38,18 @@ describe("entries", () => {
     "are asked for no more when more is promised and none sent: %j",
     (page) => {
       const timeline = of(4, 5);
-      timeline.prepend(page, true);
+      timeline.prepend(page, 4, true);
       expect([seqs(timeline), timeline.hasEarlier]).toEqual([[4, 5], false]);
     },
   );
+
+  test("are not those of a log that is no more", () => {
+    const timeline = of(40, 41);
+    timeline.tear(41, null);
+    timeline.add(message(50));
+    timeline.prepend([message(38), message(39)], 40, true);
+    expect(seqs(timeline)).toEqual([50]);
+  });
 });
 
 describe("what is drawn", () => {
@@ -60,7 +68,7 @@ describe("what is drawn", () => {
   test("is found again after more has come before it", () => {
     const timeline = of(40, 50, 60);
     const entry = timeline.at(1);
-    timeline.prepend([message(20), message(30)], true);
+    timeline.prepend([message(20), message(30)], 40, true);
     expect(entry && timeline.indexOf(entry)).toBe(3);
   });
 
@@ -68,7 +76,7 @@ describe("what is drawn", () => {
     const timeline = of(4);
     const { entries } = timeline;
     timeline.add(message(5));
-    timeline.prepend([message(3)], true);
+    timeline.prepend([message(3)], 4, true);
     expect(timeline.entries).toBe(entries);
   });
 });
@@ -80,9 +88,10 @@ describe("a hole", () => {
     timeline.add(message(7));
     timeline.add(message(8));
     expect(timeline.holeBefore(7)).toEqual({ after: 2, missing: 4 });
-    timeline.fill(7, [message(3), message(4)]);
+    timeline.fill(7, [message(3), message(4)], 2);
+    timeline.fill(7, [message(3), message(4)], 2); // it was asked for twice
     expect(timeline.holeBefore(7)).toEqual({ after: 4, missing: 2 });
-    timeline.fill(7, [message(5), message(6), message(7)]);
+    timeline.fill(7, [message(5), message(6), message(7)], 4);
     expect(timeline.holeBefore(7)).toBeUndefined();
     expect(seqs(timeline)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
@@ -91,7 +100,7 @@ describe("a hole", () => {
     const timeline = of(1);
     timeline.tear(1, 2);
     timeline.add(message(4));
-    timeline.fill(4, []);
+    timeline.fill(4, [], 1);
     expect(timeline.holeBefore(4)).toBeUndefined();
   });
 

@@ -547,11 +547,11 @@ class Session:
         timeline = room.timeline
         try:
             while count > 0 and timeline.has_earlier:
-                before = timeline.first or None
+                before = timeline.first
                 page = await client.history(
-                    room.name, before=before, limit=min(count, LARGEST_PAGE)
+                    room.name, before=before or None, limit=min(count, LARGEST_PAGE)
                 )
-                timeline.prepend(page.entries, more=page.more)
+                timeline.prepend(page.entries, before=before, more=page.more)
                 count -= len(page.entries)
                 if not page.entries:
                     break
@@ -567,7 +567,7 @@ class Session:
         try:
             while (hole := room.timeline.hole_before(seq)) is not None:
                 page = await client.history(room.name, after=hole.after, limit=LARGEST_PAGE)
-                room.timeline.fill(seq, page.entries)
+                room.timeline.fill(seq, page.entries, after=hole.after)
                 self._face.changed()
         except Ended:
             pass  # `run` tells

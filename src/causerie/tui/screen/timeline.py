@@ -99,18 +99,24 @@ class Timeline:
         else:
             self._torn = Hole(after, missing)
 
-    def prepend(self, page: Sequence[Entry], *, more: bool) -> None:
-        """A page of what came before the first entry."""
+    def prepend(self, page: Sequence[Entry], *, before: int, more: bool) -> None:
+        """A page of what came before an entry, the first of them; 0: of the newest. Another log may
+        have begun since it was asked for: then it is no longer wanted.
+        """
+        if before and before != self.first:
+            return
         earlier = [entry for entry in page if not self.entries or entry.seq < self.first]
         self.entries = (*earlier, *self.entries)
         self._by_id |= {entry.id: entry for entry in earlier}
         # Who promises more and sends none would be asked for ever.
         self.has_earlier = more and bool(earlier)
 
-    def fill(self, seq: int, page: Sequence[Entry]) -> None:
-        """A page of what came after the last entry before it, for the hole before `seq`."""
+    def fill(self, seq: int, page: Sequence[Entry], *, after: int) -> None:
+        """A page of what came after `after`, for the hole before `seq`. Who asked for it twice gets
+        it twice: the second is not wanted.
+        """
         hole = self.holes.get(seq)
-        if hole is None:
+        if hole is None or hole.after != after:
             return
         found = [entry for entry in page if hole.after < entry.seq < seq]
         place = next(i for i, entry in enumerate(self.entries) if entry.seq == seq)
