@@ -181,6 +181,23 @@ def test_a_name_that_went_to_somebody_else_begins_another_conversation() -> None
     assert another.peer == "Bob"
 
 
+def test_a_conversation_is_with_whom_the_server_says_whatever_the_names_were_before() -> None:
+    chat = alice()
+    mine_of_before = whisper(1, username="Alicia", sender="Alicia", to="Bob", replay=True)
+    tell(chat, mine_of_before)
+    chat.summarised({"~conversation": "Robert", "~other": "Dora"})
+    tell(chat, whisper(1, room="~other", sender="Dan", replay=True))
+    assert [room.title for room in chat.rooms if room.is_private] == ["Robert", "Dora"]
+
+
+def test_a_conversation_follows_the_name_of_whoever_speaks_there() -> None:
+    chat = alice()
+    tell(chat, whisper(1), whisper(2, sender="Robert"), whisper(3, sender="Bob", replay=True))
+    (conversation,) = (room for room in chat.rooms if room.is_private)
+    assert conversation.title == "Robert"
+    assert chat.conversation("robert") is conversation
+
+
 def test_conversations_stand_after_the_rooms_the_newest_first() -> None:
     chat = alice()
     chat.open("Garden")

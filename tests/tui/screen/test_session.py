@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from tests.client.clients import ack, client_of
-from tests.client.frames import joined, message
+from tests.client.frames import joined, message, summary
 from tests.client.scripted_server import Peer, ScriptedServer, scripted_server
+from tests.tui.screen.entries import whisper
 
 from causerie.client.client import Client
 from causerie.client.errors import CommandRefused, EndedByServer
@@ -18,7 +19,7 @@ from causerie.tui.screen import session as session_module
 from causerie.tui.screen.memory import Memory
 from causerie.tui.screen.session import Session
 from causerie.wire.codes import ErrorCode
-from causerie.wire.replies import Error, HistoryPage, Left, Notice
+from causerie.wire.replies import Error, HistoryPage, Left, Notice, RoomsPage
 
 
 class Face:
@@ -254,6 +255,22 @@ async def test_a_room_is_joined_under_the_name_that_the_server_has_for_it_and_le
         left = await stay.peer.read("leave")
         await stay.peer.send(Left(id=left["id"], room="garden"))
         await stay.until(lambda: stay.session.chat.room("garden") is None)
+
+
+async def test_each_connection_asks_with_whom_ones_conversations_are() -> None:
+    async with staying() as stay:
+        for name in ("Bob", "Robert"):
+            said = whisper(1, replay=True)
+            stay.session.chat.told(said, 0)
+            for _ in range(2):  # the library asks, too
+                asked = await stay.peer.read("rooms")
+                rooms = [summary(said.room, peer=name, head=1)]
+                await stay.peer.send(RoomsPage(id=asked["id"], rooms=rooms, more=False))
+            room = stay.session.chat.room(said.room)
+            assert room is not None
+            await stay.until(lambda: room.title == name)  # noqa: B023 - it ends before the next
+            stay.peer.cut()
+            stay.peer = await stay.server.meet()
 
 
 async def test_what_means_nothing_is_not_kept_and_mistakes_are_explained() -> None:

@@ -199,12 +199,8 @@ export class ChatState {
   /** What the server lists of one's conversations. */
   summarised(summaries: readonly RoomSummary[]): void {
     for (const { room, peer } of summaries) {
-      const known = this.#rooms.get(room);
       if (peer) {
-        this.#peers.set(room, peer);
-      }
-      if (peer && known !== undefined) {
-        known.peer = peer;
+        this.#named(room, peer);
       }
     }
   }
@@ -218,7 +214,11 @@ export class ChatState {
           return room === undefined ? [] : this.#entered(room, event, event.replay);
         }
         case "private": {
-          const other = fold(event.from) === fold(this.username) ? event.to : event.from;
+          const isOwn = fold(event.from) === fold(this.username);
+          const other = isOwn ? event.to : event.from;
+          if (!isOwn && !event.replay) {
+            this.#named(event.room, other);
+          }
           const peer = this.#peers.get(event.room) ?? other;
           return this.#entered(this.open(event.room, peer), event, event.replay);
         }
@@ -286,6 +286,15 @@ export class ChatState {
         return [];
       default:
         return [];
+    }
+  }
+
+  /** With whom a conversation is now. */
+  #named(room: string, peer: string): void {
+    this.#peers.set(room, peer);
+    const known = this.#rooms.get(room);
+    if (known !== undefined) {
+      known.peer = peer;
     }
   }
 

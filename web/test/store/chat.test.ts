@@ -140,6 +140,14 @@ describe("two conversations with one name", () => {
     tell(chat, whisper(2, { username: "Rob", from: "Rob", to: "Alix", replay: true }));
     expect(chat.room("~conversation")?.title).toBe("Bobby");
   });
+
+  test("is with whoever speaks in it, by the name they have now", () => {
+    const chat = alice();
+    const renamed = { username: "Rob", from: "Rob" };
+    tell(chat, whisper(1), whisper(2, renamed), whisper(3, { replay: true }));
+    expect(chat.room("~conversation")?.title).toBe("Rob");
+    expect(chat.conversation("rob")).toBe(chat.room("~conversation"));
+  });
 });
 
 describe("the connection", () => {

@@ -4,7 +4,7 @@ It is changed by `told` and by what the person does; it asks nobody and knows no
 (`now`) are in milliseconds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from causerie.client.machine.events import (
@@ -120,6 +120,8 @@ class ChatState:
         self.seen_before: dict[str, int] = {}
         """What was seen last in rooms that are not open yet, by an earlier stay: by their names."""
         self._rooms: dict[str, Room] = {}
+        # With whom conversations are now: what was said earlier tells of earlier names.
+        self._peers: dict[str, str] = {}
         # What was looked at before.
         self._previous: Room | None = None
         # When one's own messages went out, by their id.
@@ -199,15 +201,21 @@ class ChatState:
             room.unread = 0
             room.calls = 0
 
+    def summarised(self, peers: Mapping[str, str]) -> None:
+        """With whom one's conversations are now, by the server's names for these."""
+        self._peers |= peers
+        for name, peer in peers.items():
+            if room := self._rooms.get(name):
+                room.peer = peer
+
     def told(self, event: ClientEvent, now: float) -> list[Wish]:
         """The client tells something. Answers what is to be done about it."""
         match event:
             case Message(room=name):
                 room = self._rooms.get(name)  # None: one has just left it
                 return [] if room is None else self._entered(room, event, replay=event.replay)
-            case Private(sender=sender, to=to):
-                peer = to if fold(sender) == fold(self.username) else sender
-                return self._entered(self.open(event.room, peer), event, replay=event.replay)
+            case Private():
+                return self._whispered(event)
             case Unknown(room=name) if room := self._rooms.get(name):
                 return self._entered(room, event, replay=False)
             case Joined(room=name):
@@ -303,6 +311,14 @@ class ChatState:
             room.calls += 1
             return [] if replay else [Notify(room, entry)]
         return []
+
+    def _whispered(self, entry: Private) -> list[Wish]:
+        is_own = fold(entry.sender) == fold(self.username)
+        peer = entry.to if is_own else entry.sender
+        if not (is_own or entry.replay):
+            self.summarised({entry.room: peer})
+        room = self.open(entry.room, self._peers.get(entry.room, peer))
+        return self._entered(room, entry, replay=entry.replay)
 
     def _noticed(self, room: Room | None, message: str) -> None:
         if room is not None:

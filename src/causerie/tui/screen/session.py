@@ -120,6 +120,7 @@ class Session:
         self._moved = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loading: set[Room] = set()
+        self._learning: asyncio.Task[None] | None = None
         self._back_by = float("-inf")
         self.chat.seen_before = {name: place.seq for name, place in memory.seen.items()}
         self.chat.show(self.chat.open(room))
@@ -161,7 +162,8 @@ class Session:
                 await follow
             await work
         finally:
-            tasks = [follow, work, *self._tasks]
+            learning = [] if self._learning is None else [self._learning]
+            tasks = [follow, work, *learning, *self._tasks]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -320,6 +322,7 @@ class Session:
                         self._back_by = now + BACK_WITHIN
                     self.is_admitted = True
                     self.chat.username = client.username
+                    self._learn_names(client)
             case LatencyMeasured(rtt_ms=rtt_ms):
                 self.standing.measured(rtt_ms)
             case Message() | Private():
@@ -343,6 +346,20 @@ class Session:
                     self._face.called()
                 case _:
                     assert_never(wish)
+
+    def _learn_names(self, client: Client) -> None:
+        """Asks with whom one's conversations are: the names of others, or one's own, may be others
+        than when something was said.
+        """
+        if self._learning is not None:
+            self._learning.cancel()
+        self._learning = self._loop.create_task(self._learn(client))
+
+    async def _learn(self, client: Client) -> None:
+        with suppress(ClientError):  # `run` tells
+            rooms = await client.rooms()
+            self.chat.summarised({one.room: one.peer for one in rooms if one.peer})
+            self._face.changed()
 
     def _recall(self, entry: Message | Private) -> None:
         """Forgets what an earlier stay has seen, where it was in another log."""
