@@ -48,16 +48,16 @@ def tell(chat: ChatState, *events: ClientEvent) -> list[Wish]:
     return [wish for event in events for wish in chat.told(event, 0)]
 
 
-def joined(room: str) -> Joined:
+def joined(room: str, head: int = 0, **fields: Any) -> Joined:
     return Joined(
         id="j",
         room=room,
         epoch="e",
-        head=Cursor(seq=0, id=""),
+        head=Cursor(seq=head, id=f"m{head}" if head else ""),
         members=1,
         names=["Alice"],
-        recovered="none",
         missing=0,
+        **fields,
     )
 
 
@@ -307,6 +307,44 @@ def test_what_came_since_an_earlier_stay_is_unread() -> None:
     chat.seen_before["~conversation"] = 1
     tell(chat, *[whisper(seq, replay=True) for seq in (1, 2, 3)])
     assert chat.unread == (2, 2)
+
+
+def connect(chat: ChatState) -> None:
+    tell(chat, StateChanged(state=Connected(since=1.0)))
+
+
+@pytest.mark.parametrize("head", [0, 1])
+def test_what_came_during_a_cut_to_a_room_that_was_never_looked_at_is_unread(head: int) -> None:
+    chat = alice()
+    connect(chat)
+    tell(chat, joined("garden", head), *[message(1, room="garden", replay=True)] * head)
+    assert chat.unread.all == 0
+    connect(chat)
+    late = [message(head + n, room="garden", replay=True) for n in (1, 2)]
+    tell(chat, joined("garden", head + 2), *late)
+    assert chat.unread == (2, 0)
+
+
+@pytest.mark.parametrize("head", [0, 1])
+def test_a_conversation_that_goes_on_or_begins_during_a_cut_calls(head: int) -> None:
+    chat = alice()
+    connect(chat)
+    if head:
+        tell(chat, joined("~conversation", head), whisper(1, replay=True))
+    assert chat.unread.all == 0
+    connect(chat)
+    tell(chat, joined("~conversation", head + 1), whisper(head + 1, replay=True))
+    assert chat.unread == (1, 1)
+
+
+def test_what_stands_in_another_log_was_there_before() -> None:
+    chat = alice()
+    connect(chat)
+    tell(chat, joined("garden", 5), message(5, room="garden", replay=True))
+    connect(chat)
+    tell(chat, joined("garden", 7, recovered="none"))
+    tell(chat, Gap(room="garden", after=0, missing=None), message(7, room="garden", replay=True))
+    assert chat.unread.all == 0
 
 
 def test_what_comes_live_was_never_seen() -> None:

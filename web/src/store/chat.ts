@@ -11,6 +11,7 @@ import type {
   ClientEvent,
   CommandRefused,
   Entry,
+  Joined,
   Message,
   Private,
   RoomSummary,
@@ -98,6 +99,13 @@ export class ChatState {
   /** What was looked at before. */
   #previous: Room | undefined;
   readonly #rooms = new Map<string, Room>();
+  /**
+   * The head of each log when one first came there, by the rooms' names: what is up to it was there
+   * before, and is not unread.
+   */
+  readonly #began = new Map<string, number>();
+  /** How often one was connected. */
+  #connections = 0;
   /** With whom conversations are, by the server: what was said earlier tells of earlier names. */
   readonly #peers = new Map<string, string>();
   /** When one's own messages went out, by their id. */
@@ -167,6 +175,7 @@ export class ChatState {
   close(name: string): void {
     const room = this.#rooms.get(name);
     this.#rooms.delete(name);
+    this.#began.delete(name);
     if (room !== undefined && room === this.current) {
       const { rooms } = this;
       this.current = rooms.find((one) => one === this.#previous) ?? rooms[0];
@@ -223,6 +232,7 @@ export class ChatState {
           return this.#entered(this.open(event.room, peer), event, event.replay);
         }
         case "joined": {
+          this.#came(event);
           const room = this.#rooms.get(event.room);
           if (room === undefined && event.room.startsWith("~")) {
             return [];
@@ -244,6 +254,7 @@ export class ChatState {
     switch (event.event) {
       case "StateChanged":
         this.state = event.state;
+        this.#connections += event.state.state === "Connected" ? 1 : 0;
         if (event.state.state !== "Connected") {
           this.rttMs = undefined;
           for (const room of this.#rooms.values()) {
@@ -261,9 +272,14 @@ export class ChatState {
         const room = this.#rooms.get(event.room);
         return room === undefined ? [] : this.#entered(room, event, false);
       }
-      case "Gap":
-        this.#rooms.get(event.room)?.timeline.tear(event.after, event.missing);
+      case "Gap": {
+        const room = this.#rooms.get(event.room);
+        room?.timeline.tear(event.after, event.missing);
+        if (room !== undefined && event.missing === null) {
+          room.seen = 0; // the numbers may begin anew
+        }
         return [];
+      }
       case "RoomLost": {
         const room = this.#rooms.get(event.room);
         this.close(event.room);
@@ -286,6 +302,16 @@ export class ChatState {
         return [];
       default:
         return [];
+    }
+  }
+
+  /** One is in a room, for the first time or again. */
+  #came({ room, head, recovered }: Joined): void {
+    if (recovered === "none") {
+      this.#began.set(room, head.seq); // it is another log
+    } else if (!this.#began.has(room)) {
+      const isSinceCut = room.startsWith("~") && this.#connections > 1;
+      this.#began.set(room, isSinceCut ? 0 : head.seq);
     }
   }
 
@@ -359,8 +385,8 @@ export class ChatState {
       }
       return heard;
     }
-    if (replay && room.seen === 0) {
-      return []; // the first sight of a room: all of it was there before
+    if (replay && room.seen === 0 && entry.seq <= (this.#began.get(room.name) ?? entry.seq)) {
+      return []; // the first sight of a room: it was there before
     }
     room.unread += 1;
     if (!isCall) {

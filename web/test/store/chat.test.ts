@@ -1,4 +1,4 @@
-import type { ClientEvent } from "@causerie/client";
+import type { ClientEvent, Joined } from "@causerie/client";
 import { describe, expect, test } from "vitest";
 import { ChatState } from "../../src/store/chat.js";
 import { message, whisper } from "./entries.js";
@@ -12,6 +12,13 @@ function alice(): ChatState {
 function tell(chat: ChatState, ...events: ClientEvent[]): string[] {
   return events.flatMap((event) => chat.told(event, 0)).map(({ wish }) => wish);
 }
+
+function joined(room: string, head: number, fields: Partial<Joined> = {}): Joined {
+  const at = { seq: head, id: head > 0 ? `m${head}` : "" };
+  return { type: "joined", room, epoch: "e", head: at, members: 1, names: [], ...fields };
+}
+
+const CONNECTED: ClientEvent = { event: "StateChanged", state: { state: "Connected", since: 1 } };
 
 describe("what comes", () => {
   test("to the room that is looked at is seen", () => {
@@ -151,6 +158,39 @@ describe("two conversations with one name", () => {
 });
 
 describe("the connection", () => {
+  test.each([0, 1])("that was cut leaves unread what came to rooms of %i messages", (head) => {
+    const chat = alice();
+    const before = message(1, { room: "garden", replay: true });
+    tell(chat, CONNECTED, joined("garden", head), ...(head > 0 ? [before] : []));
+    expect(chat.unread.all).toBe(0);
+    const late = message(head + 1, { room: "garden", replay: true });
+    tell(chat, CONNECTED, joined("garden", head + 1), late);
+    expect(chat.unread).toEqual({ all: 1, calls: 0 });
+  });
+
+  test.each([0, 1])("that was cut leaves unread what came to conversations of %i", (head) => {
+    const chat = alice();
+    const before = [joined("~conversation", head), whisper(1, { replay: true })];
+    tell(chat, CONNECTED, ...(head > 0 ? before : []));
+    expect(chat.unread.all).toBe(0);
+    const late = whisper(head + 1, { replay: true });
+    tell(chat, CONNECTED, joined("~conversation", head + 1), late);
+    expect(chat.unread).toEqual({ all: 1, calls: 1 });
+  });
+
+  test("that comes back to another log finds what was there before, and then what is new", () => {
+    const chat = alice();
+    tell(chat, CONNECTED, joined("garden", 5), message(5, { room: "garden" }));
+    chat.show(chat.open("garden"));
+    chat.show(chat.open("lobby"));
+    const gap = { event: "Gap", room: "garden", after: 0, missing: null } as const;
+    tell(chat, CONNECTED, joined("garden", 3, { recovered: "none" }), gap);
+    tell(chat, message(3, { room: "garden", replay: true }));
+    expect(chat.unread.all).toBe(0);
+    tell(chat, message(4, { room: "garden" }));
+    expect(chat.unread.all).toBe(1);
+  });
+
   test("that is lost has no latency, and nobody types on it", () => {
     const chat = alice();
     tell(
@@ -167,10 +207,9 @@ describe("the connection", () => {
 describe("a room", () => {
   test("in which nothing was said has nothing earlier, and neither has a new conversation", () => {
     const chat = alice();
-    const joined = { type: "joined", room: "lobby", epoch: "e", members: 1, names: [] } as const;
-    tell(chat, { ...joined, head: { seq: 7, id: "m7" } });
+    tell(chat, joined("lobby", 7));
     expect(chat.current?.timeline.hasEarlier).toBe(true);
-    tell(chat, { ...joined, head: { seq: 0, id: "" } });
+    tell(chat, joined("lobby", 0));
     expect(chat.current?.timeline.hasEarlier).toBe(false);
     expect(chat.conversation("Bob").timeline.hasEarlier).toBe(false);
     expect(chat.open("~conversation", "Chloé").timeline.hasEarlier).toBe(true);
@@ -199,17 +238,6 @@ describe("a room", () => {
     chat.show(chat.open("no such room"));
     chat.close("no such room");
     expect(chat.current?.name).toBe("kitchen");
-  });
-
-  test("in which nothing was said has nothing before it either", () => {
-    const chat = alice();
-    const joined = { type: "joined", room: "lobby", epoch: "e", members: 1, names: [] } as const;
-    tell(chat, { ...joined, head: { seq: 0, id: "" } });
-    expect(chat.current?.timeline.hasEarlier).toBe(false);
-    const garden = chat.open("garden");
-    tell(chat, { ...joined, room: "garden", head: { seq: 7, id: "x" } });
-    expect(garden.timeline.hasEarlier).toBe(true);
-    expect(chat.conversation("Bob").timeline.hasEarlier).toBe(false);
   });
 
   test("has its holes shown", () => {

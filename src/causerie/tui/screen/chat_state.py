@@ -120,6 +120,11 @@ class ChatState:
         self.seen_before: dict[str, int] = {}
         """What was seen last in rooms that are not open yet, by an earlier stay: by their names."""
         self._rooms: dict[str, Room] = {}
+        # The head of each log when one first came there, by the rooms' names: what is up to it was
+        # there before, and is not unread.
+        self._began: dict[str, int] = {}
+        # How often one was connected.
+        self._connections = 0
         # With whom conversations are now: what was said earlier tells of earlier names.
         self._peers: dict[str, str] = {}
         # What was looked at before.
@@ -178,6 +183,7 @@ class ChatState:
     def close(self, name: str) -> None:
         """A room is closed, and forgotten."""
         room = self._rooms.pop(name, None)
+        self._began.pop(name, None)
         if room is not None and room is self.current:
             rooms = self.rooms
             before = self._previous
@@ -219,6 +225,7 @@ class ChatState:
             case Unknown(room=name) if room := self._rooms.get(name):
                 return self._entered(room, event, replay=False)
             case Joined(room=name):
+                self._came(event)
                 if name.startswith("~") and name not in self._rooms:
                     return []  # a conversation is there from its first entry on
                 self.open(name)
@@ -261,10 +268,19 @@ class ChatState:
         if room := self._rooms.get(name):
             room.company = company
 
+    def _came(self, joined: Joined) -> None:
+        """One is in a room, for the first time or again."""
+        if joined.recovered == "none":
+            self._began[joined.room] = joined.head.seq  # it is another log
+        elif joined.room not in self._began:
+            is_since_cut = joined.room.startswith("~") and self._connections > 1
+            self._began[joined.room] = 0 if is_since_cut else joined.head.seq
+
     def _connection(self, event: ClientEvent) -> None:
         match event:
             case StateChanged(state=state):
                 self.state = state
+                self._connections += isinstance(state, Connected)
                 if not isinstance(state, Connected):
                     self.rtt_ms = None
                     for room in self._rooms.values():
@@ -302,8 +318,8 @@ class ChatState:
             if is_own or is_current:
                 room.seen = max(room.seen, entry.seq)
             return []
-        if replay and room.seen == 0:
-            return []  # the first sight of a room: all of it was there before
+        if replay and room.seen == 0 and entry.seq <= self._began.get(room.name, entry.seq):
+            return []  # the first sight of a room: it was there before
         room.unread += 1
         if isinstance(entry, Unknown):
             return []
