@@ -22,11 +22,14 @@ import { withNextFrame } from "./next-frame.js";
 import type { RoundTrip } from "./round-trips.js";
 import { ChatState, type Room } from "./store/chat.js";
 import { because, explain, type Given } from "./text/explain.js";
+import { excerpt } from "./text/plain.js";
 
 /** Entries that a room begins with. */
 const FIRST = 50;
 /** Earlier ones that are asked for at a time: as many as a server gives. */
 const PAGE = 100;
+/** Characters of a message by which it is known again. */
+const EXCERPT = 60;
 /** Round trips that the connection's panel shows. */
 const MOST_ROUND_TRIPS = 240;
 
@@ -251,6 +254,9 @@ export class Session extends EventTarget {
       remember({ rooms: [...new Set([...recall().rooms, room.name])] });
       this.#keep();
     } catch (error) {
+      if (error instanceof CommandRefused && error.code === "not_joined") {
+        return; // it was left before it was joined
+      }
       this.chat.close(name);
       this.#complain(error, { room: name });
     }
@@ -271,7 +277,10 @@ export class Session extends EventTarget {
         case "SendFailed": {
           const { command } = event;
           const given = command.type === "private" ? { to: command.to } : { room: command.room };
-          this.chat.failed(event.id, because(event.error, given));
+          const reason = because(event.error, given);
+          if (!this.chat.failed(event.id, reason) && this.chat.state.state !== "Closed") {
+            this.#tellTrouble(say("not-sent", { text: excerpt(command.content, EXCERPT), reason }));
+          }
           break;
         }
         case "Renamed":

@@ -273,6 +273,29 @@ async def test_each_connection_asks_with_whom_ones_conversations_are() -> None:
             stay.peer = await stay.server.meet()
 
 
+async def test_a_room_that_one_leaves_right_after_speaking_there_does_not_come_back() -> None:
+    async with staying() as stay:
+        stay.session.submit("bye")
+        stay.session.submit("/leave")
+        said = await stay.peer.read("message")
+        await stay.peer.send(Error(id=said["id"], code=ErrorCode.FORBIDDEN, message="no"))
+        await stay.until(lambda: stay.face.lines)
+        assert stay.face.lines == ["Not sent: “bye”: you may not do this"]
+        assert stay.session.chat.rooms == []
+
+
+async def test_who_leaves_the_first_room_before_it_is_joined_stays() -> None:
+    async with staying(admitted=False) as stay:
+        stay.session.submit("/leave")
+        await stay.until(lambda: stay.session.chat.rooms == [])
+        stay.session.submit("/join garden")
+        stay.peer = await stay.server.meet()
+        join = await stay.peer.read("join")
+        await stay.peer.send(joined(join["id"], "garden", 0))
+        await stay.until(lambda: stay.session.chat.room("garden"))
+        assert (join["room"], stay.face.lines) == ("garden", [])
+
+
 async def test_what_means_nothing_is_not_kept_and_mistakes_are_explained() -> None:
     async with staying() as stay:
         assert stay.session.submit("   ")

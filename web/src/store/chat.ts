@@ -324,12 +324,14 @@ export class ChatState {
     }
   }
 
-  /** What one said was not taken. */
-  failed(id: string, reason: string): void {
+  /** What one said was not taken. Answers whether it still stands anywhere. */
+  failed(id: string, reason: string): boolean {
     this.#sentAt.delete(id);
-    for (const room of this.#rooms.values()) {
+    const rooms = [...this.#rooms.values()].filter((room) => isPending(room, id));
+    for (const room of rooms) {
       room.timeline.failed(id, reason);
     }
+    return rooms.length > 0;
   }
 
   /** Who is in a room. */
@@ -342,9 +344,13 @@ export class ChatState {
 
   #sending({ id, command, at }: Extract<ClientEvent, { event: "Sending" }>, now: number): void {
     const room =
-      command.type === "message" ? this.open(command.room) : this.conversation(command.to);
-    this.#sentAt.set(id, now);
-    room.timeline.sending({ id, content: command.content, replyTo: command.replyTo ?? "", at });
+      command.type === "message"
+        ? this.#rooms.get(command.room) // undefined: one has just left it
+        : this.conversation(command.to);
+    if (room !== undefined) {
+      this.#sentAt.set(id, now);
+      room.timeline.sending({ id, content: command.content, replyTo: command.replyTo ?? "", at });
+    }
   }
 
   #acked(id: string, name: string, now: number): void {

@@ -215,6 +215,19 @@ describe("a room", () => {
     expect(chat.open("~conversation", "Chloé").timeline.hasEarlier).toBe(true);
   });
 
+  test("that is left right after one spoke there does not come back", () => {
+    const chat = alice();
+    const garden = chat.open("garden");
+    const command = { type: "message", room: "garden", content: "bye" } as const;
+    const sending = { event: "Sending", command, at: 1, kept: true, adopted: false } as const;
+    tell(chat, { ...sending, id: "x" });
+    expect(chat.failed("x", "no")).toBe(true);
+    chat.close(garden.name);
+    tell(chat, { ...sending, id: "y" });
+    expect(chat.room("garden")).toBeUndefined();
+    expect(chat.failed("y", "no")).toBe(false);
+  });
+
   test("that is left is shown no more", () => {
     const chat = alice();
     chat.open("garden");

@@ -244,24 +244,24 @@ class ChatState:
                 room.typists = usernames
             case Sending(id=id, command=command, at=at):
                 room = (
-                    self.open(command.room)
+                    self._rooms.get(command.room)  # None: one has just left it
                     if isinstance(command, SendMessage)
                     else self.conversation(command.to)
                 )
-                self._sent_at[id] = now
-                reply_to = command.reply_to or ""
-                room.timeline.sending(id=id, content=command.content, reply_to=reply_to, at=at)
+                if room is not None:
+                    self._sent_at[id] = now
+                    reply_to = command.reply_to or ""
+                    room.timeline.sending(id=id, content=command.content, reply_to=reply_to, at=at)
             case Acked(receipt=receipt):
                 self._acked(receipt.id, receipt.room, now)
             case _:
                 self._connection(event)
         return []
 
-    def failed(self, id: str, reason: str) -> None:
-        """What one said was not taken."""
+    def failed(self, id: str, reason: str) -> bool:
+        """What one said was not taken. Answers whether it still stands anywhere."""
         self._sent_at.pop(id, None)
-        for room in self._rooms.values():
-            room.timeline.failed(id, reason)
+        return any(room.timeline.failed(id, reason) for room in self._rooms.values())
 
     def company(self, name: str, company: Company) -> None:
         """These are in a room."""

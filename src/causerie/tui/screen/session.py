@@ -16,6 +16,7 @@ from causerie.client.errors import (
     ClientError,
     Ended,
     InvalidCommand,
+    NotJoined,
     OutboxFull,
     RecipientUnknown,
 )
@@ -393,7 +394,9 @@ class Session:
             given = {"room": command.room, "content": command.content}
         else:
             given = {"to": command.to, "content": command.content}
-        self.chat.failed(event.id, explain_error(self._words, event.error, given))
+        reason = explain_error(self._words, event.error, given)
+        if not self.chat.failed(event.id, reason):
+            self._not_sent(command.content, reason)
 
     async def _say_again(self, id: str) -> None:
         await asyncio.sleep(SAID_AGAIN_AFTER)
@@ -411,7 +414,7 @@ class Session:
             for pending in room.timeline.pending:
                 room.timeline.settle(pending.id)
                 self._say(room, pending.content, pending.reply_to)
-        entering = asyncio.create_task(self._join(client, self._room, look=False))
+        entering = asyncio.create_task(self._enter(client))
         self._tasks.add(entering)
         entering.add_done_callback(self._tasks.discard)
         reading = asyncio.create_task(self._read(client, lines))
@@ -498,8 +501,7 @@ class Session:
             await saying
         except (InvalidCommand, OutboxFull) as error:
             # It never was on its way, so no event tells of it.
-            reason = explain_error(self._words, error)
-            self._complain(self._words("not-sent", text=excerpt(content), reason=reason))
+            self._not_sent(content, explain_error(self._words, error))
         except ClientError:
             pass  # `SendFailed` tells, or, if the client has ended, `run`
         finally:
@@ -524,6 +526,11 @@ class Session:
             pass  # `run` tells
         except ClientError as error:
             self._complain(self._words("refused", reason=explain_error(self._words, error, given)))
+
+    async def _enter(self, client: Client) -> None:
+        """Joins the room that one begins in."""
+        with suppress(NotJoined):  # it was left before it was joined
+            await self._join(client, self._room, look=False)
 
     async def _join(self, client: Client, name: str, *, look: bool) -> None:
         joined = await client.join(name, limit=PAGE)
@@ -595,6 +602,9 @@ class Session:
         task = self._loop.create_task(doing)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _not_sent(self, content: str, reason: str) -> None:
+        self._complain(self._words("not-sent", text=excerpt(content), reason=reason))
 
     def _complain(self, sentence: str) -> None:
         self._face.show([line(sentence, Style.BAD)])

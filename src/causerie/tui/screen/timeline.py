@@ -144,12 +144,13 @@ class Timeline:
             for one in self.pending
         )
 
-    def failed(self, id: str, reason: str) -> None:
-        """It was not taken."""
+    def failed(self, id: str, reason: str) -> bool:
+        """It was not taken. Answers whether it stands here."""
         self.pending = tuple(
             msgspec.structs.replace(one, state="failed", reason=reason) if one.id == id else one
             for one in self.pending
         )
+        return any(one.id == id for one in self.pending)
 
     def settle(self, id: str) -> None:
         """It stands in the room, or is given up."""
