@@ -239,6 +239,41 @@ async def test_a_draft_stays_in_its_room(server: ServerProcess) -> None:
         assert alice.composer.text == "dr"
 
 
+@pytest.mark.parametrize("turn", ["alt+down", "alt+1"])
+async def test_keys_that_come_at_once_go_where_one_was_when_one_pressed_them(turn: str) -> None:
+    async with seat() as made:
+        garden, lobby = made.session.chat.open("garden"), made.room
+        for key, character in (("x", "x"), (turn, None), ("y", "y")):
+            made.app.post_message(events.Key(key, character))
+        await made.until(lambda: made.composer.text == "y", "the other room")
+        await made.until(lambda: garden.draft, "its draft")
+        assert (made.room, lobby.draft, garden.draft) == (garden, "x", "y")
+
+
+async def test_a_room_that_comes_while_one_presses_enter_is_not_told() -> None:
+    async with seat() as made:
+        lobby, garden = made.room, made.session.chat.open("garden")
+        garden.draft = "kept"
+        made.composer.put("for the lobby")
+        await made.until(lambda: lobby.draft, "the draft")
+        made.session.show(garden)  # as when a join is answered
+        made.composer._handle("enter")
+        await made.until(lambda: made.session.unread, "the line")
+        await made.until(lambda: made.composer.text == "kept", "the other room")
+        addressed = [room for room, _ in made.session._addressed.values()]
+        assert (addressed, lobby.draft, garden.draft) == ([lobby], "", "kept")
+
+
+async def test_nothing_is_said_in_a_room_that_was_closed_meanwhile() -> None:
+    async with seat() as made:
+        made.session.chat.open("garden")
+        made.composer.put("a secret")
+        made.session.chat.close("lobby")
+        assert not made.app._submit("a secret")
+        await made.see("You are not in lobby")
+        assert made.session.unread == 0
+
+
 async def test_what_was_new_is_below_a_line(server: ServerProcess) -> None:
     rooms = [new_room() for _ in range(2)]
     async with (

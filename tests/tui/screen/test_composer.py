@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from functools import partial
 
 from textual import events, on
 from textual.app import App, ComposeResult
@@ -17,9 +18,16 @@ class Desk(App[None]):
     def __init__(self) -> None:
         super().__init__()
         self.told: list[Message] = []
+        self.submitted: list[str] = []
+        self.takes = True
 
     def compose(self) -> ComposeResult:
-        yield Composer(lambda text: complete(text, names=NAMES, rooms=["lobby"]), id="composer")
+        offer = partial(complete, names=NAMES, rooms=["lobby"])
+        yield Composer(offer, self.submit, id="composer")
+
+    def submit(self, text: str) -> bool:
+        self.submitted.append(text)
+        return self.takes
 
     def on_mount(self) -> None:
         self.composer.focus()
@@ -28,15 +36,10 @@ class Desk(App[None]):
     def composer(self) -> Composer:
         return self.query_one(Composer)
 
-    @on(Composer.Submitted)
     @on(Composer.Cancelled)
     @on(Composer.Ended)
     def tell(self, event: Message) -> None:
         self.told.append(event)
-
-
-def submitted(desk: Desk) -> list[str]:
-    return [event.text for event in desk.told if isinstance(event, Composer.Submitted)]
 
 
 async def press(pilot: Pilot[None], keys: Sequence[str]) -> None:
@@ -49,9 +52,28 @@ async def test_enter_submits_and_other_keys_begin_a_line() -> None:
     async with desk.run_test() as pilot:
         for key in ("ctrl+j", "alt+enter", "shift+enter", "ctrl+enter"):
             await press(pilot, ["a", key, "b", "enter"])
-            desk.composer.taken()
-        assert submitted(desk) == ["a\nb"] * 4
+        assert desk.submitted == ["a\nb"] * 4
         assert desk.composer.text == ""
+
+
+async def test_each_enter_submits_what_was_written_since_the_one_before() -> None:
+    desk = Desk()
+    async with desk.run_test() as pilot:
+        for key in ("a", "enter", "enter", "b", "enter", "c"):
+            desk.post_message(events.Key(key, key if len(key) == 1 else None))
+        await pilot.pause()
+        assert desk.submitted == ["a", "", "b"]
+        assert desk.composer.text == "c"
+
+
+async def test_what_is_not_taken_stays() -> None:
+    desk = Desk()
+    async with desk.run_test() as pilot:
+        desk.takes = False
+        await press(pilot, ["a", "enter"])
+        assert (desk.submitted, desk.composer.text) == (["a"], "a")
+        await press(pilot, ["up"])
+        assert desk.composer.text == "a"
 
 
 async def test_what_is_pasted_stays_one_text_and_is_harmless() -> None:
@@ -60,7 +82,7 @@ async def test_what_is_pasted_stays_one_text_and_is_harmless() -> None:
         desk.post_message(events.Paste("one\r\ntwo\rthree\x1b[31m\u202e"))
         await pilot.pause()
         assert desk.composer.text == "one\ntwo\nthree␛[31m"
-        assert submitted(desk) == []
+        assert desk.submitted == []
 
 
 async def test_what_was_typed_comes_back_with_the_arrows_at_the_edges_of_the_text() -> None:
@@ -68,7 +90,7 @@ async def test_what_was_typed_comes_back_with_the_arrows_at_the_edges_of_the_tex
     async with desk.run_test() as pilot:
         for text in ("one", "two\nlines"):
             desk.composer.put(text)
-            desk.composer.taken()
+            await press(pilot, ["enter"])
         await press(pilot, ["x", "up"])
         assert desk.composer.text == "two\nlines"
         await press(pilot, ["up"])

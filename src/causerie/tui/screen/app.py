@@ -145,7 +145,7 @@ class ChatApp(App[None]):
                 yield LineView(id="choices")
                 yield LineView(id="typing")
                 yield LineView(id="reply")
-                yield Composer(self._complete, id="composer")
+                yield Composer(self._complete, self._submit, id="composer")
             yield LineView(id="members")
         yield LineView(id="footer")
 
@@ -223,6 +223,8 @@ class ChatApp(App[None]):
 
     def _turn_to(self, room: Room | None) -> None:
         """Another room is looked at."""
+        if self._shown is not None:
+            self._shown.draft = self._composer.text  # of the last key nobody may have told yet
         self._shown = room
         self._layout = Layout(room, local_time) if room is not None else None
         self._new_after = None
@@ -359,17 +361,19 @@ class ChatApp(App[None]):
 
     # What the person does.
 
-    @on(Composer.Submitted)
-    def _submitted(self, event: Composer.Submitted) -> None:
+    def _submit(self, text: str) -> bool:
+        """Takes what was written; answers whether it is to be taken away."""
         self._answers = ()
-        if self.session.submit(event.text):
-            room = self.session.chat.current
+        # Where it was written: another room may have come meanwhile, and is not shown yet.
+        room = self._shown
+        is_taken = self.session.submit(text, room)
+        if is_taken:
             if room is not None:
                 room.draft = ""
             self._new_after = None
-            self._composer.taken()
             self._messages.to_end()
-        self._update()
+        self.changed()
+        return is_taken
 
     @on(Composer.Edited)
     def _edited(self) -> None:
@@ -511,6 +515,18 @@ class ChatApp(App[None]):
 
     def action_room(self, step: int) -> None:
         """Looks at the next room, or the one before."""
+        self._after_typing(partial(self._go, step))
+
+    def _after_typing(self, turn: Callable[[], None]) -> None:
+        """Turns to another room between the keys that were pressed before and after."""
+
+        def turned() -> None:
+            turn()
+            self._update()
+
+        self._composer.call_later(turned)
+
+    def _go(self, step: int) -> None:
         rooms, current = self.session.chat.rooms, self.session.chat.current
         if current is not None:
             self.session.show(rooms[(rooms.index(current) + step) % len(rooms)])
@@ -519,10 +535,13 @@ class ChatApp(App[None]):
         """Looks at a room by its place in the list."""
         rooms = self.session.chat.rooms
         if number <= len(rooms):
-            self.session.show(rooms[number - 1])
+            self._after_typing(partial(self.session.show, rooms[number - 1]))
 
     def action_unread(self) -> None:
         """Looks at the next room with something unread: at one that calls, first."""
+        self._after_typing(self._go_to_unread)
+
+    def _go_to_unread(self) -> None:
         rooms, current = self.session.chat.rooms, self.session.chat.current
         start = rooms.index(current) + 1 if current is not None else 0
         others = [*rooms[start:], *rooms[:start]]

@@ -16,16 +16,12 @@ NEWLINE_KEYS: Final = frozenset({"alt+enter", "ctrl+j", "shift+enter", "ctrl+ent
 
 
 class Composer(TextArea):
-    """A text of one line or of many. Tells `Submitted` at Enter, `Edited` at each change,
-    `Offered` when there are other completions, `Cancelled` at Escape.
+    """A text of one line or of many. Tells `Edited` at each change, `Offered` when there are other
+    completions, `Cancelled` at Escape.
+
+    `submit` is given the text at Enter, and answers whether it was taken: at once, since the next
+    key is the first of another text.
     """
-
-    class Submitted(Message):
-        """What is written is to be said."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
 
     class Edited(Message):
         """What is written is another."""
@@ -39,9 +35,16 @@ class Composer(TextArea):
     class Ended(Message):
         """One has nothing more to say."""
 
-    def __init__(self, complete: Callable[[str], Completions], *, id: str) -> None:
+    def __init__(
+        self,
+        complete: Callable[[str], Completions],
+        submit: Callable[[str], bool],
+        *,
+        id: str,
+    ) -> None:
         super().__init__(id=id, compact=True, highlight_cursor_line=False)
         self._complete = complete
+        self._submit = submit
         self._history = TypedHistory()
         self.choices: Sequence[Choice] = ()
         self.chosen = 0
@@ -65,11 +68,6 @@ class Composer(TextArea):
         self.replace(choice.text, (row, column - choice.taken), (row, column))
         self.move_cursor((row, column - choice.taken + len(choice.text)))
         self._offer(())
-
-    def taken(self) -> None:
-        """What is written was said, or done."""
-        self._history.add(self.text)
-        self.put("")
 
     async def _on_key(self, event: events.Key) -> None:
         if self._handle(event.key):
@@ -96,7 +94,7 @@ class Composer(TextArea):
         """Does what a key does here and not in any text; answers whether it does anything."""
         match key:
             case "enter":
-                self.post_message(self.Submitted(self.text))
+                self._enter()
             case key if key in NEWLINE_KEYS:
                 self.insert("\n")
             case "tab":
@@ -118,6 +116,12 @@ class Composer(TextArea):
             case _:
                 return False
         return True
+
+    def _enter(self) -> None:
+        text = self.text
+        if self._submit(text):
+            self._history.add(text)
+            self.put("")
 
     def on_text_area_changed(self, _: TextArea.Changed) -> None:
         """What is written is another."""

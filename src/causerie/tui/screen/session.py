@@ -198,12 +198,14 @@ class Session:
         """Seconds, monotonic."""
         return self._loop.time()
 
-    def submit(self, text: str) -> bool:
+    def submit(self, text: str, room: Room | None = None) -> bool:
         """Takes what was typed; answers whether it is to be taken away.
 
-        A text that is too long stays, to be shortened. A command that is none goes; like any line
-        it comes back with the arrow keys.
+        `room` is where it was typed: the current room, unless it is told. A text that is too long
+        stays, to be shortened. A command that is none goes; like any line it comes back with the
+        arrow keys.
         """
+        room = room or self.chat.current
         match command := parse(text):
             case Nothing():
                 return True
@@ -215,8 +217,8 @@ class Session:
                 if objection := explain_length(self._words, content, welcome):
                     self._complain(objection)
                     return False
-                if isinstance(command, Say) and self.chat.current is None:
-                    self._complain(self._words("no-room-to-speak"))
+                if isinstance(command, Say) and room not in self.chat.rooms:
+                    self._complain(self._no_room(room))
                     return False
             case Quit():
                 self.end()
@@ -225,7 +227,7 @@ class Session:
                 pass
         self._number += 1
         self._typed.append(Typed(text, self._number))
-        if (room := self.chat.current) is not None:
+        if room is not None:
             self._addressed[self._number] = (room, room.reply_to)
             room.reply_to = ""
         self._moved.set()
@@ -602,6 +604,12 @@ class Session:
         task = self._loop.create_task(doing)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _no_room(self, room: Room | None) -> str:
+        """Why nothing can be said in a room that has just been closed, or where there is none."""
+        if room is None:
+            return self._words("no-room-to-speak")
+        return self._words("not-there", room=sanitise_name(room.title))
 
     def _not_sent(self, content: str, reason: str) -> None:
         self._complain(self._words("not-sent", text=excerpt(content), reason=reason))
