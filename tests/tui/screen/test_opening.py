@@ -74,6 +74,20 @@ async def test_it_is_shown_until_it_is_given_back(monkeypatch: pytest.MonkeyPatc
     screen.end()
 
 
+async def test_a_screen_that_cannot_be_shown_ends_the_chat(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen = open_screen(OPTIONS, Words("en"), interrupted=lambda: None)
+
+    async def run_async() -> None:
+        raise OSError("no terminal")
+
+    monkeypatch.setattr(screen._app, "run_async", run_async)
+    with pytest.raises(OSError, match="no terminal"):
+        await screen.run()
+    assert screen.session.ended.is_set()
+
+
 async def test_each_system_has_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = open_screen(OPTIONS, Words("en"), interrupted=lambda: None)
     assert screen._app.driver_class is TerminalDriver

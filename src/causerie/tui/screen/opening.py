@@ -45,8 +45,10 @@ class Screen:
         # takes longer than anybody likes to wait for a key.
         gc.collect()
         gc.freeze()
-        await self._app.run_async()
-        self.session.end()
+        try:
+            await self._app.run_async()
+        finally:
+            self.session.end()  # nobody can type any more, whatever the reason
 
     def end(self) -> None:
         """Gives the terminal back."""
