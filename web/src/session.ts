@@ -244,12 +244,7 @@ export class Session extends EventTarget {
         room.seen = 0; // the numbers are another log's
       }
       if (asked !== room) {
-        // It is written otherwise.
-        const isLookedAt = asked === this.chat.current;
-        this.chat.close(name);
-        if (isLookedAt) {
-          this.chat.show(room);
-        }
+        this.chat.merge(asked, room); // it is written otherwise
       }
       remember({ rooms: [...new Set([...recall().rooms, room.name])] });
       this.#keep();

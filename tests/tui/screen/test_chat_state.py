@@ -269,6 +269,22 @@ def test_a_room_that_is_left_is_shown_no_more() -> None:
     chat.see()
 
 
+def test_a_room_that_is_written_otherwise_keeps_what_one_was_about_to_say() -> None:
+    chat = alice()
+    asked = chat.open("Garden")
+    chat.show(asked)
+    asked.draft, asked.reply_to = "half", "m1"
+    tell(chat, Sending(id="x", command=SendMessage(room="Garden", content="early"), at=1))
+    garden = chat.open("garden")
+    chat.merge(asked, garden)
+    assert (chat.current, chat.room("Garden")) == (garden, None)
+    assert (garden.draft, garden.reply_to) == ("half", "m1")
+    assert [pending.id for pending in garden.timeline.pending] == ["x"]
+    garden.draft = "its own"
+    chat.merge(chat.open("GARDEN"), garden)
+    assert garden.draft == "its own"
+
+
 def test_who_leaves_a_room_is_where_they_were_before() -> None:
     chat = alice()
     for name in ("attic", "cellar"):

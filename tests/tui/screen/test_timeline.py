@@ -126,6 +126,15 @@ def test_what_was_seen_already_is_not_pending_again() -> None:
     assert timeline.pending == ()
 
 
+def test_what_is_for_here_stands_as_it_stood_elsewhere() -> None:
+    elsewhere, timeline = Timeline(), timeline_of(1)
+    for id in ("m1", "x"):
+        elsewhere.sending(id=id, content="hi", reply_to="", at=1)
+    elsewhere.failed("x", "no")
+    timeline.adopt(elsewhere.pending)
+    assert [(one.id, one.state) for one in timeline.pending] == [("x", "failed")]
+
+
 def test_what_was_not_taken_says_why_until_it_is_given_up() -> None:
     timeline = timeline_of(1)
     for id in ("x", "y"):

@@ -183,6 +183,20 @@ export class ChatState {
     }
   }
 
+  /** A room is another, which is written otherwise: what one was about to say goes there. */
+  merge(asked: Room, room: Room): void {
+    const isCurrent = asked === this.current;
+    if (room.draft === "") {
+      room.draft = asked.draft;
+      room.replyTo = asked.replyTo;
+    }
+    room.timeline.adopt(asked.timeline.pending);
+    this.close(asked.name);
+    if (isCurrent) {
+      this.show(room);
+    }
+  }
+
   /** Looks at a room. */
   show(room: Room): void {
     if (room !== this.current) {

@@ -169,6 +169,11 @@ export class Timeline {
     }
   }
 
+  /** One has said this, and it is for here. */
+  adopt(pending: readonly Pending[]): void {
+    this.pending = [...this.pending, ...pending.filter(({ id }) => !this.#byId.has(id))];
+  }
+
   /** It is durable. */
   sent(id: string): void {
     this.#change(id, { state: "sent" });

@@ -228,6 +228,25 @@ describe("a room", () => {
     expect(chat.failed("y", "no")).toBe(false);
   });
 
+  test("that is written otherwise keeps what one was about to say", () => {
+    const chat = alice();
+    const asked = chat.open("Garden");
+    chat.show(asked);
+    asked.draft = "half";
+    asked.replyTo = "m1";
+    const command = { type: "message", room: "Garden", content: "early" } as const;
+    tell(chat, { event: "Sending", id: "x", command, at: 1, kept: true, adopted: false });
+    chat.failed("x", "no");
+    const garden = chat.open("garden");
+    chat.merge(asked, garden);
+    expect([chat.current, chat.room("Garden")]).toEqual([garden, undefined]);
+    expect([garden.draft, garden.replyTo]).toEqual(["half", "m1"]);
+    expect(garden.timeline.pending.map(({ id, state }) => [id, state])).toEqual([["x", "failed"]]);
+    garden.draft = "its own";
+    chat.merge(chat.open("GARDEN"), garden);
+    expect(garden.draft).toBe("its own");
+  });
+
   test("that is left is shown no more", () => {
     const chat = alice();
     chat.open("garden");

@@ -190,6 +190,16 @@ class ChatState:
             self.current = before if before in rooms else next(iter(rooms), None)
             self.see()
 
+    def merge(self, asked: Room, room: Room) -> None:
+        """A room is another, which is written otherwise: what one was about to say goes there."""
+        is_current = asked is self.current
+        if not room.draft:
+            room.draft, room.reply_to = asked.draft, asked.reply_to
+        room.timeline.adopt(asked.timeline.pending)
+        self.close(asked.name)
+        if is_current:
+            self.show(room)
+
     def show(self, room: Room) -> None:
         """Looks at a room."""
         if room is not self.current:

@@ -538,16 +538,9 @@ class Session:
         joined = await client.join(name, limit=PAGE)
         asked = self.chat.room(name)
         room = self.chat.open(joined.room)
-        is_looked_at = look or (asked is not None and asked is self.chat.current)
         if asked is not None and asked is not room:
-            # It is written otherwise.
-            room.draft = asked.draft
-            for said in asked.timeline.pending:
-                room.timeline.sending(
-                    id=said.id, content=said.content, reply_to=said.reply_to, at=said.at
-                )
-            self.chat.close(name)
-        if is_looked_at:
+            self.chat.merge(asked, room)  # it is written otherwise
+        if look:
             self.chat.show(room)
         if joined.head.seq == 0:
             room.timeline.has_earlier = False

@@ -137,6 +137,10 @@ class Timeline:
             said = Pending(id=id, content=content, reply_to=reply_to, at=at)
             self.pending = (*self.pending, said)
 
+    def adopt(self, pending: Sequence[Pending]) -> None:
+        """One has said this, and it is for here."""
+        self.pending = (*self.pending, *(one for one in pending if one.id not in self._by_id))
+
     def sent(self, id: str) -> None:
         """It is durable."""
         self.pending = tuple(
