@@ -51,9 +51,12 @@ def test_one_name_has_one_key_however_it_and_the_server_are_written(store: KeySt
     assert store.find("ws://[::1]:8080", "E\u0301lodie") == key
 
 
+@pytest.mark.parametrize("links", [True, False])
 def test_a_key_takes_the_place_of_another_which_is_put_aside(
-    store: KeyStore, tmp_path: Path
+    store: KeyStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, links: bool
 ) -> None:
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", no_links)
     older, newer = store.find_or_make(SERVER, "Alice"), new_key()
     for _ in range(2):
         store.replace(SERVER, "Alice", newer)

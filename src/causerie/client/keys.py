@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode
 
@@ -36,6 +37,40 @@ class _KeyFile(msgspec.Struct, frozen=True, kw_only=True):
 def new_key() -> str:
     """Makes a key: 128 random bits in base64url."""
     return secrets.token_urlsafe(KEY_BYTES)
+
+
+def _publish(draft: Path, path: Path) -> None:
+    """Gives a whole file its name, in one step.
+
+    Raises:
+        FileExistsError: the name is taken.
+    """
+    try:
+        # Unlike a rename this fails where somebody else was faster.
+        path.hardlink_to(draft)
+    except FileExistsError:
+        raise
+    except OSError:  # there are file systems without links
+        if path.exists():
+            raise FileExistsError(path) from None
+        draft.replace(path)
+
+
+def _supplant(draft: Path, path: Path) -> None:
+    """Gives a whole file its name, in one step. The file that had it gets another.
+
+    Raises:
+        FileExistsError: none had it, and now one has.
+    """
+    aside = path.with_suffix(f".json.{secrets.token_hex(8)}")
+    try:
+        aside.hardlink_to(path)
+    except FileNotFoundError:
+        _publish(draft, path)
+        return
+    except OSError:  # there are file systems without links
+        path.rename(aside)
+    draft.replace(path)
 
 
 class KeyStore:
@@ -81,14 +116,10 @@ class KeyStore:
 
         Raises:
             KeyDamaged: there is a file for it already that holds none.
+            FileExistsError: there was none, and somebody else has stored one just now.
         """
-        try:
-            self._store(server, username, key)
-        except FileExistsError:
-            if self.find(server, username) != key:
-                path = self._path(server, username)
-                path.rename(path.with_suffix(f".json.{secrets.token_hex(8)}"))
-                self._store(server, username, key)
+        if self.find(server, username) != key:
+            self._store(server, username, key, publish=_supplant)
 
     def export_link(self, server: str, username: str) -> str | None:
         """A link that carries the key for a name to another device, or None without a key.
@@ -134,7 +165,14 @@ class KeyStore:
         name = hashlib.sha256(f"{origin(server)}\n{folded}".encode()).hexdigest()[:32]
         return self._folder / f"{name}.json"
 
-    def _store(self, server: str, username: str, key: str) -> str:
+    def _store(
+        self,
+        server: str,
+        username: str,
+        key: str,
+        *,
+        publish: Callable[[Path, Path], None] = _publish,
+    ) -> str:
         path = self._path(server, username)
         make_folder(self._folder)
         draft = path.with_suffix(f".{secrets.token_hex(8)}")
@@ -146,27 +184,10 @@ class KeyStore:
                 file.flush()
                 os.fsync(file.fileno())
             try:
-                _publish(draft, path)
+                publish(draft, path)
             finally:
                 # Also where somebody else was faster, who may not have come so far yet.
                 sync_folder(self._folder)
         finally:
             draft.unlink(missing_ok=True)
         return key
-
-
-def _publish(draft: Path, path: Path) -> None:
-    """Gives a whole file its name, in one step.
-
-    Raises:
-        FileExistsError: the name is taken.
-    """
-    try:
-        # Unlike a rename this fails where somebody else was faster.
-        path.hardlink_to(draft)
-    except FileExistsError:
-        raise
-    except OSError:  # there are file systems without links
-        if path.exists():
-            raise FileExistsError(path) from None
-        draft.replace(path)
