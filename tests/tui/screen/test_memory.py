@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from causerie.tui.screen.memory import Memory, Place, memory_path
+from causerie.tui.screen.memory import MOST_ROOMS, Memory, Place, memory_path
 
 
 def test_what_was_seen_is_known_to_the_next_stay(tmp_path: Path) -> None:
@@ -41,3 +41,37 @@ def test_each_name_on_each_server_has_its_own(
     }
     assert len(paths) == 4
     assert all(path.parent == tmp_path / "causerie" / "seen" for path in paths)
+
+
+def test_what_another_stay_has_seen_beyond_it_stays_seen(tmp_path: Path) -> None:
+    path = tmp_path / "seen.json"
+    before = Memory(path)
+    before.see("lobby", 500, "of a log that is no more")
+    before.keep()
+    here, there = Memory(path), Memory(path)
+    there.see("garden", 7, "g7")
+    there.see("attic", 2, "a2")
+    there.keep()
+    here.see("garden", 5, "g5")
+    here.see("attic", 3, "a3")
+    here.see("lobby", 1, "m1")
+    here.keep()
+    seen = Memory(path).seen
+    assert {room: place.seq for room, place in seen.items()} == {
+        "garden": 7,
+        "attic": 3,
+        "lobby": 1,
+    }
+    assert [file.name for file in tmp_path.iterdir()] == ["seen.json"]
+
+
+def test_so_many_rooms_are_remembered_the_newest(tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "seen.json")
+    for number in range(MOST_ROOMS + 2):
+        memory.see(f"room{number}", 1, "x")
+    memory.see("room0", 2, "y")
+    memory.keep()
+    rooms = Memory(tmp_path / "seen.json").seen
+    assert len(rooms) == MOST_ROOMS
+    assert "room0" in rooms
+    assert "room2" not in rooms
