@@ -13,12 +13,14 @@ from typing import Final
 from causerie.client.errors import ClientError
 from causerie.language import Words
 from causerie.tui.chat import Chat, Source, Surface
+from causerie.tui.faults import ScreenFailed
 from causerie.tui.local_time import local_time
 from causerie.tui.progress import Done, Progress
 from causerie.tui.reader import LONGEST_LINE, LineReader, count_lines
 from causerie.tui.stay import Options, Stay
 from causerie.tui.transcript import Transcript
 from causerie.tui.view import View
+from causerie.wire.errors import CauserieError
 
 EARLIER: Final = 20
 """Messages of a room that are shown to a person who comes. A program has something to say: what
@@ -40,6 +42,7 @@ def chat(options: Options) -> int:
 async def _chat(options: Options) -> int:
     run = _Run(options)
     _on_signals(run.interrupted.set)
+    error: CauserieError | None
     is_terminal = run.is_person and sys.stdout.isatty() and not _is_dumb()
     if is_terminal and not options.plain and sys.stderr.isatty():
         stay, error = await run.on_screen()
@@ -66,7 +69,7 @@ class _Run:
             from_program=not self.is_person,
         )
 
-    async def on_screen(self) -> tuple[Stay, ClientError | None]:
+    async def on_screen(self) -> tuple[Stay, CauserieError | None]:
         """Chats on the whole screen."""
         from causerie.tui.screen.opening import open_screen
 
@@ -85,10 +88,15 @@ class _Run:
         )
         drawing = asyncio.create_task(screen.run())
         try:
-            return stay, await stay.run()
+            error: CauserieError | None = await stay.run()
         finally:
             screen.end()
-            await drawing
+            await asyncio.wait({drawing})
+        try:
+            drawing.result()
+        except ScreenFailed as failed:
+            error = failed
+        return stay, error
 
     async def at_prompt(self) -> tuple[Stay, ClientError | None]:
         """Chats at a prompt, below what is said."""

@@ -21,6 +21,7 @@ from causerie.tui.sanitise import sanitise_name
 from causerie.tui.transcript import Transcript
 from causerie.tui.wording import explain_error
 from causerie.wire.codes import ErrorCode
+from causerie.wire.errors import CauserieError
 
 NAMES_TRIED: Final = 8
 """Random names, where others have had the same."""
@@ -133,7 +134,7 @@ class Stay:
             pass
         return None
 
-    async def conclude(self, error: ClientError | None) -> int:
+    async def conclude(self, error: CauserieError | None) -> int:
         """Says what there is to say in the end; returns the exit code."""
         rest, is_all = (0, True) if error is None else await self._count_rest()
         unsaid = rest if self._chat.has_quit else rest + self._source.unread

@@ -26,6 +26,7 @@ from causerie.client.errors import (
 )
 from causerie.language import Words
 from causerie.tui.commands import MOST_HISTORY, Mistake, Misused, UnknownCommand
+from causerie.tui.faults import ScreenFailed
 from causerie.tui.sanitise import one_line, sanitise_name
 from causerie.wire.codes import CloseCode, ErrorCode
 from causerie.wire.replies import Welcome
@@ -109,6 +110,10 @@ def explain_error(words: Words, error: Exception, given: Mapping[str, str] = NOT
             return words("outbox-full", count=limit)
         case InDoubt(why=cause):
             return words("in-doubt", reason=explain_error(words, cause, given))
+        case ScreenFailed(path=None):
+            return words("screen-failed")
+        case ScreenFailed(path=path):
+            return words("screen-failed-noted", path=reason(str(path)))
         case _:
             return reason(str(error))
 

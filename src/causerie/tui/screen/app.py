@@ -110,6 +110,8 @@ class ChatApp(App[None]):
         driver: type[Driver] | None = None,
     ) -> None:
         super().__init__(driver_class=driver)
+        self.fault: Exception | None = None
+        """A fault of ours that has ended the screen."""
         self.session = Session(words, self, room=room, max_attempts=max_attempts, memory=memory)
         self._words = words
         self._preferences = preferences
@@ -155,6 +157,15 @@ class ChatApp(App[None]):
         self._ticking = self.set_interval(1 / SPINS, self._tick, pause=True)
         self._composer.focus()
         self._update()
+
+    def _handle_exception(self, error: Exception) -> None:
+        if self.fault is None:
+            self.fault = error
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        # Textual's own has the traceback printed, with what people wrote among its variables.
+        self._close_messages_no_wait()
 
     def on_unmount(self) -> None:
         """Ends."""

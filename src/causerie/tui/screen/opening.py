@@ -10,6 +10,7 @@ from pathlib import Path
 from textual.driver import Driver
 
 from causerie.language import Words
+from causerie.tui.faults import ScreenFailed, faults_path, note_fault
 from causerie.tui.lines import Line
 from causerie.tui.screen.app import ChatApp
 from causerie.tui.screen.ground import is_light
@@ -40,7 +41,11 @@ class Screen:
         self._app.show(lines)
 
     async def run(self) -> None:
-        """Shows the chat, until `end` is called."""
+        """Shows the chat, until `end` is called.
+
+        Raises:
+            ScreenFailed: it has ended by a fault of ours, which is noted in a file.
+        """
         # What has been made by now stays to the end: to look at it again and again for garbage
         # takes longer than anybody likes to wait for a key.
         gc.collect()
@@ -49,6 +54,8 @@ class Screen:
             await self._app.run_async()
         finally:
             self.session.end()  # nobody can type any more, whatever the reason
+        if (fault := self._app.fault) is not None:
+            raise ScreenFailed(note_fault(faults_path(), fault))
 
     def end(self) -> None:
         """Gives the terminal back."""
