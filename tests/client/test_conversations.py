@@ -20,6 +20,8 @@ from causerie.wire.commands import AnyCommand, Ping, Trace
 FOLDER: Final = Path(str(protocol_path())) / "conversations" / "client"
 FILES: Final = sorted(FOLDER.glob("*.json"))
 KEY: Final = "k" * 22
+FIRST_PING: Final = "the first ping"
+"""What a file passes over that measures a new connection."""
 
 WELCOME: Final[dict[str, JSON]] = {
     "type": "welcome",
@@ -51,7 +53,7 @@ class File(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     chance: float = 0.5
     settings: dict[str, Any] = {}
     passing_over: list[str] = msgspec.field(
-        name="passing over", default_factory=lambda: ["LatencyMeasured"]
+        name="passing over", default_factory=lambda: ["LatencyMeasured", FIRST_PING]
     )
 
 
@@ -65,6 +67,8 @@ class Play:
         self.passing_over = file.passing_over
         self.frames: list[JSON] = []
         self.events: list[JSON] = []
+        self.measured = False
+        """The first ping of this connection has been sent."""
         self.machine = Machine(
             "Alice",
             key=KEY,
@@ -93,7 +97,7 @@ class Play:
             case {"it connects": fields, **options}:
                 self.drive(self.connect, fields, **options)
             case {"a connection is opened": True}:
-                self.drive(lambda: self.machine.connected(self.now))
+                self.drive(self.open)
             case {"the connection is lost": code, **options}:
                 self.drive(lambda: self.machine.disconnected(self.now, code, **options))
             case {"the server sends": frames}:
@@ -132,7 +136,14 @@ class Play:
 
     def collect(self) -> None:
         """Fetches what the machine has to say."""
-        self.frames += [json.loads(frame) for frame in self.machine.frames_to_send()]
+        for text in self.machine.frames_to_send():
+            frame = json.loads(text)
+            first = frame["type"] == "ping" and not self.measured
+            self.measured = self.measured or first
+            if first and FIRST_PING in self.passing_over:
+                self.receive({"type": "pong", "id": frame["id"], "time": 0})
+            else:
+                self.frames.append(frame)
         events = [as_json(event) for event in self.machine.events()]
         self.events += [event for event in events if event.get("event") not in self.passing_over]
 
@@ -156,7 +167,12 @@ class Play:
         while (deadline := self.machine.deadline()) is not None and deadline <= until / 1000:
             self.now_ms = max(self.now_ms, round(deadline * 1000))
             self.machine.tick(max(deadline, self.now))
+            self.collect()
         self.now_ms = until
+
+    def open(self) -> None:
+        self.measured = False
+        self.machine.connected(self.now)
 
     def connect(
         self, fields: dict[str, JSON], *, conversations: tuple[JSON, ...] | list[JSON] = ()
@@ -169,7 +185,7 @@ class Play:
             assert deadline is not None
             self.wait(round(deadline * 1000) - self.now_ms)
         self.collect()
-        self.machine.connected(self.now)
+        self.open()
         limits = {**LIMITS, **cast("dict[str, JSON]", fields.get("limits", {}))}
         self.answer("hello", {**WELCOME, **fields, "limits": limits})
         self.answer("rooms", {"type": "rooms", "rooms": list(conversations)})

@@ -358,22 +358,50 @@ def test_the_application_can_end_it_in_any_state() -> None:
 # Signs of life.
 
 
-def test_after_some_quiet_a_ping_measures_the_round_trip() -> None:
+def measured() -> Rig:
+    """A connection that was measured for the first time, and answered at once, at 1 s."""
     rig = connected(chance=0.0)
-    assert rig.link.deadline() == 10.0
-    rig.link.tick(10.0)
+    rig.link.tick(1.0)
+    rig.link.heard(1.0)
+    rig.link.pong(Pong(id=rig.last_id, time=0), 1.0)
+    rig.events()
+    rig.frames()
+    return rig
+
+
+def test_soon_after_the_welcome_a_ping_corrects_its_round_trip() -> None:
+    rig = Rig(chance=0.0)
+    rig.link.opened(0.0)
+    rig.link.welcomed(welcome(rig.last_id), 0.5)
+    assert rig.link.rtt_ms == 500
+    rig.events()
+    rig.frames()
+    assert rig.link.deadline() == 1.5
+    rig.link.heard(1.4)
+    rig.link.tick(1.5)
     assert rig.frames() == [{"type": "ping", "id": rig.last_id}]
-    rig.link.heard(10.03)
-    rig.link.pong(Pong(id=rig.last_id, time=0), 10.03)
+    rig.link.heard(1.75)
+    rig.link.pong(Pong(id=rig.last_id, time=0), 1.75)
+    assert rig.events() == [LatencyMeasured(rtt_ms=250)]
+    assert rig.link.rtt_ms == 250
+
+
+def test_after_some_quiet_a_ping_measures_the_round_trip() -> None:
+    rig = measured()
+    assert rig.link.deadline() == 11.0
+    rig.link.tick(11.0)
+    assert rig.frames() == [{"type": "ping", "id": rig.last_id}]
+    rig.link.heard(11.03)
+    rig.link.pong(Pong(id=rig.last_id, time=0), 11.03)
     assert rig.events() == [LatencyMeasured(rtt_ms=30)]
-    rig.link.pong(Pong(id=rig.last_id, time=0), 10.04)
+    rig.link.pong(Pong(id=rig.last_id, time=0), 11.04)
     assert rig.events() == []
 
 
 def test_what_is_heard_puts_the_ping_off() -> None:
-    rig = connected(chance=0.0)
+    rig = measured()
     rig.link.heard(5.0)
-    rig.link.tick(10.0)
+    rig.link.tick(11.0)
     assert rig.frames() == []
 
 

@@ -9,6 +9,12 @@ export const SHORTEST_SHARE = 0.4;
 /** Milliseconds. The round trip is measured that often in a busy room, too. */
 export const MEASURED_EVERY = 60_000;
 
+/**
+ * Milliseconds on average, until a new connection is measured. What passed before its welcome says
+ * more about a program that starts, and a server that looks a name up, than about the way between.
+ */
+export const FIRST_MEASURED = 2_000;
+
 /** Milliseconds that the server has to answer when it is doubtful whether the connection lives. */
 export const PROBE = 5_000;
 
@@ -37,7 +43,7 @@ export class Liveness {
     this.#heartbeat = heartbeat;
     this.#chance = chance;
     this.#quiet = this.#draw();
-    this.#measuredAt = now;
+    this.#measuredAt = now + FIRST_MEASURED * (0.5 + chance()) - MEASURED_EVERY;
     this.heard(now);
   }
 

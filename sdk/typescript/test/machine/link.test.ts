@@ -359,24 +359,52 @@ test("the application can end it in any state", () => {
 
 // Signs of life.
 
-test("after some quiet a ping measures the round trip", () => {
+/** A connection that was measured for the first time, and answered at once, at 1 s. */
+function measured(): Rig {
   const rig = connected({ chance: 0 });
-  expect(rig.link.deadline()).toBe(10_000);
-  rig.link.tick(9_999);
-  expect(rig.frames()).toEqual([]);
-  rig.link.tick(10_000);
+  rig.link.tick(1_000);
+  rig.link.heard(1_000);
+  rig.link.pong({ type: "pong", id: rig.lastId, time: 0 }, 1_000);
+  rig.events();
+  rig.frames();
+  return rig;
+}
+
+test("soon after the welcome a ping corrects its round trip", () => {
+  const rig = new Rig({ chance: 0 });
+  rig.link.opened(0);
+  rig.link.welcomed(welcome(rig.lastId), 500);
+  expect(rig.link.rttMs).toBe(500);
+  rig.events();
+  rig.frames();
+  expect(rig.link.deadline()).toBe(1_500);
+  rig.link.heard(1_400);
+  rig.link.tick(1_500);
   expect(rig.frames()).toEqual([{ type: "ping", id: rig.lastId }]);
-  rig.link.heard(10_030);
-  rig.link.pong({ type: "pong", id: rig.lastId, time: 0 }, 10_030);
+  rig.link.heard(1_750);
+  rig.link.pong({ type: "pong", id: rig.lastId, time: 0 }, 1_750);
+  expect(rig.events()).toEqual([{ event: "LatencyMeasured", rttMs: 250 }]);
+  expect(rig.link.rttMs).toBe(250);
+});
+
+test("after some quiet a ping measures the round trip", () => {
+  const rig = measured();
+  expect(rig.link.deadline()).toBe(11_000);
+  rig.link.tick(10_999);
+  expect(rig.frames()).toEqual([]);
+  rig.link.tick(11_000);
+  expect(rig.frames()).toEqual([{ type: "ping", id: rig.lastId }]);
+  rig.link.heard(11_030);
+  rig.link.pong({ type: "pong", id: rig.lastId, time: 0 }, 11_030);
   expect(rig.events()).toEqual([{ event: "LatencyMeasured", rttMs: 30 }]);
-  rig.link.pong({ type: "pong", id: rig.lastId, time: 0 }, 10_040);
+  rig.link.pong({ type: "pong", id: rig.lastId, time: 0 }, 11_040);
   expect(rig.events()).toEqual([]);
 });
 
 test("what is heard puts the ping off", () => {
-  const rig = connected({ chance: 0 });
+  const rig = measured();
   rig.link.heard(5_000);
-  rig.link.tick(10_000);
+  rig.link.tick(11_000);
   expect(rig.frames()).toEqual([]);
 });
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import {
+  FIRST_MEASURED,
   LATE,
   Liveness,
   LONGEST_QUIET,
@@ -8,34 +9,80 @@ import {
   SHORTEST_SHARE,
 } from "../../src/machine/liveness.js";
 
-function alive({ heartbeat = 25_000, chance = 0 } = {}): Liveness {
-  return new Liveness(heartbeat, () => chance, 0);
+function alive({ heartbeat = 25_000, chance = 0, now = 0 } = {}): Liveness {
+  return new Liveness(heartbeat, () => chance, now);
 }
+
+/** A connection that was measured for the first time, and answered at once, at 0. */
+function measured({ heartbeat = 25_000, chance = 0 } = {}): Liveness {
+  const liveness = alive({ heartbeat, chance, now: -FIRST_MEASURED * (0.5 + chance) });
+  expect(liveness.check(0)).toBe("ping");
+  liveness.pinged("first", 0);
+  liveness.heard(0);
+  expect(liveness.pong("first", 0)).toBe(0);
+  return liveness;
+}
+
+test.each([
+  [0, 1_000],
+  [0.5, 2_000],
+  [1, 3_000],
+])(
+  "one to three seconds after its welcome a connection is measured (chance %d)",
+  (chance, soon) => {
+    const liveness = alive({ chance, now: 100_000 });
+    expect(liveness.deadline()).toBe(100_000 + soon);
+    expect(liveness.check(100_000 + soon - 1)).toBe("alive");
+    expect(liveness.check(100_000 + soon)).toBe("ping");
+  },
+);
+
+test("in a busy room a new connection is measured as soon", () => {
+  const liveness = alive();
+  for (const now of [200, 400, 600, 800]) {
+    liveness.heard(now);
+    expect(liveness.deadline()).toBe(1_000);
+  }
+  liveness.heard(1_000);
+  expect(liveness.check(1_000)).toBe("ping");
+});
+
+test("a connection is measured so soon only once, even if nobody answers", () => {
+  const liveness = alive();
+  liveness.pinged("first", 1_000);
+  expect(liveness.deadline()).toBe(11_000);
+  liveness.heard(2_000);
+  expect(liveness.deadline()).toBe(12_000);
+});
+
+test("a heartbeat shorter than that measures a new connection sooner", () => {
+  expect(alive({ heartbeat: 1_000 }).deadline()).toBe(SHORTEST_SHARE * 1_000);
+});
 
 test.each([
   [0, 10_000],
   [0.5, 17_500],
   [1, 25_000],
 ])("after ten to twenty-five seconds of quiet comes a ping (chance %d)", (chance, quiet) => {
-  const liveness = alive({ chance });
+  const liveness = measured({ chance });
   expect(liveness.deadline()).toBe(quiet);
   expect(liveness.check(quiet - 1)).toBe("alive");
   expect(liveness.check(quiet)).toBe("ping");
 });
 
 test("a short heartbeat makes the quiet short", () => {
-  expect(alive({ heartbeat: 1_000 }).deadline()).toBe(SHORTEST_SHARE * 1_000);
-  expect(alive({ heartbeat: 1e6, chance: 1 }).deadline()).toBe(LONGEST_QUIET);
+  expect(measured({ heartbeat: 5_000 }).deadline()).toBe(SHORTEST_SHARE * 5_000);
+  expect(measured({ heartbeat: 1e6, chance: 1 }).deadline()).toBe(LONGEST_QUIET);
 });
 
 test("whatever comes puts the ping off", () => {
-  const liveness = alive();
+  const liveness = measured();
   liveness.heard(9_000);
   expect(liveness.deadline()).toBe(19_000);
 });
 
 test("in a busy room the round trip is measured all the same", () => {
-  const liveness = alive();
+  const liveness = measured();
   for (let now = 1_000; now < MEASURED_EVERY; now += 1_000) {
     liveness.heard(now);
     expect(liveness.check(now)).toBe("alive");
@@ -49,7 +96,7 @@ test("in a busy room the round trip is measured all the same", () => {
 });
 
 test("two heartbeats without a byte are the end", () => {
-  const liveness = alive();
+  const liveness = measured();
   for (const now of [10_000, 20_000, 30_000, 40_000]) {
     expect(liveness.check(now)).toBe("ping");
     liveness.pinged("p", now);
@@ -91,7 +138,7 @@ test("a probe that is answered changes nothing else", () => {
 
 test("who slept past the end asks first", () => {
   const liveness = alive();
-  const late = 10_000 + LATE + 1;
+  const late = 1_000 + LATE + 1;
   expect(liveness.check(late)).toBe("ping");
   liveness.pinged("p", late);
   expect(liveness.check(late + PROBE)).toBe("dead");
@@ -99,9 +146,11 @@ test("who slept past the end asks first", () => {
 });
 
 test("pings of one connection are not in step", () => {
-  const chances = [0, 1, 0];
+  const chances = [0, 0.5, 1, 0];
   const liveness = new Liveness(25_000, () => chances.shift() ?? 0, 0);
-  expect(liveness.deadline()).toBe(10_000);
-  liveness.pinged("a", 10_000);
-  expect(liveness.deadline()).toBe(35_000);
+  expect(liveness.deadline()).toBe(2_000);
+  liveness.pinged("a", 2_000);
+  expect(liveness.deadline()).toBe(27_000);
+  liveness.pinged("b", 27_000);
+  expect(liveness.deadline()).toBe(37_000);
 });

@@ -62,9 +62,9 @@ export class Rig {
     return frame as OfType<Kind>;
   }
 
-  /** The types of the frames since the last call. */
-  types(): string[] {
-    return this.frames().map(({ type }) => type);
+  /** The types of the frames since the last call, or those of these types among them. */
+  types(...types: Command["type"][]): string[] {
+    return this.frames(...types).map(({ type }) => type);
   }
 
   send(command: AppCommand): string {

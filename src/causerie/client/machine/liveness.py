@@ -13,6 +13,10 @@ SHORTEST_SHARE = 0.4
 MEASURED_EVERY = 60.0
 """Seconds. The round trip is measured that often in a busy room, too."""
 
+FIRST_MEASURED = 2.0
+"""Seconds on average, until a new connection is measured. What passed before its welcome says more
+about a program that starts, and a server that looks a name up, than about the way between them."""
+
 PROBE = 5.0
 """Seconds that the server has to answer when it is doubtful whether the connection lives."""
 
@@ -43,7 +47,7 @@ class Liveness:
         self._heartbeat = heartbeat
         self._chance = chance
         self._quiet = self._draw()
-        self._measured_at = now
+        self._measured_at = now + FIRST_MEASURED * (0.5 + chance()) - MEASURED_EVERY
         self._ping: tuple[str, float] | None = None
         self._ping_at = now
         self._dead_at = now
