@@ -53,6 +53,7 @@ def test_a_device_that_was_away_during_a_rename_comes_back_under_the_new_name(me
     phone = meet(address=link[link.index("/#") :])
     phone.page.get_by_role("button", name="Yes, that’s me").click()
     is_called(phone, "Alice")
+    phone.sees("as Alice")  # only who has been in a room is taken back into it
     there = phone.page.url
     phone.page.goto("about:blank")
     alice.page.get_by_role("button", name="Settings").click()

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.client.clients import ack, client_of
 from tests.client.frames import joined, message, summary
@@ -18,6 +19,7 @@ from causerie.tui.lines import Line, plain
 from causerie.tui.screen import session as session_module
 from causerie.tui.screen.memory import Memory
 from causerie.tui.screen.session import Session
+from causerie.wire.codec import encode
 from causerie.wire.codes import ErrorCode
 from causerie.wire.replies import Error, HistoryPage, Left, Notice, RoomsPage
 
@@ -205,6 +207,22 @@ async def test_the_server_has_its_say_and_its_complaints() -> None:
         await stay.until(lambda: len(stay.face.lines) == 2)
         assert stay.face.lines[0].startswith("The server says: messages can be neither")
         assert stay.session.chat.rooms[0].notices == ("going down",)
+
+
+async def test_more_that_is_asked_for_while_a_page_is_on_its_way_is_loaded_after_it() -> None:
+    async with staying(head=300) as stay:
+        await stay.peer.send(message(300, prev=299, replay=True))
+        room = stay.session.chat.rooms[0]
+        await stay.until(lambda: room.timeline.entries)
+        stay.session.load_earlier(room, 40)
+        asked = await stay.peer.read("history")
+        assert (asked["before"], asked["limit"]) == (300, 40)
+        stay.session.load_earlier(room, 120)
+        entries = [msgspec.Raw(encode(message(seq))) for seq in range(260, 300)]
+        page = HistoryPage(id=asked["id"], room="lobby", epoch="e", entries=entries, more=True)
+        await stay.peer.send(page)
+        asked = await stay.peer.read("history")
+        assert (asked["before"], asked["limit"]) == (260, 80)
 
 
 async def test_what_calls_is_told() -> None:

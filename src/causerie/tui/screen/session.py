@@ -120,7 +120,8 @@ class Session:
         self._addressed: dict[int, tuple[Room, str]] = {}
         self._moved = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._loading: set[Room] = set()
+        # Rooms whose earlier messages are being loaded, and how many more of them are wanted.
+        self._loading: dict[Room, int] = {}
         self._learning: asyncio.Task[None] | None = None
         self._back_by = float("-inf")
         self.chat.seen_before = {name: place.seq for name, place in memory.seen.items()}
@@ -272,15 +273,15 @@ class Session:
         self._face.changed()
 
     def load_earlier(self, room: Room, count: int = PAGE) -> None:
-        """Loads so much of what was said before the first message that is loaded."""
-        if (
-            self._client is not None
-            and room not in self._loading
-            and room.timeline.has_earlier
-            and not room.is_draft
-        ):
-            self._loading.add(room)
-            self._start(self._load_earlier(self._client, room, count))
+        """Loads so much of what was said before the first message that is loaded. What is on its
+        way already counts.
+        """
+        if self._client is None or not room.timeline.has_earlier or room.is_draft:
+            return
+        is_under_way = room in self._loading
+        self._loading[room] = max(count, self._loading.get(room, 0))
+        if not is_under_way:
+            self._start(self._load_earlier(self._client, room))
 
     def fill(self, room: Room, seq: int) -> None:
         """Loads what is missing before an entry."""
@@ -562,16 +563,16 @@ class Session:
         current = self.chat.current.name if self.chat.current is not None else None
         self._face.show(await list_rooms(client, self._words, current))
 
-    async def _load_earlier(self, client: Client, room: Room, count: int) -> None:
+    async def _load_earlier(self, client: Client, room: Room) -> None:
         timeline = room.timeline
         try:
-            while count > 0 and timeline.has_earlier:
+            while (count := self._loading[room]) > 0 and timeline.has_earlier:
                 before = timeline.first
                 page = await client.history(
                     room.name, before=before or None, limit=min(count, LARGEST_PAGE)
                 )
                 timeline.prepend(page.entries, before=before, more=page.more)
-                count -= len(page.entries)
+                self._loading[room] -= len(page.entries)
                 if not page.entries:
                     break
         except Ended:
@@ -579,7 +580,7 @@ class Session:
         except ClientError as error:
             self._complain(explain_error(self._words, error))
         finally:
-            self._loading.discard(room)
+            del self._loading[room]
             self._face.changed()
 
     async def _fill(self, client: Client, room: Room, seq: int) -> None:
