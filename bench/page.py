@@ -41,7 +41,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 DIST: Final = Path(__file__).parents[1] / "web" / "dist"
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
 
-MOST_FIRST: Final = 60 * 1024
+MOST_FIRST: Final = 60_000
 """Bytes of compressed JavaScript before one can talk."""
 LATEST_PAINT: Final = 300.0
 """Milliseconds until something can be seen, in the median."""
