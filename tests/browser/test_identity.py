@@ -228,3 +228,29 @@ def test_two_tabs_are_the_same_person_and_do_not_undo_what_the_other_does(meet: 
     expect(second.page.locator("room-list .room")).to_have_text(
         [re.compile("garden"), re.compile("kitchen"), re.compile("lobby")]
     )
+
+
+def test_what_a_closed_tab_had_not_sent_is_sent_once_by_the_other_tab(
+    meet: Meet, server: ServerProcess
+) -> None:
+    bob, first = meet("Bob"), meet("Alice")
+    second = Person(first.page.context.new_page(), first.words)
+    second.page.goto(first.page.url)
+    second.pill("Connected")
+    server.kill()
+    first.pill("Disconnected")
+    first.say("from the one that is closed")
+    second.say("from the one that stays")
+    expect(first.page.locator(".message.pending")).to_have_count(1)
+    first.page.close()
+    server.start()
+    second.pill("Connected")
+    bob.pill("Connected")
+    for person in (second, bob):
+        person.sees("from the one that is closed")
+        person.sees("from the one that stays")
+    bob.say("that is all")
+    second.sees("that is all")
+    said = ["from the one that is closed", "from the one that stays", "that is all"]
+    for person in (second, bob):
+        assert sorted(person.messages()) == said

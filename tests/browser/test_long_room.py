@@ -215,3 +215,29 @@ def test_the_newest_message_stays_in_sight_when_the_place_for_messages_shrinks(
     expect(newest).to_be_in_viewport()
     alice.page.set_viewport_size({"width": 390, "height": 420})
     expect(newest).to_be_in_viewport(ratio=1)
+
+
+def test_a_hole_says_how_much_is_missing_and_is_filled(meet: Meet, server: ServerProcess) -> None:
+    alice = meet("Alice", room=ROOM)
+    alice.say("before the cut")
+    alice.sees("before the cut")
+    alice.page.context.set_offline(True)
+    server.kill()  # no browser ends a WebSocket that is open when it is said to be offline
+    server.start()
+    alice.pill("Disconnected")
+    fill(server, 1_037)  # a page asks for the newest thousand
+    alice.page.context.set_offline(False)
+    alice.pill("Connected")
+    alice.sees("line 1037.")
+    alice.page.locator("message-list .scroller").focus()
+    alice.page.keyboard.press("Home")
+    hole = alice.page.locator(".hole")
+    expect(hole).to_contain_text("37 messages not loaded")
+    expect(alice.page.locator(".message", has_text="line 37.")).to_have_count(0)
+    hole.get_by_role("button", name="Load").click()
+    expect(hole).to_have_count(0)
+    alice.page.keyboard.press("Home")
+    expect(alice.page.locator(".message", has_text="line 37.")).to_have_count(1)
+    before, *lines = alice.messages()[:40]
+    assert before == "before the cut"
+    assert [line.partition(".")[0] for line in lines] == [f"line {n}" for n in range(1, 40)]

@@ -99,14 +99,23 @@ def test_a_page_that_is_reloaded_with_something_unsent_sends_it_once(
     assert [text for text in bob.messages() if text == "kept"] == ["kept"]
 
 
-def test_without_a_network_it_waits_and_then_goes_on(meet: Meet) -> None:
+def test_without_a_network_it_waits_and_then_goes_on(meet: Meet, server: ServerProcess) -> None:
     alice, bob = meet("Alice"), meet("Bob")
     alice.page.context.set_offline(True)
+    server.kill()  # no browser ends a WebSocket that is open when it is said to be offline
+    server.start()
+    alice.pill("Disconnected")
+    bob.pill("Connected")
     alice.say("from afar")
+    expect(alice.page.locator(".message.pending")).to_have_count(1)
+    bob.say("she is away")
+    bob.sees("she is away")
+    assert bob.messages() == ["she is away"]
     alice.page.context.set_offline(False)
     alice.pill("Connected")
     bob.sees("from afar")
     alice.sees("from afar")
+    alice.sees("she is away")
     bob.say("welcome back")
     alice.sees("welcome back")
 
@@ -363,6 +372,19 @@ def test_nothing_is_asked_of_any_other_host(meet: Meet, server: ServerProcess) -
     person.sees("https://example.org")
     assert asked
     assert all(url.startswith(server.url) for url in asked)
+
+
+def test_whoever_wants_less_motion_gets_less(meet: Meet) -> None:
+    still, lively = meet("Alice", reduced_motion="reduce"), meet("Bob")
+    turn = "(dot) => getComputedStyle(dot).animationDuration"
+    quick = "(page) => getComputedStyle(page).getPropertyValue('--quick')"
+    assert still.page.locator("causerie-chat").evaluate(quick) == "0ms"
+    assert lively.page.locator("causerie-chat").evaluate(quick) == "120ms"
+    for person, seconds in ((still, "4s"), (lively, "0.9s")):
+        person.page.route_web_socket(re.compile("^ws"), lambda _: None)  # nobody says welcome
+        person.page.reload()
+        dot = person.page.locator("connection-pill .pill.Connecting .dot")
+        assert dot.evaluate(turn) == seconds
 
 
 def test_javascript_stays_below_60_kilobytes() -> None:
