@@ -37,6 +37,7 @@ from causerie.tui.chat import Chat, Typed, refusal_line
 from causerie.tui.commands import Nothing, Quit, Say, Tell, completions, parse
 from causerie.tui.lines import Line, Span, Style, painted, plain
 from causerie.tui.sanitise import one_line, sanitise_name
+from causerie.tui.typed_lines import TypedLines
 from causerie.tui.wrapping import wrapped
 
 WAITING_SHOWN = 5
@@ -52,7 +53,7 @@ MOST_INPUT_LINES = 8
 """Of what is being typed; it scrolls beyond."""
 
 
-class Prompt:
+class Prompt(TypedLines):
     """A line editor, with what waits above it and the status below.
 
     It is where the lines come from and where the chat is shown. `interrupted` is called at Ctrl+C.
@@ -67,17 +68,13 @@ class Prompt:
         colour: bool,
         interrupted: Callable[[], None],
     ) -> None:
+        super().__init__()
         self._words = words
         self._output = output
         self._paint = painted if colour else plain
         self._interrupted = interrupted
         self._loop = asyncio.get_running_loop()
         self._chat: Chat | None = None
-        self._number = 0
-        self._typed: deque[Typed] = deque()
-        self.ended = asyncio.Event()
-        """No more will be typed."""
-        self._moved = asyncio.Event()
         self._to_show: list[Line] = []
         self._shown: deque[Line] = deque(maxlen=SHOWN_AGAIN)
         # The columns that each row on the screen takes, as it was written.
@@ -108,8 +105,7 @@ class Prompt:
         """Edits lines until `end` is called or the terminal has gone."""
         with suppress(EOFError, OSError):
             await self._application.run_async(handle_sigint=False, set_exception_handler=False)
-        self.ended.set()
-        self._moved.set()
+        super().end()
 
     def end(self) -> None:
         """Takes no more lines, and removes the prompt."""
@@ -117,20 +113,6 @@ class Prompt:
             self._application.exit()
 
     # What a chat wants of it.
-
-    async def next(self) -> Typed | None:
-        """Waits for the next line; None: there will be no more. Cancelling it loses nothing."""
-        while not self._typed:
-            if self.ended.is_set():
-                return None
-            self._moved.clear()
-            await self._moved.wait()
-        return self._typed.popleft()
-
-    @property
-    def unread(self) -> int:
-        """The lines that were typed and have not been asked for."""
-        return len(self._typed)
 
     def show(self, lines: Sequence[Line]) -> None:
         """Shows lines above the prompt."""
@@ -233,7 +215,7 @@ class Prompt:
     def _waiting(self) -> list[str]:
         """What was typed and is not durable yet."""
         taken = self._chat.waiting if self._chat is not None else ()
-        return [*taken, *(typed.text for typed in self._typed)]
+        return [*taken, *self.unread_texts]
 
     def _waiting_rows(self) -> ANSI:
         width = max(1, self._output.get_size().columns - 4)
@@ -241,7 +223,7 @@ class Prompt:
         return ANSI("\n".join(self._paint([Span(f"… {text}", Style.EARLIER)]) for text in texts))
 
     def _status(self) -> ANSI:
-        status = self._chat.status(queued=len(self._typed)) if self._chat is not None else ()
+        status = self._chat.status(queued=self.unread) if self._chat is not None else ()
         return self._formatted(status)
 
     def _formatted(self, spans: Iterable[Span]) -> ANSI:
@@ -266,9 +248,7 @@ class Prompt:
         if isinstance(parse(text), Quit):
             self.end()
         elif not isinstance(parse(text), Nothing):
-            self._number += 1
-            self._typed.append(Typed(text, self._number))
-            self._moved.set()
+            self.add(text)
         return False
 
     def _edited(self, text: str) -> None:

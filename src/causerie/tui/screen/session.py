@@ -5,8 +5,7 @@ told when something has changed (`Face`), and asks for what a key or a click mea
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Protocol, assert_never
@@ -52,7 +51,9 @@ from causerie.tui.lines import Line, Style, line
 from causerie.tui.sanitise import sanitise_name
 from causerie.tui.screen.chat_state import ChatState, Notify, Room, SeeCompany, present
 from causerie.tui.screen.memory import Memory
+from causerie.tui.screen.timeline import Pending
 from causerie.tui.standing import Standing
+from causerie.tui.typed_lines import TypedLines
 from causerie.tui.wording import (
     NOTHING_GIVEN,
     excerpt,
@@ -87,7 +88,7 @@ class Face(Protocol):
         """Shows what keys and commands there are."""
 
 
-class Session:
+class Session(TypedLines):
     """A stay in the chat; it is also where the lines come from that are typed (`Source`)."""
 
     def __init__(
@@ -99,6 +100,7 @@ class Session:
         max_attempts: int | None,
         memory: Memory,
     ) -> None:
+        super().__init__()
         self.chat = ChatState("")
         self.standing = Standing(words, max_attempts=max_attempts)
         self.refused = 0
@@ -106,19 +108,14 @@ class Session:
         self.is_admitted = False
         self.trouble: Line = ()
         """Why there is no connection, while there is none."""
-        self.ended = asyncio.Event()
-        """No more will be typed."""
         self._words = words
         self._face = face
         self._room = room
         self._memory = memory
         self._loop = asyncio.get_running_loop()
         self._client: Client | None = None
-        self._number = 0
-        self._typed: deque[Typed] = deque()
         # Where one was when one typed a line, and which message it answers.
         self._addressed: dict[int, tuple[Room, str]] = {}
-        self._moved = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         # Rooms whose earlier messages are being loaded, and how many more of them are wanted.
         self._loading: dict[Room, int] = {}
@@ -171,27 +168,6 @@ class Session:
             await asyncio.gather(*tasks, return_exceptions=True)
             self._remember()
 
-    # Where the lines come from.
-
-    async def next(self) -> Typed | None:
-        """Waits for the next line; None: there will be no more. Cancelling it loses nothing."""
-        while not self._typed:
-            if self.ended.is_set():
-                return None
-            self._moved.clear()
-            await self._moved.wait()
-        return self._typed.popleft()
-
-    @property
-    def unread(self) -> int:
-        """The lines that were typed and have not been asked for."""
-        return len(self._typed)
-
-    def end(self) -> None:
-        """No more will be typed."""
-        self.ended.set()
-        self._moved.set()
-
     # What the person does.
 
     @property
@@ -226,12 +202,10 @@ class Session:
                 return True
             case _:
                 pass
-        self._number += 1
-        self._typed.append(Typed(text, self._number))
+        number = self.add(text)
         if room is not None:
-            self._addressed[self._number] = (room, room.reply_to)
+            self._addressed[number] = (room, room.reply_to)
             room.reply_to = ""
-        self._moved.set()
         return True
 
     def show(self, room: Room) -> None:
@@ -260,11 +234,7 @@ class Session:
 
     def retry(self, id: str) -> None:
         """Says once more what was not taken."""
-        for room in self.chat.rooms:
-            for pending in room.timeline.pending:
-                if pending.id == id and pending.state == "failed":
-                    room.timeline.settle(id)
-                    self._say(room, pending.content, pending.reply_to)
+        self._say_again(lambda pending: pending.id == id and pending.state == "failed")
 
     def discard(self, id: str) -> None:
         """Gives up what was not taken."""
@@ -390,7 +360,7 @@ class Session:
         if isinstance(client.state, Closed):
             return  # it stays among those that wait; the screen is about to go, and `run` tells
         if isinstance(event.error, RecipientUnknown) and now <= self._back_by:
-            self._start(self._say_again(event.id))
+            self._start(self._say_again_later(event.id))
             return
         command = event.command
         if isinstance(command, SendMessage):
@@ -401,22 +371,22 @@ class Session:
         if not self.chat.failed(event.id, reason):
             self._not_sent(command.content, reason)
 
-    async def _say_again(self, id: str) -> None:
+    async def _say_again_later(self, id: str) -> None:
         await asyncio.sleep(SAID_AGAIN_AFTER)
+        self._say_again(lambda pending: pending.id == id)
+
+    def _say_again(self, is_meant: Callable[[Pending], bool]) -> None:
+        """Says once more, under new ids, what one has said and what is in no log."""
         for room in self.chat.rooms:
-            for pending in room.timeline.pending:
-                if pending.id == id:
-                    room.timeline.settle(id)
-                    self._say(room, pending.content, pending.reply_to)
+            for pending in filter(is_meant, room.timeline.pending):
+                room.timeline.settle(pending.id)
+                self._say(room, pending.content, pending.reply_to)
 
     # Lines.
 
     async def _work(self, client: Client, lines: Source) -> None:
-        for room in self.chat.rooms:
-            # What a client could not say that was not let in under its name.
-            for pending in room.timeline.pending:
-                room.timeline.settle(pending.id)
-                self._say(room, pending.content, pending.reply_to)
+        # What a client could not say that was not let in under its name.
+        self._say_again(lambda _: True)
         entering = asyncio.create_task(self._enter(client))
         self._tasks.add(entering)
         entering.add_done_callback(self._tasks.discard)
