@@ -208,6 +208,9 @@ def test_a_resized_terminal_has_the_prompt_once_and_its_lines_broken_anew_at_wor
         for columns in (44, 23, 100, 50):
             alice.resize(columns, 24)
             alice.wait_until(holds, f"everything once in {columns} columns")
+        alice.type("\x03")
+        assert alice.wait() == 0
+        assert last(alice, 1) == ["Goodbye, Alice."]
 
 
 def test_a_pasted_text_of_several_lines_is_one_message(people: People) -> None:
@@ -230,6 +233,8 @@ def test_tab_completes_commands_and_names(people: People) -> None:
     alice.wait_for(f"{people.room}> /msg Bobby")
     alice.type(" hi\r")
     bob.wait_for("(private) Alice → Bobby: hi")
+    alice.type("\x03")
+    assert alice.wait() == 0
 
 
 def test_an_earlier_line_comes_back_with_the_arrow_keys(people: People) -> None:
