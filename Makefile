@@ -67,6 +67,10 @@ FOREIGN := $(VENV)/.foreign \
   $(if $(shell command -v npm 2>/dev/null),tests/foreign/node/node_modules/.package-lock.json) \
   examples/first-chat/ts/node_modules/.package-lock.json
 
+# The stacks that Causerie is measured beside. What a machine cannot run is left out: Bun is locked
+# for Linux on x86-64 alone, and the one in C wants a compiler and epoll.
+RIVALS := $(VENV)/.rivals bench/rivals/node_modules/.package-lock.json bench/rivals/.built/epoll
+
 # A process for each core: tests wait for servers, browsers and installers as much as they compute.
 SPREAD := --numprocesses auto --maxprocesses 4 --dist worksteal
 
@@ -99,6 +103,9 @@ bench: $(VENV)/.dev $(WEB) ## measure fan-out, joins, idle and stalled connectio
 	$(BIN)/python -m bench.crowd
 	$(BIN)/python -m bench.page
 
+.PHONY: rivals
+rivals: $(RIVALS) ## install the other stacks that Causerie is measured beside, apart from what it needs itself
+
 .PHONY: lock
 lock: $(VENV)/.made ## lock the newest versions of all that pyproject.toml names, in requirements/
 	@$(PIP) install uv
@@ -107,6 +114,7 @@ lock: $(VENV)/.made ## lock the newest versions of all that pyproject.toml names
 	$(COMPILE) pyproject.toml --extra fast --group dev --output-file requirements/dev.txt \
 	  --constraints requirements/runtime.txt --constraints requirements/build.txt
 	$(COMPILE) requirements/foreign.in --output-file requirements/foreign.txt
+	$(COMPILE) requirements/rivals.in --output-file requirements/rivals.txt
 
 # The stamps say what has been installed, so that the next make does not do it again.
 $(VENV)/.made:
@@ -162,3 +170,21 @@ examples/first-chat/ts/node_modules/.package-lock.json: $(VENV)/.runtime example
 	@echo "Installing what the examples for Node need"
 	@cd examples/first-chat/ts && $(NODE) npm ci --ignore-scripts --loglevel error >/dev/null
 	@touch $@
+
+$(VENV)/.rivals: $(VENV)/.made requirements/rivals.txt
+	@echo "Installing the rivals for Python into $(VENV)/rivals"
+	@$(BIN)/python -m venv --clear --without-pip $(VENV)/rivals
+	@$(PIP) --python $(VENV)/rivals/bin/python install --require-hashes -r requirements/rivals.txt
+	@touch $@
+
+bench/rivals/node_modules/.package-lock.json: $(VENV)/.runtime bench/rivals/package-lock.json
+	@echo "Installing the rivals for Node, and Bun"
+	@cd bench/rivals && $(NODE) npm ci --ignore-scripts --loglevel error >/dev/null
+	@touch $@
+
+# Not made where it cannot be, which is no error: whoever wants it finds it missing.
+bench/rivals/.built/epoll: bench/rivals/epoll.c
+	@mkdir -p $(@D)
+	@if [ "$$(uname -s)" = Linux ] && command -v cc >/dev/null; then \
+	  echo "Compiling the rival in C"; cc -std=c11 -O2 -Wall -Wextra -o $@ $<; \
+	else echo "make: the rival in C is left out: it needs Linux and a C compiler, cc" >&2; fi
