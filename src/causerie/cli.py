@@ -217,6 +217,12 @@ def command_line() -> App:
         except (CannotCheck, ValueError) as error:
             return _complain(str(error), USAGE)
 
+    app.command(
+        "causerie.bench.commands:app",
+        name="bench",
+        help="Measure a server: how many messages, at what latency, at what cost.",
+    )
+
     names = App(name="name", help="Manage the names that people hold.")
     app.command(names)
 

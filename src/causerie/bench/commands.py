@@ -1,0 +1,135 @@
+"""`causerie bench …` as people type it."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from secrets import token_hex
+from typing import Annotated, Final, NamedTuple
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+
+from causerie.bench import fanout as _fanout
+from causerie.bench.dialects import DIALECTS, Dialect
+from causerie.bench.generator import LoadFailed
+from causerie.bench.report import Step, progress_bar, write_json, write_table
+from causerie.bench.result import Result
+from causerie.bench.target import Target, at_url, own_server
+
+FAILURE: Final = 1
+
+app = App(
+    name="bench",
+    help="Measure a server: this one, in a process of its own, or any that speaks the protocol.",
+)
+
+Count = Annotated[int, Parameter(validator=Number(gte=1))]
+Amount = Annotated[float, Parameter(validator=Number(gte=0))]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """What all loads can be told."""
+
+    url: str | None = None
+    """The server to measure, such as ws://localhost:8080. Without it, one is started for this, on a
+    free port, with a data folder of its own, and ended afterwards."""
+
+    pid: Annotated[int | None, Parameter(validator=Number(gte=1))] = None
+    """The server's process, for its CPU and memory, if it is not found by itself."""
+
+    plain: bool = False
+    """Speak the plain profile instead of v1."""
+
+    processes: Count = 1
+    """How many processes share the load. More than one helps where there are cores for them."""
+
+    json: bool = False
+    """Write JSON instead of a table."""
+
+
+class Bench(NamedTuple):
+    """What a load needs to run."""
+
+    target: Target
+    dialect: Dialect
+    room: str
+    processes: int
+    progress: Step
+
+
+def measure(common: Common, title: str, load: Callable[[Bench], list[Result]]) -> int:
+    """Runs a load and shows what it has shown; returns the exit code."""
+    dialect = DIALECTS["plain" if common.plain else "v1"]
+    try:
+        with _target(common) as target, progress_bar(title, sys.stderr) as step:
+            room = f"bench-{token_hex(4)}"
+            results = load(Bench(target, dialect, room, common.processes, step))
+    except LoadFailed as error:
+        sys.stderr.write(f"causerie: {error}.\n")
+        return FAILURE
+    (write_json if common.json else write_table)(results, sys.stdout)
+    return 0
+
+
+@contextmanager
+def _target(common: Common) -> Iterator[Target]:
+    if common.url is not None:
+        yield at_url(common.url, common.pid)
+        return
+    with own_server() as server:
+        yield server
+
+
+@app.command
+def fanout(
+    common: Common = Common(),
+    *,
+    members: Count = 500,
+    senders: Count = 50,
+    in_flight: Count = 64,
+    rate: Amount = 0.0,
+    seconds: Annotated[float, Parameter(validator=Number(gt=0))] = 8.0,
+    size: Count = 100,
+) -> int:
+    """One room, many members: what it costs to bring a message to everybody.
+
+    Parameters
+    ----------
+    members
+        How many are in the room.
+    senders
+        How many of them speak.
+    in_flight
+        Messages that are on their way at any time; the next is said when one is answered.
+    rate
+        Messages a second at a steady pace instead.
+    seconds
+        How long it takes.
+    size
+        Bytes of content.
+    """
+    load = _fanout.Fanout(
+        members=members,
+        senders=min(senders, members),
+        in_flight=in_flight,
+        rate=rate,
+        seconds=seconds,
+        size=size,
+    )
+    return measure(
+        common,
+        str(load),
+        lambda bench: [
+            _fanout.run(
+                load,
+                bench.target,
+                bench.dialect,
+                room=bench.room,
+                processes=bench.processes,
+                progress=bench.progress,
+            )
+        ],
+    )

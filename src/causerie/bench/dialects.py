@@ -1,0 +1,97 @@
+"""How a member of a load speaks with a server: what it sends, and by what it knows the answer."""
+
+from abc import ABC, abstractmethod
+from typing import Final
+
+from causerie.bench import marks
+from causerie.testing.framing import client_frame, upgrade_request
+from causerie.wire.profiles import SUBPROTOCOL
+
+
+class Dialect(ABC):
+    """One way to speak. What it returns are bytes for the socket, frames and all."""
+
+    name: str
+
+    @abstractmethod
+    def upgrade(self) -> bytes:
+        """The HTTP request that opens the WebSocket."""
+
+    @abstractmethod
+    def enter(self, username: str, room: str) -> bytes:
+        """Says who one is, and joins a room."""
+
+    @abstractmethod
+    def has_entered(self, received: bytes) -> bool:
+        """Whether what came since shows that one is in the room."""
+
+    @abstractmethod
+    def say(self, speaker: int, number: int, room: bytes, count: int, size: int) -> bytes:
+        """Says something: the `count`th thing that this speaker says, with `number` in it."""
+
+    @abstractmethod
+    def answer(self, speaker: int) -> bytes:
+        """What the server answers for each thing that this speaker said, and for nothing else."""
+
+
+class V1(Dialect):
+    """The profile v1: a message is answered by its ack."""
+
+    name = "v1"
+
+    def upgrade(self) -> bytes:
+        """Opens it."""
+        return upgrade_request(headers={"Sec-WebSocket-Protocol": SUBPROTOCOL})
+
+    def enter(self, username: str, room: str) -> bytes:
+        """Says hello and joins."""
+        hello = b'{"type":"hello","username":"%s"}' % username.encode()
+        join = b'{"type":"join","room":"%s"}' % room.encode()
+        return client_frame(hello) + client_frame(join)
+
+    def has_entered(self, received: bytes) -> bool:
+        """Looks for the answer."""
+        return b'"type":"joined"' in received
+
+    def say(self, speaker: int, number: int, room: bytes, count: int, size: int) -> bytes:
+        """Says it."""
+        said = marks.content(speaker, number, size)
+        form = b'{"type":"message","room":"%s","id":"%d-%d","content":"%s"}'
+        return client_frame(form % (room, speaker, count, said))
+
+    def answer(self, speaker: int) -> bytes:
+        """Says how it is answered."""
+        del speaker
+        return b'"type":"ack"'
+
+
+class Plain(Dialect):
+    """The plain profile, as other chats have it too: a message is answered when it comes back."""
+
+    name = "plain"
+
+    def upgrade(self) -> bytes:
+        """Opens it."""
+        return upgrade_request("/")
+
+    def enter(self, username: str, room: str) -> bytes:
+        """Says hello and joins."""
+        form = b'{"type":"join","username":"%s","room":"%s"}'
+        return client_frame(form % (username.encode(), room.encode()))
+
+    def has_entered(self, received: bytes) -> bool:
+        """Looks for the answer."""
+        return b'"type"' in received
+
+    def say(self, speaker: int, number: int, room: bytes, count: int, size: int) -> bytes:
+        """Says it."""
+        del count
+        said = marks.content(speaker, number, size)
+        return client_frame(b'{"type":"message","room":"%s","content":"%s"}' % (room, said))
+
+    def answer(self, speaker: int) -> bytes:
+        """Says how it is answered."""
+        return b"#%d;" % speaker
+
+
+DIALECTS: Final[dict[str, Dialect]] = {"v1": V1(), "plain": Plain()}

@@ -1,0 +1,164 @@
+"""One room, many members: what it costs to bring a message to everybody."""
+
+import time
+from array import array
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from causerie.bench import crew
+from causerie.bench.dialects import Dialect
+from causerie.bench.generator import Generator, Member, reset
+from causerie.bench.opening import call_the_roll, open_members
+from causerie.bench.percentiles import percentiles
+from causerie.bench.result import Result
+from causerie.bench.target import Target
+
+SAMPLED: Final = 10
+"""Members whose latency is measured, in each process."""
+
+WARM_UP: Final = 0.15
+"""The part of a load that is not measured, before it, so that what follows is its usual course."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fanout:
+    """One load. `in_flight` messages are always on their way, unless there is a `rate`."""
+
+    members: int = 500
+    senders: int = 50
+    in_flight: int = 64
+    rate: float = 0.0
+    """Messages a second, at a steady pace; 0 for flat out."""
+    seconds: float = 8.0
+    size: int = 100
+    """Bytes of content."""
+
+    def __str__(self) -> str:
+        how = f"{self.rate:,.0f} messages/s" if self.rate else f"{self.in_flight} in flight"
+        return f"{self.members:,} members, {how}"
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What each process is told."""
+
+    load: Fanout
+    dialect: Dialect
+    address: tuple[str, int]
+    room: str
+
+
+@dataclass(frozen=True)
+class _Tally:
+    """What one process has counted."""
+
+    deliveries: int
+    latencies: "array[int]"
+
+
+def run(
+    load: Fanout,
+    target: Target,
+    dialect: Dialect,
+    *,
+    room: str,
+    processes: int = 1,
+    progress: Callable[[float], None] = crew.tell_nobody,
+) -> Result:
+    """Measures one load."""
+    ran = crew.run(
+        _work,
+        _Work(load, dialect, target.address, room),
+        target,
+        processes=processes,
+        measured=("begin", "settled"),
+        progress=progress,
+    )
+    empty, begin, end = (ran.moments[name] for name in ("empty", "begin", "settled"))
+    deliveries = sum(tally.deliveries for tally in ran.results)
+    latencies = [latency for tally in ran.results for latency in tally.latencies]
+    elapsed = end.at - begin.at
+    figures = {
+        "deliveries_per_second": deliveries / elapsed,
+        "cpu_us_per_delivery": (end.cpu - begin.cpu) / deliveries * 1e6,
+        **percentiles(latencies),
+        "rss_mb": end.rss / 1e6,
+        "rss_kb_per_connection": (begin.rss - empty.rss) / load.members / 1024,
+        "server_busy": (end.cpu - begin.cpu) / elapsed,
+        "generator_busy": ran.busy,
+    }
+    return Result(f"fanout: {load}", target.name, figures, latencies)
+
+
+def _work(post: crew.Post, work: _Work) -> _Tally:
+    load = work.load
+    generator = Generator(work.address, work.dialect, load.size)
+    mine, speaking = post.mine(load.members), post.mine(load.senders)
+    members = [
+        Member(number, f"m{number}", work.room, is_scanned=place < max(SAMPLED, len(speaking)))
+        for place, number in enumerate(mine)
+    ]
+    senders = members[: len(speaking)]
+    post.meet("empty")
+    open_members(generator, members, lambda share: post.progress(share * 0.2))
+    post.meet("entered")
+    if post.index == 0:
+        call_the_roll(generator, members, members[0])
+    post.meet("heard")
+    speak = _steadily if load.rate else _flat_out
+    parts = (load.seconds * WARM_UP, load.seconds)
+    for moments, seconds in zip((("warm", "warmed"), ("begin", "settled")), parts, strict=True):
+        reset(members)
+        generator.latencies = array("q")
+        post.meet(moments[0])
+        said = speak(load, generator, senders, seconds, post)
+        everything = sum(post.meet("said", said))
+        generator.settle(everything * len(members))
+        post.meet(moments[1])
+    tally = _Tally(generator.deliveries, generator.latencies)
+    generator.close()
+    return tally
+
+
+def _flat_out(
+    load: Fanout, generator: Generator, senders: list[Member], seconds: float, post: crew.Post
+) -> int:
+    """Says the next thing whenever one is answered; returns how much was said."""
+    said = 0
+    for number in post.mine(load.in_flight):
+        generator.say(senders[number % len(senders)], time.monotonic_ns())
+        said += 1
+    begun = now = time.monotonic()
+    told = begun
+    waiting: deque[Member] = deque()
+    while now - begun < seconds:
+        waiting.extend(generator.read(0.5))
+        while waiting:
+            generator.say(waiting.popleft(), time.monotonic_ns())
+            said += 1
+        now = time.monotonic()
+        if now - told > 0.1:
+            told = now
+            post.progress(0.2 + 0.8 * (now - begun) / seconds)
+    return said
+
+
+def _steadily(
+    load: Fanout, generator: Generator, senders: list[Member], seconds: float, post: crew.Post
+) -> int:
+    """Says things at a steady pace; the latency counts from when each should have been said, so
+    that a server which stalls cannot hide it by holding up the generator (coordinated omission).
+    """
+    begun = time.monotonic_ns()
+    rate = load.rate / post.count
+    total = int(rate * seconds)
+    for number in range(total):
+        intended = begun + int(number / rate * 1e9)
+        while (wait := (intended - time.monotonic_ns()) / 1e9) > 0:
+            generator.read(wait)
+        generator.say(senders[number % len(senders)], intended)
+        if number % 64 == 0:
+            post.progress(0.2 + 0.8 * number / total)
+    return total

@@ -1,0 +1,93 @@
+"""Shows how far a load is, and what it has shown: as a table, or as JSON."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, Protocol, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from causerie.bench.crew import BUSY
+from causerie.bench.result import FIGURES, Result
+
+GENERATOR_BUSY: Final = (
+    "the generator used {busy:.0%} of a core: it was the limit, and the server can do more"
+)
+UNSEEN: Final = "the server's process is not to be seen from here: its CPU and memory are left out"
+
+
+class Step(Protocol):
+    """Is told how much of a load is done, from 0 to 1."""
+
+    def __call__(self, share: float, /) -> None:
+        """Tells it."""
+        ...
+
+
+@contextmanager
+def progress_bar(title: str, terminal: TextIO) -> Iterator[Step]:
+    """A bar on a terminal, and nothing in a pipe."""
+    console = Console(file=terminal)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(title, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
+
+
+def remarks(result: Result) -> list[str]:
+    """What has to be known to understand a result."""
+    said = list(result.remarks)
+    if (busy := result.figures.get("generator_busy", 0.0)) > BUSY:
+        said.append(GENERATOR_BUSY.format(busy=busy))
+    if math.isnan(result.figures.get("server_busy", 0.0)):
+        said.append(UNSEEN)
+    return said
+
+
+def write_table(results: Sequence[Result], output: TextIO) -> None:
+    """A row for each figure, a column for each result; below it what there is to remark."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("")
+    for result in results:
+        table.add_column(result.load, justify="right")
+    for name, figure in FIGURES.items():
+        values = [result.figures.get(name, math.nan) for result in results]
+        if not all(map(math.isnan, values)):
+            table.add_row(figure.title, *(_written(value, figure.digits) for value in values))
+    # In a pipe nothing is to be cut off.
+    console = Console(file=output, width=None if output.isatty() else 1_000, soft_wrap=True)
+    console.print(table)
+    for result in results:
+        for remark in remarks(result):
+            console.print(f"{result.load}: {remark}", style="yellow", highlight=False)
+
+
+def write_json(results: Sequence[Result], output: TextIO) -> None:
+    """A list of objects, one for each result; a figure that is not known is left out."""
+    json.dump([as_json(result) for result in results], output, indent=2)
+    output.write("\n")
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """A result as an object."""
+    figures = {name: value for name, value in result.figures.items() if not math.isnan(value)}
+    return {
+        "load": result.load,
+        "server": result.server,
+        "figures": figures,
+        "remarks": remarks(result),
+    }
+
+
+def _written(value: float, digits: int) -> str:
+    return "" if math.isnan(value) else f"{value:,.{digits}f}"

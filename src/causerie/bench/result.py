@@ -1,0 +1,55 @@
+"""What a load has shown, as figures with names, titles and units."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+
+class Figure(NamedTuple):
+    """How a figure is shown."""
+
+    title: str
+    digits: int
+    """Behind the decimal point."""
+
+
+FIGURES: Final[Mapping[str, Figure]] = {
+    "connections": Figure("connections", 0),
+    "deliveries_per_second": Figure("deliveries/s", 0),
+    "acks_per_second": Figure("acks/s", 0),
+    "joins_per_second": Figure("joins/s", 0),
+    "pages_per_second": Figure("pages/s", 0),
+    "cpu_us_per_delivery": Figure("CPU µs a delivery", 2),
+    "cpu_us_per_ack": Figure("CPU µs an ack", 1),
+    "cpu_us_per_join": Figure("CPU µs a join", 0),
+    "cpu_us_per_page": Figure("CPU µs a page", 0),
+    "p50_ms": Figure("p50 ms", 2),
+    "p90_ms": Figure("p90 ms", 2),
+    "p99_ms": Figure("p99 ms", 2),
+    "p999_ms": Figure("p99.9 ms", 2),
+    "max_ms": Figure("max ms", 2),
+    "caught_up_s": Figure("caught up s", 2),
+    "lost": Figure("lost", 0),
+    "doubled": Figure("doubled", 0),
+    "misordered": Figure("misordered", 0),
+    "rss_mb": Figure("RSS MB", 1),
+    "rss_kb_per_connection": Figure("KB a connection", 1),
+    "cpu_us_per_second_idle": Figure("idle µs/s each", 2),
+    "server_busy": Figure("server’s cores", 2),
+    "generator_busy": Figure("generator’s cores", 2),
+}
+"""Whatever a load can show, in the order in which it is shown; times in what the name ends in."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One load on one server."""
+
+    load: str
+    server: str
+    figures: Mapping[str, float]
+    """By the names of FIGURES; NaN is what the system does not tell."""
+    latencies: list[int] = field(default_factory=list, repr=False)
+    """ns; for plots. Not all, but every so many."""
+    remarks: tuple[str, ...] = ()
+    """Sentences that one has to know to understand the figures."""
