@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import Annotated, Final, NamedTuple
@@ -12,9 +12,10 @@ from cyclopts.validators import Number
 
 from causerie.bench import fanout as _fanout
 from causerie.bench.dialects import DIALECTS, Dialect
-from causerie.bench.generator import LoadFailed
+from causerie.bench.generator import LoadFailed, ServerFailed
 from causerie.bench.report import Step, progress_bar, write_json, write_table
 from causerie.bench.result import Result
+from causerie.bench.signals import ended_in_order
 from causerie.bench.target import Target, at_url, own_server
 
 FAILURE: Final = 1
@@ -64,7 +65,13 @@ def measure(common: Common, title: str, load: Callable[[Bench], list[Result]]) -
     """Runs a load and shows what it has shown; returns the exit code."""
     dialect = DIALECTS["plain" if common.plain else "v1"]
     try:
-        with _target(common) as target, progress_bar(title, sys.stderr) as step:
+        if sys.platform != "linux":
+            raise LoadFailed("causerie bench needs Linux, for its epoll and /proc")
+        with (
+            ended_in_order(),
+            _target(common) as target,
+            progress_bar(title, sys.stderr) as step,
+        ):
             room = f"bench-{token_hex(4)}"
             results = load(Bench(target, dialect, room, common.processes, step))
     except LoadFailed as error:
@@ -76,11 +83,13 @@ def measure(common: Common, title: str, load: Callable[[Bench], list[Result]]) -
 
 @contextmanager
 def _target(common: Common) -> Iterator[Target]:
-    if common.url is not None:
-        yield at_url(common.url, common.pid)
-        return
-    with own_server() as server:
-        yield server
+    with (
+        own_server() if common.url is None else nullcontext(at_url(common.url, common.pid))
+    ) as target:
+        try:
+            yield target
+        except ServerFailed as error:
+            raise LoadFailed(f"{error}: {target.last_words()}") from None
 
 
 @app.command

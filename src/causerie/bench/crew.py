@@ -6,19 +6,24 @@ far (everybody is in the room, say), each calls `meet`, which gives everybody wh
 
 import gc
 import multiprocessing
-import os
-import resource
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from typing import Any, Final, NamedTuple
 
+from causerie.bench.allowance import allow_many_files
 from causerie.bench.generator import LoadFailed
+from causerie.bench.signals import interrupts_held
 from causerie.bench.target import Target, Use
 
 BUSY: Final = 0.9
 """A generator that used more of a core than this was the limit, and not the server."""
+
+ENDS_WITHIN: Final = 5.0
+"""Seconds that a process has to end by itself when it has returned what it was to do."""
 
 
 class Post:
@@ -93,23 +98,29 @@ def run(
     context = multiprocessing.get_context("spawn")
     links: list[Any] = []
     crew = []
-    for index in range(processes):
-        ours, theirs = context.Pipe()
-        process = context.Process(
-            target=_work,
-            args=(work, load, _Measuring(index, processes, theirs, measured)),
-            daemon=True,
-        )
-        process.start()
-        theirs.close()
-        links.append(ours)
-        crew.append(process)
+    # Otherwise the first process would start it, and it lets interrupts through again.
+    resource_tracker.ensure_running()
     try:
-        return _lead(links, target, at or {}, progress)
-    finally:
+        with interrupts_held():
+            for index in range(processes):
+                ours, theirs = context.Pipe()
+                post = _Measuring(index, processes, theirs, measured)
+                process = context.Process(target=_work, args=(work, load, post), daemon=True)
+                process.start()
+                theirs.close()
+                links.append(ours)
+                crew.append(process)
+        ran = _lead(links, target, at or {}, progress)
         for process in crew:
-            process.terminate()
-            process.join()
+            process.join(ENDS_WITHIN)
+        return ran
+    finally:
+        with interrupts_held():
+            for process in crew:
+                process.terminate()
+                process.join()
+            for link in links:
+                link.close()
 
 
 def _lead(
@@ -126,10 +137,7 @@ def _lead(
     while len(results) < len(links):
         ready: list[Any] = wait([one for one in links if one not in results])
         for link in ready:
-            try:
-                kind, what, value = link.recv()
-            except EOFError:
-                raise LoadFailed("a process of the generator has died") from None
+            kind, what, value = _next(link)
             match kind:
                 case "progress":
                     shares[link] = what
@@ -143,14 +151,24 @@ def _lead(
                             answer = [at[what]()] * len(links)
                         brought.clear()
                         for one in links:
-                            one.send(answer)
+                            # Whoever has died since is found out when there is nothing from them.
+                            with suppress(OSError):
+                                one.send(answer)
                 case "returned":
                     results[link] = what, value
                 case _:
-                    raise LoadFailed(what)
+                    raise what
     return Ran(
         [results[link][0] for link in links], moments, max(busy for _, busy in results.values())
     )
+
+
+def _next(link: Any) -> Any:
+    """What a process says next."""
+    try:
+        return link.recv()
+    except (EOFError, OSError):
+        raise LoadFailed("a process of the generator has died") from None
 
 
 class _Measuring(Post):
@@ -175,19 +193,13 @@ class _Measuring(Post):
 def _work(work: Work, load: Any, post: _Measuring) -> None:
     """What a process does. A pause of its own would count as the server's: nothing is collected."""
     gc.disable()
-    _allow_many_files()
-    try:
-        result = work(post, load)
-        post.send("returned", result, post.busy)
-    except LoadFailed as error:
-        post.send("failed", str(error))
-    except KeyboardInterrupt:
-        os._exit(130)
-    except Exception:  # noqa: BLE001 (what it was, is told by whoever leads)
-        post.send("failed", traceback.format_exc())
-
-
-def _allow_many_files() -> None:
-    """Raises the limit on open files as far as the system lets one."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    allow_many_files()
+    # Where nobody leads any more, there is nobody to tell.
+    with suppress(BrokenPipeError, EOFError):
+        try:
+            result = work(post, load)
+            post.send("returned", result, post.busy)
+        except LoadFailed as error:
+            post.send("failed", error)
+        except Exception:  # noqa: BLE001 (what it was, is told by whoever leads)
+            post.send("failed", RuntimeError(traceback.format_exc()))

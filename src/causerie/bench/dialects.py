@@ -1,11 +1,16 @@
 """How a member of a load speaks with a server: what it sends, and by what it knows the answer."""
 
+import re
 from abc import ABC, abstractmethod
 from typing import Final
 
-from causerie.bench import marks
+from causerie.bench.marks import MARK, content
 from causerie.testing.framing import client_frame, upgrade_request
 from causerie.wire.profiles import SUBPROTOCOL
+
+_ERROR: Final = re.compile(
+    rb'\{"type":"error"[^{}]*?"code":"([a-z_]+)"[^{}]*?"message":"((?:[^"\\]|\\.)*?)\.?"'
+)
 
 
 class Dialect(ABC):
@@ -26,12 +31,18 @@ class Dialect(ABC):
         """Whether what came since shows that one is in the room."""
 
     @abstractmethod
-    def say(self, speaker: int, number: int, room: bytes, count: int, size: int) -> bytes:
+    def say(
+        self, speaker: int, number: int, room: bytes, count: int, size: int, *, mark: bytes = MARK
+    ) -> bytes:
         """Says something: the `count`th thing that this speaker says, with `number` in it."""
 
     @abstractmethod
     def answer(self, speaker: int) -> bytes:
         """What the server answers for each thing that this speaker said, and for nothing else."""
+
+    @abstractmethod
+    def refusal(self, received: bytes) -> str | None:
+        """What the server refuses, in its own words; None if it refuses nothing."""
 
 
 class V1(Dialect):
@@ -53,9 +64,11 @@ class V1(Dialect):
         """Looks for the answer."""
         return b'"type":"joined"' in received
 
-    def say(self, speaker: int, number: int, room: bytes, count: int, size: int) -> bytes:
+    def say(
+        self, speaker: int, number: int, room: bytes, count: int, size: int, *, mark: bytes = MARK
+    ) -> bytes:
         """Says it."""
-        said = marks.content(speaker, number, size)
+        said = content(speaker, number, size, mark)
         form = b'{"type":"message","room":"%s","id":"%d-%d","content":"%s"}'
         return client_frame(form % (room, speaker, count, said))
 
@@ -63,6 +76,11 @@ class V1(Dialect):
         """Says how it is answered."""
         del speaker
         return b'"type":"ack"'
+
+    def refusal(self, received: bytes) -> str | None:
+        """Looks for an error."""
+        found = _ERROR.search(received)
+        return found and f"{found[2].decode()} ({found[1].decode()})"
 
 
 class Plain(Dialect):
@@ -83,15 +101,22 @@ class Plain(Dialect):
         """Looks for the answer."""
         return b'"type"' in received
 
-    def say(self, speaker: int, number: int, room: bytes, count: int, size: int) -> bytes:
+    def say(
+        self, speaker: int, number: int, room: bytes, count: int, size: int, *, mark: bytes = MARK
+    ) -> bytes:
         """Says it."""
         del count
-        said = marks.content(speaker, number, size)
+        said = content(speaker, number, size, mark)
         return client_frame(b'{"type":"message","room":"%s","content":"%s"}' % (room, said))
 
     def answer(self, speaker: int) -> bytes:
         """Says how it is answered."""
         return b"#%d;" % speaker
+
+    def refusal(self, received: bytes) -> str | None:
+        """Finds none: to a plain client an error is a message like others."""
+        del received
+        return None
 
 
 DIALECTS: Final[dict[str, Dialect]] = {"v1": V1(), "plain": Plain()}

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from causerie.bench import crew
+from causerie.bench.allowance import require_connections
 from causerie.bench.dialects import Dialect
-from causerie.bench.generator import Generator, Member, reset
+from causerie.bench.generator import Generator, LoadFailed, Member, reset
 from causerie.bench.opening import call_the_roll, open_members
 from causerie.bench.percentiles import percentiles
 from causerie.bench.result import Result
@@ -68,16 +69,20 @@ def run(
     progress: Callable[[float], None] = crew.tell_nobody,
 ) -> Result:
     """Measures one load."""
+    require_connections(load.members, processes, target)
     ran = crew.run(
         _work,
         _Work(load, dialect, target.address, room),
         target,
-        processes=processes,
+        # Each has to have one who speaks.
+        processes=min(processes, load.senders),
         measured=("begin", "settled"),
         progress=progress,
     )
     empty, begin, end = (ran.moments[name] for name in ("empty", "begin", "settled"))
     deliveries = sum(tally.deliveries for tally in ran.results)
+    if not deliveries:
+        raise LoadFailed("nothing was said: give it more --seconds, or a higher --rate")
     latencies = [latency for tally in ran.results for latency in tally.latencies]
     elapsed = end.at - begin.at
     figures = {
@@ -104,8 +109,7 @@ def _work(post: crew.Post, work: _Work) -> _Tally:
     post.meet("empty")
     open_members(generator, members, lambda share: post.progress(share * 0.2))
     post.meet("entered")
-    if post.index == 0:
-        call_the_roll(generator, members, members[0])
+    call_the_roll(generator, members, post, *(senders[:1] if post.index == 0 else ()))
     post.meet("heard")
     speak = _steadily if load.rate else _flat_out
     parts = (load.seconds * WARM_UP, load.seconds)

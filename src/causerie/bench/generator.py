@@ -1,14 +1,18 @@
 """The members of a load: bare sockets behind one epoll, which cost less than what they measure."""
 
+import errno
+import os
 import select
 import socket
+import struct
 import time
 from array import array
 from collections.abc import Callable, Iterable
 from typing import Final
 
 from causerie.bench.dialects import Dialect
-from causerie.bench.marks import MARK, SPOKEN, TILDE, unfinished
+from causerie.bench.marks import CALL, MARK, SPOKEN, unfinished
+from causerie.bench.pings import PING, pings
 from causerie.testing.framing import PONG, client_frame
 from causerie.wire.errors import CauserieError
 
@@ -18,18 +22,30 @@ READ: Final = 256 * 1024
 CARRY: Final = len(MARK)
 """Bytes before what is read, for the beginning of a mark that came with the last reading."""
 
-DEADLINE: Final = 60.0
-"""Seconds that nothing at all may come while something is waited for."""
+DEADLINE = 60.0
+"""Seconds that no message may come while one is waited for."""
+
+LOOKED: Final = 0.5
+"""Seconds between two looks at whether any came: there are many to ask."""
 
 MEMBERS_AN_ADDRESS: Final = 20_000
 """Connections from one address of ours to one port, at most: Linux has 28,232 ephemeral ports."""
 
-_PING: Final = 0x89
 _EXTENDED: Final = 126
+_BIND_NO_PORT: Final = 24
+"""IP_BIND_ADDRESS_NO_PORT of Linux: the port is chosen when it is known whom one connects to, so
+that those of connections that have just ended are free for others."""
+
+_AT_ONCE: Final = struct.pack("ii", 1, 0)
+"""The value of SO_LINGER with which a connection is reset when it is closed."""
 
 
 class LoadFailed(CauserieError):
     """The load could not go on. The message says what happened, and what to do."""
+
+
+class ServerFailed(LoadFailed):
+    """The server did something that ends the load: its log may tell more."""
 
 
 class Member:
@@ -58,8 +74,9 @@ class Member:
         self.is_scanned = is_scanned
         """Whether its messages are read, not only counted; whoever speaks has to be."""
         self.answer = b""
-        self.socket = socket.socket()
-        self.descriptor = self.socket.fileno()
+        self.socket: socket.socket
+        """From `connect` on, as the descriptor."""
+        self.descriptor: int
         self.carry = b""
         """What came and is not whole yet."""
         self.entries = 0
@@ -86,6 +103,12 @@ class Generator:
         """From the intended time of connecting to the room, in ns."""
         self.entered: list[Member] = []
         """Those who came into their room since somebody looked."""
+        self.entries_at = array("q")
+        """When they came, in ns of the monotonic clock."""
+        self.pongs = 0
+        """Pings that were answered."""
+        self.mark = MARK
+        """What is counted, and said."""
         self._poll = select.epoll()
         self._buffer = bytearray(CARRY + READ)
         self._read_into = memoryview(self._buffer)[CARRY:]
@@ -96,58 +119,93 @@ class Generator:
         return sum(member.entries for member in self.members.values())
 
     def connect(self, member: Member, intended: int, receive_buffer: int | None = None) -> None:
-        """Begins to connect; the member goes into its room by itself."""
-        ours = member.socket
+        """Begins to connect; the member goes into its room by itself.
+
+        Raises:
+            LoadFailed: this system has nothing left to connect with.
+        """
+        try:
+            member.socket = ours = socket.socket()
+        except OSError as error:
+            raise self._no_more(error.errno) from None
+        if self.address[0].startswith("127."):
+            ours.setsockopt(socket.IPPROTO_IP, _BIND_NO_PORT, 1)
+            ours.bind((f"127.0.0.{2 + member.number // MEMBERS_AN_ADDRESS}", 0))
         ours.setblocking(False)
         ours.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if receive_buffer is not None:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        if self.address[0].startswith("127."):
-            ours.bind((f"127.0.0.{2 + member.number // MEMBERS_AN_ADDRESS}", 0))
+        begun = ours.connect_ex(self.address)
+        if begun not in {0, errno.EINPROGRESS}:
+            ours.close()
+            raise self._no_more(begun)
+        member.descriptor = ours.fileno()
         member.answer = self.dialect.answer(member.number)
         member.intended = intended
-        ours.connect_ex(self.address)
         self.members[member.descriptor] = member
         self._poll.register(member.descriptor, select.EPOLLOUT)
 
+    def _no_more(self, error: int | None) -> LoadFailed:
+        why = os.strerror(error or 0)
+        return LoadFailed(f"connection {len(self.members) + 1:,} cannot be begun here ({why})")
+
     def disconnect(self, member: Member) -> None:
-        """Closes a connection without a goodbye."""
+        """Cuts a connection; the member can connect again."""
         del self.members[member.descriptor]
+        # Nothing lingers: neither a goodbye of the system's own, nor the port.
+        member.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         member.socket.close()
+        member.carry = b""
+        member.is_upgraded = member.is_entered = False
 
     def say(self, member: Member, number: int) -> None:
-        """Says something with a number in it: when it should have been said, most often."""
+        """Says something with a number in it: when it should have been said, most often.
+
+        Raises:
+            ServerFailed: the server does not read, or has gone.
+        """
         member.said += 1
-        frame = self.dialect.say(member.number, number, member.room, member.said, self.size)
+        frame = self.dialect.say(
+            member.number, number, member.room, member.said, self.size, mark=self.mark
+        )
         try:
             member.socket.sendall(frame)
         except BlockingIOError:
-            raise LoadFailed("the server does not read what is said to it: say less") from None
+            raise ServerFailed("the server does not read what is said to it: say less") from None
+        except OSError as error:
+            raise _cut(member, error) from None
 
     def read(self, timeout: float) -> list[Member]:
-        """Reads what comes within so many seconds; returns a member for each answer to it."""
+        """Reads what comes within so many seconds; returns a member for each answer to it.
+
+        Raises:
+            ServerFailed: the server refuses or ends a connection.
+        """
         answered: list[Member] = []
-        members, buffer = self.members, self._buffer
+        members, buffer, mark = self.members, self._buffer, self.mark
         for descriptor, events in self._poll.poll(timeout):
             member = members[descriptor]
             if not member.is_entered:
-                self._enter(member, events)
+                self._enter(member, events, answered)
                 continue
             if member.is_scanned:
                 self._scan(member, answered)
                 continue
             try:
                 end = CARRY + member.socket.recv_into(self._read_into)
-            except ConnectionError as error:
+            except OSError as error:
                 raise _cut(member, error) from None
             if end == CARRY:
                 raise _cut(member)
             start = CARRY - len(member.carry)
             buffer[start:CARRY] = member.carry
-            member.entries += buffer.count(MARK, start, end)
-            member.carry = unfinished(buffer, start, end) if buffer[end - 1] == TILDE else b""
-            if buffer[CARRY] == _PING and end - CARRY == 2 + buffer[CARRY + 1]:
-                self._pong(member, bytes(buffer[CARRY + 2 : end]))
+            member.entries += buffer.count(mark, start, end)
+            member.carry = (
+                unfinished(buffer, start, end, mark) if buffer[end - 1] == mark[0] else b""
+            )
+            if buffer.find(PING, CARRY, end) >= 0:
+                for payload in pings(buffer, CARRY, end):
+                    self._pong(member, payload)
         return answered
 
     def settle(self, expected: int) -> None:
@@ -162,17 +220,19 @@ class Generator:
         """Reads until something is so.
 
         Raises:
-            LoadFailed: nothing came for a minute, and it is not.
+            ServerFailed: nobody heard anything or came in for a minute, and it is not.
         """
-        silent_since = time.monotonic()
+        looked = silent_since = time.monotonic()
         before = -1
         while not is_so():
             self.read(0.05)
-            now, deliveries = time.monotonic(), self.deliveries + len(self.joins)
-            if deliveries != before:
-                before, silent_since = deliveries, now
+            if (now := time.monotonic()) - looked < LOOKED:
+                continue
+            looked, came = now, self.deliveries + len(self.joins)
+            if came != before:
+                before, silent_since = came, now
             elif now - silent_since > DEADLINE:
-                raise LoadFailed(f"{otherwise} within {DEADLINE:.0f} s: see the server's log")
+                raise ServerFailed(f"{otherwise} within {DEADLINE:g} s")
 
     def close(self) -> None:
         """Closes all connections."""
@@ -180,45 +240,46 @@ class Generator:
             member.socket.close()
         self._poll.close()
 
-    def _enter(self, member: Member, events: int) -> None:
+    def _enter(self, member: Member, events: int, answered: list[Member]) -> None:
         """Goes on with a connection that is not in its room yet."""
         if events & select.EPOLLOUT:
             if error := member.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                raise _cut(member, OSError(error, "the connection was refused"))
-            member.socket.send(self.dialect.upgrade())
+                host, port = self.address
+                raise LoadFailed(f"nobody answers on {host}:{port} ({os.strerror(error)})")
+            self._send(member, self.dialect.upgrade())
             self._poll.modify(member.descriptor, select.EPOLLIN)
             return
-        try:
-            data = member.socket.recv(READ)
-        except ConnectionError as error:
-            raise _cut(member, error) from None
-        if not data:
-            raise _cut(member)
-        member.carry += data
+        member.carry += self._receive(member)
         if not member.is_upgraded:
             head, end, rest = member.carry.partition(b"\r\n\r\n")
             if not end:
                 return
             if b" 101 " not in head[:16]:
                 status = head.partition(b"\r\n")[0].decode("ascii", "replace")
-                raise LoadFailed(f"the server refused a connection ({status}): see its log")
+                raise ServerFailed(f"the server refused a connection ({status})")
             member.is_upgraded, member.carry = True, rest
-            member.socket.send(self.dialect.enter(member.username, member.room.decode()))
+            self._send(member, self._first_words(member))
         if self.dialect.has_entered(member.carry):
             member.is_entered = True
-            if not member.is_scanned:
-                member.carry = b""
-            self.joins.append(time.monotonic_ns() - member.intended)
+            now = time.monotonic_ns()
+            self.joins.append(now - member.intended)
+            self.entries_at.append(now)
             self.entered.append(member)
+            came, member.carry = member.carry, b""
+            if member.is_scanned:
+                self._take(member, came, answered)
+        elif refusal := self.dialect.refusal(member.carry):
+            raise ServerFailed(f"the server does not let {member.username} in: {refusal}")
+
+    def _first_words(self, member: Member) -> bytes:
+        """What a member says when its WebSocket is open."""
+        return self.dialect.enter(member.username, member.room.decode())
 
     def _scan(self, member: Member, answered: list[Member]) -> None:
         """Reads whole frames."""
-        try:
-            data = member.socket.recv(READ)
-        except ConnectionError as error:
-            raise _cut(member, error) from None
-        if not data:
-            raise _cut(member)
+        self._take(member, self._receive(member), answered)
+
+    def _take(self, member: Member, data: bytes, answered: list[Member]) -> None:
         now = time.monotonic_ns()
         if member.carry:
             data = member.carry + data
@@ -226,11 +287,22 @@ class Generator:
         member.carry = data[end:]
         if end < len(data):
             data = data[:end]
+        if self.mark is CALL:
+            member.entries += data.count(CALL)
+        self._hear(member, data, now, answered)
+
+    def _hear(self, member: Member, data: bytes, now: int, answered: list[Member]) -> None:
+        """Takes whole frames that a scanned member was sent. For loads that want to know more of
+        them, this is what to replace; `now` is in ns, and each answer adds to `answered`.
+        """
         spoken = SPOKEN.findall(data)
         member.entries += len(spoken)
         self.latencies.extend([now - int(number) for _, number in spoken])
-        if (answers := data.count(member.answer)) and member.said:
-            answered.extend([member] * answers)
+        if member.said:
+            if answers := data.count(member.answer):
+                answered.extend([member] * answers)
+            elif refusal := self.dialect.refusal(data):
+                raise ServerFailed(f"the server refuses what {member.username} says: {refusal}")
 
     def _whole_frames(self, member: Member, data: bytes) -> int:
         """Finds where the last whole frame ends, and answers pings (RFC 6455, section 5.5.2)."""
@@ -243,18 +315,36 @@ class Generator:
             end = place + head + length
             if end > size:
                 break
-            if data[place] == _PING:
+            if data[place] == PING:
                 self._pong(member, data[place + head : end])
             place = end
         return place
 
     def _pong(self, member: Member, payload: bytes) -> None:
-        member.socket.send(client_frame(payload, PONG))
+        self.pongs += 1
+        self._send(member, client_frame(payload, PONG))
+
+    @staticmethod
+    def _send(member: Member, frames: bytes) -> None:
+        try:
+            member.socket.send(frames)
+        except OSError as error:
+            raise _cut(member, error) from None
+
+    @staticmethod
+    def _receive(member: Member) -> bytes:
+        try:
+            data = member.socket.recv(READ)
+        except OSError as error:
+            raise _cut(member, error) from None
+        if not data:
+            raise _cut(member)
+        return data
 
 
-def _cut(member: Member, error: OSError | None = None) -> LoadFailed:
+def _cut(member: Member, error: OSError | None = None) -> ServerFailed:
     why = f" ({error.strerror})" if error is not None else ""
-    return LoadFailed(f"the server closed the connection of {member.username}{why}: see its log")
+    return ServerFailed(f"the server closed the connection of {member.username}{why}")
 
 
 def reset(members: Iterable[Member]) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from causerie.bench.generator import Generator, LoadFailed, Member, reset
+from causerie.bench.crew import Post
+from causerie.bench.generator import Generator, Member, ServerFailed, reset
+from causerie.bench.marks import CALL, MARK
 
 AT_ONCE: Final = 64
 """Connections that are being opened at a time, unless there is a rate: no server's backlog is
@@ -26,6 +28,7 @@ def open_members(
     progress: Callable[[float], None],
     *,
     rate: float = 0.0,
+    at_once: int = AT_ONCE,
 ) -> None:
     """Opens connections and waits until all are in their rooms.
 
@@ -35,6 +38,7 @@ def open_members(
         progress: Is told how much is done, from 0 to 1.
         rate: Connections a second, begun at a steady pace however long each takes; 0 for a fixed
             number at a time.
+        at_once: That number.
 
     Raises:
         LoadFailed: the server refuses one, or does not answer.
@@ -47,7 +51,7 @@ def open_members(
             while (wait := (intended - time.monotonic_ns()) / 1e9) > 0:
                 generator.read(wait)
         else:
-            enough = before + number - AT_ONCE
+            enough = before + number - at_once + 1
             generator.wait_until(partial(_have_entered, generator, enough), NOT_OPENED)
             intended = time.monotonic_ns()
         generator.connect(member, intended)
@@ -60,22 +64,37 @@ def _have_entered(generator: Generator, count: int) -> bool:
     return len(generator.joins) >= count
 
 
-def call_the_roll(generator: Generator, members: Sequence[Member], caller: Member) -> None:
-    """Has one say something until all have heard it.
+def call_the_roll(
+    generator: Generator, members: Sequence[Member], post: Post, *callers: Member
+) -> None:
+    """Has somebody in each room speak until all in all processes have heard it.
 
-    A plain server greets before it has let one in, and says nothing after that.
+    A plain server greets before it has let one in, and says nothing after that. The calls are no
+    messages of the load: one that comes late is not counted.
 
     Raises:
-        LoadFailed: some never hear anything.
+        ServerFailed: some never hear anything.
     """
+    reset(members)
+    generator.mark = CALL
+    unanswered = 0
     for _ in range(CALLS):
-        reset(members)
-        generator.say(caller, 0)
+        for caller in callers:
+            generator.say(caller, 0)
+        unanswered += len(callers)
         until = time.monotonic() + HEARD_WITHIN
-        while time.monotonic() < until:
-            generator.read(0.05)
-            if all(member.entries for member in members):
-                generator.latencies = array("q")
-                return
-    deaf = sum(not member.entries for member in members)
-    raise LoadFailed(f"{deaf} of {len(members)} members hear nothing: see the server's log")
+        while (deaf := _deaf(members)) + unanswered and time.monotonic() < until:
+            unanswered -= len(generator.read(0.05))
+        if not sum(post.meet("called", deaf + unanswered)):
+            break
+    else:
+        raise ServerFailed(
+            f"{_deaf(members)} of {len(members)} members hear nothing of what is said"
+        )
+    generator.mark = MARK
+    generator.latencies = array("q")
+    reset(members)
+
+
+def _deaf(members: Sequence[Member]) -> int:
+    return sum(not member.entries for member in members)

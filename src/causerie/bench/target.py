@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import select
-import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +15,8 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from causerie.bench.generator import LoadFailed
+from causerie.bench.signals import interrupts_held
+from causerie.client.address import PORTS, websocket_url
 
 STARTS_WITHIN: Final = 30.0
 """Seconds."""
@@ -22,7 +24,16 @@ STARTS_WITHIN: Final = 30.0
 ENDS_WITHIN: Final = 10.0
 """Seconds."""
 
+NOT_OURS: Final = "only a server that causerie bench has started can be killed by it"
+
+PATHS: Final = frozenset({"/", "/ws", "/chat"})
+"""Where the protocol is spoken."""
+
 _LISTENING: Final = re.compile(rb"http://\S+:(\d+)")
+
+
+_WHOLE_PROCESS: Final = 2
+"""CPUCLOCK_SCHED of Linux, of which clock_getcpuclockid(3) makes the clock of a process."""
 
 
 class Use(NamedTuple):
@@ -60,7 +71,11 @@ class Target:
         Raises:
             LoadFailed: It is not ours to kill.
         """
-        raise LoadFailed("only a server that causerie bench has started can be killed by it")
+        raise LoadFailed(NOT_OURS)
+
+    def last_words(self) -> str:
+        """What may tell why it failed."""
+        return "see its log"
 
 
 class OwnServer(Target):
@@ -72,48 +87,62 @@ class OwnServer(Target):
             *("--data", str(folder), "--rate-limit", "0", "--log-level", "warning", *options),
         )
         self._log = folder.with_suffix(".log")
+        # Only what is said here has a say in what is measured.
+        self._environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("CAUSERIE_")
+        }
+        self._environment["CAUSERIE_CONFIG"] = os.devnull
         super().__init__("causerie", ("127.0.0.1", 0), None)
         self._start()
 
     def _start(self) -> None:
-        with self._log.open("ab") as log:
+        with self._log.open("ab") as log, interrupts_held():
             self._process = subprocess.Popen(  # noqa: S603 (our own program)
-                [*self._command, "--port", str(self.address[1])], stdout=subprocess.PIPE, stderr=log
+                [*self._command, "--port", str(self.address[1])],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=self._environment,
             )
         self.pid = self._process.pid
         assert self._process.stdout is not None, "it was asked for"
         until = time.monotonic() + STARTS_WITHIN
         said = b""
         while not (found := _LISTENING.search(said)):
-            ready, _, _ = select.select([self._process.stdout], [], [], until - time.monotonic())
+            left = max(0.0, until - time.monotonic())
+            ready, _, _ = select.select([self._process.stdout], [], [], left)
             more = os.read(self._process.stdout.fileno(), 4096) if ready else b""
             if not more:
                 self.stop()
-                raise LoadFailed(f"causerie serve did not start: {self._last_words()}")
+                raise LoadFailed(f"causerie serve did not start: {self.last_words()}")
             said += more
         self.address = ("127.0.0.1", int(found[1]))
 
     def restart(self) -> float:
         """Kills it with SIGKILL, and starts it again."""
         self._process.kill()
-        self._process.wait(ENDS_WITHIN)
+        self._end()
         self._start()
         return time.monotonic()
 
     def stop(self) -> None:
         """Ends it as an operator would."""
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(ENDS_WITHIN)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        with interrupts_held():
+            self._process.terminate()
+            try:
+                self._process.wait(ENDS_WITHIN)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+            self._end()
+
+    def _end(self) -> None:
+        self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
 
-    def _last_words(self) -> str:
+    def last_words(self) -> str:
+        """The end of its log."""
         lines = self._log.read_text("utf-8", "replace").splitlines()
-        return lines[-1] if lines else "it says nothing"
+        return f"the last that its log says is {lines[-1]!r}" if lines else "its log says nothing"
 
 
 @contextlib.contextmanager
@@ -128,25 +157,43 @@ def own_server(data: Path | None = None, options: Sequence[str] = ()) -> Iterato
 
 
 def at_url(url: str, pid: int | None) -> Target:
-    """The server at an address; its process is found if it is on this machine and ours to see."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"ws", "http"}:
+    """The server at an address; its process is found if it is on this machine and ours to see.
+
+    Raises:
+        LoadFailed: there is no such address or process, or it cannot be measured.
+    """
+    try:
+        parts = urlsplit(websocket_url(url))
+    except ValueError as error:
+        raise LoadFailed(str(error)) from None
+    if parts.scheme != "ws":
         raise LoadFailed("only ws:// can be measured: with wss:// it would be the encryption")
-    address = (parts.hostname or "127.0.0.1", parts.port or 80)
+    if parts.path not in PATHS:
+        raise LoadFailed(f"the protocol is not spoken on {parts.path}, but on /, /ws and /chat")
+    host = parts.hostname or ""
+    try:
+        found = socket.getaddrinfo(
+            host, parts.port or PORTS["ws"], socket.AF_INET, socket.SOCK_STREAM
+        )
+    except OSError as error:
+        raise LoadFailed(f"{host} has no IPv4 address ({error.strerror})") from None
+    address: tuple[str, int] = found[0][4][:2]  # type: ignore[assignment] # of IPv4
+    if pid is not None and not Path(f"/proc/{pid}").exists():
+        raise LoadFailed(f"there is no process {pid}")
     return Target(url, address, pid or listener_of(address[1]))
 
 
 def listener_of(port: int) -> int | None:
     """The process on this machine that listens on a TCP port, where the system tells."""
-    inodes = {
-        fields[9]
+    sockets = {
+        f"socket:[{fields[9]}]"
         for table in ("/proc/net/tcp", "/proc/net/tcp6")
         for fields in map(str.split, _lines(Path(table))[1:])
         if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port
     }
-    for descriptor in Path("/proc").glob("[0-9]*/fd/*") if inodes else ():
+    for descriptor in Path("/proc").glob("[0-9]*/fd/*") if sockets else ():
         with contextlib.suppress(OSError):
-            if descriptor.readlink().name.strip("socket:[]") in inodes:
+            if str(descriptor.readlink()) in sockets:
                 return int(descriptor.parts[2])
     return None
 
@@ -169,11 +216,11 @@ def _family(pid: int) -> list[int]:
 
 
 def _cpu(pid: int) -> float:
+    """By the clock of another process, which counts ns (`/proc` counts hundredths of a second)."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return time.clock_gettime(~pid << 3 | _WHOLE_PROCESS)
     except OSError:
         return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _rss(pid: int) -> int:

@@ -1,0 +1,58 @@
+"""How many connections this machine lets one have, and whether a load needs more."""
+
+from typing import Final
+
+from causerie.bench.generator import MEMBERS_AN_ADDRESS, LoadFailed
+from causerie.bench.target import OwnServer, Target
+
+SPARE: Final = 100
+"""Files that a generator and a server have open besides their connections, at most."""
+
+_ADDRESSES: Final = 253
+"""Of the loopback from which one connects: 127.0.0.2 to 127.0.0.254."""
+
+
+def allow_many_files() -> None:
+    """Raises this process's limit on open files as far as the system lets one."""
+    import resource
+
+    most = most_files()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def most_files() -> int:
+    """How many files a process may have open if it asks for them."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return hard
+
+
+def require_connections(count: int, processes: int, target: Target) -> None:
+    """Sees to it that so many connections are allowed, before any is opened.
+
+    Args:
+        count: How many there are to be, all processes together.
+        processes: How many share them.
+        target: The server. One of our own has the limits of this process.
+
+    Raises:
+        LoadFailed: they are not; the message says what to change.
+    """
+    files = most_files() - SPARE
+    if count > files and isinstance(target, OwnServer):
+        raise LoadFailed(f"{_more(count, files)} a server that is started from here")
+    if count > files * processes:
+        raise LoadFailed(f"{_more(count, files)} each of --processes {processes}")
+    loopback = target.address[0].startswith("127.")
+    if count > (most := MEMBERS_AN_ADDRESS * (_ADDRESSES if loopback else 1)):
+        raise LoadFailed(
+            f"{count:,} connections are more than the {most:,} that one machine can open to a port"
+        )
+
+
+def _more(count: int, files: int) -> str:
+    return (
+        f"{count:,} connections are more than the limit on open files (`ulimit -Hn`) allows, which "
+        f"is {files:,} for"
+    )

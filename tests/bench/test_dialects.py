@@ -1,0 +1,79 @@
+import json
+
+import pytest
+
+from causerie.bench.dialects import DIALECTS, Dialect
+from causerie.bench.marks import CALL, MARK, SPOKEN
+from causerie.wire.codec import decode_command, encode
+from causerie.wire.commands import Hello, Join
+from causerie.wire.replies import Ack, Error
+
+V1, PLAIN = DIALECTS["v1"], DIALECTS["plain"]
+
+
+def payloads(sent: bytes) -> list[bytes]:
+    """What a client's frames carry; their masks are zeros."""
+    found: list[bytes] = []
+    while sent:
+        size, head = sent[1] & 0x7F, 2
+        if size == 126:
+            size, head = int.from_bytes(sent[2:4]), 4
+        found.append(sent[head + 4 : head + 4 + size])
+        sent = sent[head + 4 + size :]
+    return found
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda dialect: dialect.name)
+def test_what_one_says_carries_its_numbers_in_a_frame(dialect: Dialect) -> None:
+    (said,) = payloads(dialect.say(7, 1234, b"r", 3, 500))
+    assert SPOKEN.findall(said) == [(b"7", b"1234")]
+    assert len(json.loads(said)["content"]) == 500
+    assert said.count(MARK) == 1
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda dialect: dialect.name)
+def test_a_call_carries_another_mark(dialect: Dialect) -> None:
+    (said,) = payloads(dialect.say(7, 1234, b"r", 3, 100, mark=CALL))
+    assert (said.count(CALL), said.count(MARK)) == (1, 0)
+
+
+def test_v1_asks_for_its_subprotocol_and_plain_for_none() -> None:
+    assert b"Sec-WebSocket-Protocol: causerie.v1\r\n" in V1.upgrade()
+    assert b"Sec-WebSocket-Protocol" not in PLAIN.upgrade()
+
+
+def test_v1_says_hello_and_joins_and_is_told_so() -> None:
+    hello, join = map(decode_command, payloads(V1.enter("m1", "r")))
+    assert (type(hello), type(join)) == (Hello, Join)
+    assert not V1.has_entered(b'{"type":"welcome"')
+    assert V1.has_entered(b'{"type":"welcome"}\x81\x7e{"type":"joined","room":"r"')
+
+
+def test_v1_is_answered_by_an_ack_for_each_of_its_messages() -> None:
+    ack = encode(Ack(id="7-1", room="r", seq=1, timestamp=2))
+    assert V1.answer(7) in ack
+    first, second = (json.loads(*payloads(V1.say(7, 0, b"r", count, 64))) for count in (1, 2))
+    assert first["id"] != second["id"]
+
+
+def test_v1_knows_what_is_refused_by_its_error() -> None:
+    error = Error(id="7-1", code="rate_limited", message='Too fast: "wait".', retry_after=50)
+    assert V1.refusal(b"\x81\x10{}" + encode(error)) == 'Too fast: \\"wait\\" (rate_limited)'
+    assert V1.refusal(encode(Ack(id="7-1", room="r", seq=1, timestamp=2))) is None
+
+
+def test_plain_joins_and_is_there_when_it_is_greeted() -> None:
+    (join,) = map(json.loads, payloads(PLAIN.enter("m1", "r")))
+    assert join == {"type": "join", "username": "m1", "room": "r"}
+    assert not PLAIN.has_entered(b"")
+    assert PLAIN.has_entered(b'{"type":"message","username":"System"}')
+
+
+def test_plain_is_answered_by_its_own_message() -> None:
+    (said,) = payloads(PLAIN.say(7, 1234, b"r", 3, 100))
+    assert said.count(PLAIN.answer(7)) == 1
+    assert PLAIN.answer(8) not in said
+
+
+def test_plain_cannot_tell_a_refusal_from_what_else_system_says() -> None:
+    assert PLAIN.refusal(b'{"type":"error"}') is None
