@@ -91,7 +91,15 @@ def test_a_server_that_runs_is_measured_and_shown_as_json(
     assert result["figures"]["cpu_us_per_delivery"] > 0
 
 
-@pytest.mark.parametrize("command", [[], ["fanout"]])
+def test_connections_are_measured(server: OwnServer, capsys: pytest.CaptureFixture[str]) -> None:
+    url = f"ws://127.0.0.1:{server.address[1]}"
+    options = ["--count", "20", "--rooms", "2", "--rate", "200", "--seconds", "0"]
+    assert bench("connections", *options, "--url", url, "--json") == 0
+    (result,) = json.loads(capsys.readouterr().out)
+    assert result["load"] == "connections: 20 connections in 2 rooms, 200 joins/s"
+
+
+@pytest.mark.parametrize("command", [[], ["fanout"], ["connections"]])
 def test_help_is_there_for_every_load(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

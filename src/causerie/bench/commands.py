@@ -10,6 +10,7 @@ from typing import Annotated, Final, NamedTuple
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from causerie.bench import connections as _connections
 from causerie.bench import fanout as _fanout
 from causerie.bench.dialects import DIALECTS, Dialect
 from causerie.bench.generator import LoadFailed, ServerFailed
@@ -133,6 +134,47 @@ def fanout(
         str(load),
         lambda bench: [
             _fanout.run(
+                load,
+                bench.target,
+                bench.dialect,
+                room=bench.room,
+                processes=bench.processes,
+                progress=bench.progress,
+            )
+        ],
+    )
+
+
+@app.command
+def connections(
+    common: Common = Common(),
+    *,
+    count: Count = 1_000,
+    rooms: Count = 1,
+    rate: Amount = 0.0,
+    seconds: Amount = 30.0,
+) -> int:
+    """Many who come in and then say nothing: what it costs to let them in, and to keep them.
+
+    Parameters
+    ----------
+    count
+        How many come in.
+    rooms
+        Over how many rooms they spread.
+    rate
+        Joins a second at a steady pace, latencies counting from when each should have begun.
+        Without it, 64 come in at any time.
+    seconds
+        How long they then say nothing. The server sends each a ping in its heartbeat, 27 s unless
+        it was told otherwise, so less does not show what pings cost.
+    """
+    load = _connections.Connections(count=count, rooms=rooms, rate=rate, seconds=seconds)
+    return measure(
+        common,
+        str(load),
+        lambda bench: [
+            _connections.run(
                 load,
                 bench.target,
                 bench.dialect,

@@ -18,6 +18,8 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "deliveries_per_second": Figure("deliveries/s", 0),
     "acks_per_second": Figure("acks/s", 0),
     "joins_per_second": Figure("joins/s", 0),
+    "first_joins_per_second": Figure("joins/s, first tenth", 0),
+    "last_joins_per_second": Figure("joins/s, last tenth", 0),
     "pages_per_second": Figure("pages/s", 0),
     "cpu_us_per_delivery": Figure("CPU µs a delivery", 2),
     "cpu_us_per_ack": Figure("CPU µs an ack", 1),
@@ -35,6 +37,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "rss_mb": Figure("RSS MB", 1),
     "rss_kb_per_connection": Figure("KB a connection", 1),
     "cpu_us_per_second_idle": Figure("idle µs/s each", 2),
+    "pings_answered": Figure("pings answered", 0),
     "server_busy": Figure("server’s cores", 2),
     "generator_busy": Figure("generator’s cores", 2),
 }
