@@ -99,7 +99,15 @@ def test_connections_are_measured(server: OwnServer, capsys: pytest.CaptureFixtu
     assert result["load"] == "connections: 20 connections in 2 rooms, 200 joins/s"
 
 
-@pytest.mark.parametrize("command", [[], ["fanout"], ["connections"]])
+def test_reconnecting_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--clients", "10", "--entries", "5", "--behind", "20", "--kill"]
+    assert bench("reconnect", *options) == 0
+    out = capsys.readouterr().out
+    assert "reconnect: 10 clients, 20 behind of 5, kill -9" in out
+    assert "caught up s" in out
+
+
+@pytest.mark.parametrize("command", [[], ["fanout"], ["connections"], ["reconnect"]])
 def test_help_is_there_for_every_load(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,14 +1,17 @@
 import json
 
+import msgspec
 import pytest
 
-from causerie.bench.dialects import DIALECTS, Dialect
+from causerie.bench import dialects
+from causerie.bench.dialects import DIALECTS, Cursor, Dialect
 from causerie.bench.marks import CALL, MARK, SPOKEN
 from causerie.wire.codec import decode_command, encode
+from causerie.wire.commands import Cursor as WireCursor
 from causerie.wire.commands import Hello, Join
-from causerie.wire.replies import Ack, Error
+from causerie.wire.replies import Ack, Error, Joined
 
-V1, PLAIN = DIALECTS["v1"], DIALECTS["plain"]
+V1, PLAIN = dialects.V1(), DIALECTS["plain"]
 
 
 def payloads(sent: bytes) -> list[bytes]:
@@ -60,6 +63,18 @@ def test_v1_knows_what_is_refused_by_its_error() -> None:
     error = Error(id="7-1", code="rate_limited", message='Too fast: "wait".', retry_after=50)
     assert V1.refusal(b"\x81\x10{}" + encode(error)) == 'Too fast: \\"wait\\" (rate_limited)'
     assert V1.refusal(encode(Ack(id="7-1", room="r", seq=1, timestamp=2))) is None
+
+
+def test_v1_resumes_where_it_was_told_that_it_is() -> None:
+    place, head = WireCursor(seq=7, id="m-7"), Cursor("e", 7, "m-7")
+    joined = Joined(id="1", room="r", epoch="e", head=place, members=1, names=["Zoë"])
+    assert V1.joined(b"\x81\x02{}\x81\x7e\0\x99" + encode(joined) + b"\x81\x02{}") == (head, None)
+    hello, join = map(decode_command, payloads(V1.resume("m1", "r", head)))
+    assert type(hello) is Hello
+    assert join == Join(room="r", since=place, epoch="e")
+    again = encode(msgspec.structs.replace(joined, recovered="complete"))
+    assert V1.joined(again) == (head, "complete")
+    assert V1.joined(b'{"type":"welcome"}') is None
 
 
 def test_plain_joins_and_is_there_when_it_is_greeted() -> None:

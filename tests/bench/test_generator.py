@@ -53,7 +53,7 @@ def bring_one(address: tuple[str, int]) -> None:
 def test_all_come_in_and_each_delivery_is_counted(chat: TinyChat, make: Make) -> None:
     generator, members = make(chat.address, 5, scanned=2)
     assert sorted(member.number for member in generator.entered) == [0, 1, 2, 3, 4]
-    assert len(generator.entries_at) == 5
+    assert len(generator.entered_at) == 5
     answered: list[Member] = []
     for number in range(3):
         generator.say(members[number % 2], time.monotonic_ns())

@@ -3,26 +3,15 @@ import time
 from typing import Any
 
 import pytest
+from tests.bench.alone import Alone
 from tests.bench.tiny_chat import TinyChat, text
 
 from causerie.bench import opening
-from causerie.bench.crew import Post
 from causerie.bench.dialects import DIALECTS
 from causerie.bench.generator import Generator, Member, ServerFailed
 from causerie.bench.marks import MARK
 from causerie.bench.opening import call_the_roll, open_members
 from causerie.bench.target import OwnServer
-
-
-class Alone(Post):
-    """One process, and nobody who leads it."""
-
-    def __init__(self) -> None:
-        super().__init__(0, 1, None)
-
-    def meet(self, moment: str, brought: Any = None) -> list[Any]:
-        del moment
-        return [brought]
 
 
 def members(count: int) -> list[Member]:
@@ -91,7 +80,7 @@ def test_in_the_roll_all_hear_what_is_said_and_it_is_not_counted(
 def test_the_roll_goes_on_until_the_last_has_come_in(
     chat: TinyChat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opening, "HEARD_WITHIN", 0.1)
+    monkeypatch.setattr(opening, "CALLED_AGAIN", 0.1)
 
     def answer(connection: socket.socket, command: dict[str, Any]) -> None:
         # Greets at once, as plain servers do, and lets the second in only after two calls.
@@ -119,7 +108,7 @@ def test_the_roll_goes_on_until_the_last_has_come_in(
 
 
 def test_who_never_hears_anything_is_said(chat: TinyChat, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "HEARD_WITHIN", 0.02)
+    monkeypatch.setattr(opening, "CALLED_AGAIN", 0.002)
     opened, everybody = generator(chat.address), members(3)
     open_members(opened, everybody, tell_nobody)
     del chat.members[1:]

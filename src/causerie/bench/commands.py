@@ -12,6 +12,7 @@ from cyclopts.validators import Number
 
 from causerie.bench import connections as _connections
 from causerie.bench import fanout as _fanout
+from causerie.bench import reconnect as _reconnect
 from causerie.bench.dialects import DIALECTS, Dialect
 from causerie.bench.generator import LoadFailed, ServerFailed
 from causerie.bench.report import Step, progress_bar, write_json, write_table
@@ -175,6 +176,54 @@ def connections(
         str(load),
         lambda bench: [
             _connections.run(
+                load,
+                bench.target,
+                bench.dialect,
+                room=bench.room,
+                processes=bench.processes,
+                progress=bench.progress,
+            )
+        ],
+    )
+
+
+@app.command
+def reconnect(
+    common: Common = Common(),
+    *,
+    clients: Count = 1_000,
+    entries: Annotated[int, Parameter(validator=Number(gte=0))] = 1_000,
+    behind: Count = 100,
+    kill: bool = False,
+    size: Count = 100,
+) -> int:
+    """Many who are cut off, miss something and all come back at once: who gets what, and when.
+
+    All come back without the random delay of real clients: this is the worst case. What each is
+    given is compared with what it has missed, entry by entry.
+
+    Parameters
+    ----------
+    clients
+        How many there are, all in one room.
+    entries
+        Messages in the room before they come in.
+    behind
+        Messages that are said, and acknowledged, while they are away.
+    kill
+        Kill the server (SIGKILL) while they are away, and start it again. For a server that is
+        started for this.
+    size
+        Bytes of content.
+    """
+    load = _reconnect.Reconnect(
+        clients=clients, entries=entries, behind=behind, kill=kill, size=size
+    )
+    return measure(
+        common,
+        str(load),
+        lambda bench: [
+            _reconnect.run(
                 load,
                 bench.target,
                 bench.dialect,

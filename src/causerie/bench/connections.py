@@ -15,12 +15,6 @@ from causerie.bench.percentiles import percentiles
 from causerie.bench.result import Result
 from causerie.bench.target import Target
 
-QUIET: Final = 1.0
-"""Seconds without a byte after which all that the joins have caused has been told."""
-
-QUIET_WITHIN: Final = 10.0
-"""Seconds until it is taken for quiet in any case."""
-
 OPENING: Final = 0.5
 """The share of the work that opening is, for whoever looks on."""
 
@@ -64,7 +58,7 @@ class _Tally:
 
     begun: int
     latencies: "array[int]"
-    entries_at: "array[int]"
+    entered_at: "array[int]"
     pongs: int
     """In the idle seconds."""
 
@@ -98,7 +92,7 @@ def run(
         "connections": load.count,
         **paces(
             min(tally.begun for tally in tallies),
-            sorted(moment for tally in tallies for moment in tally.entries_at),
+            sorted(moment for tally in tallies for moment in tally.entered_at),
         ),
         "cpu_us_per_join": (quiet.cpu - empty.cpu) / load.count * 1e6,
         **percentiles(latencies),
@@ -116,15 +110,15 @@ def run(
     return Result(f"connections: {load}", target.name, figures, latencies, remarks)
 
 
-def paces(begun: int, entries_at: Sequence[int]) -> dict[str, float]:
+def paces(begun: int, entered_at: Sequence[int]) -> dict[str, float]:
     """Joins a second: of all, and of the first and the last tenth, since none may cost more for
     those who are there already. The times are in ns and in order.
     """
-    count = len(entries_at)
-    found = {"joins_per_second": _pace(count, entries_at[-1] - begun)}
+    count = len(entered_at)
+    found = {"joins_per_second": _pace(count, entered_at[-1] - begun)}
     if tenth := count // 10:
-        found["first_joins_per_second"] = _pace(tenth, entries_at[tenth - 1] - begun)
-        found["last_joins_per_second"] = _pace(tenth, entries_at[-1] - entries_at[-1 - tenth])
+        found["first_joins_per_second"] = _pace(tenth, entered_at[tenth - 1] - begun)
+        found["last_joins_per_second"] = _pace(tenth, entered_at[-1] - entered_at[-1 - tenth])
     return found
 
 
@@ -150,7 +144,7 @@ def _work(post: crew.Post, work: _Work) -> _Tally:
         at_once=max(1, AT_ONCE // post.count),
     )
     post.meet("entered")
-    read_until_quiet(generator)
+    generator.read_until_quiet()
     post.meet("quiet")
     before = generator.pongs
     since = now = time.monotonic()
@@ -159,18 +153,6 @@ def _work(post: crew.Post, work: _Work) -> _Tally:
         now = time.monotonic()
         post.progress(1.0 - (1.0 - opening) * max(0.0, left) / load.seconds)
     post.meet("idled")
-    tally = _Tally(begun, generator.joins, generator.entries_at, generator.pongs - before)
+    tally = _Tally(begun, generator.joins, generator.entered_at, generator.pongs - before)
     generator.close()
     return tally
-
-
-def read_until_quiet(generator: Generator) -> None:
-    """Reads until nothing has come for a while."""
-    now = time.monotonic()
-    until = now + QUIET_WITHIN
-    while now < until:
-        before = now
-        generator.read(QUIET)
-        now = time.monotonic()
-        if now - before >= QUIET:
-            return

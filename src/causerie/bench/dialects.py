@@ -1,8 +1,9 @@
 """How a member of a load speaks with a server: what it sends, and by what it knows the answer."""
 
+import json
 import re
 from abc import ABC, abstractmethod
-from typing import Final
+from typing import Final, NamedTuple
 
 from causerie.bench.marks import MARK, content
 from causerie.testing.framing import client_frame, upgrade_request
@@ -11,6 +12,22 @@ from causerie.wire.profiles import SUBPROTOCOL
 _ERROR: Final = re.compile(
     rb'\{"type":"error"[^{}]*?"code":"([a-z_]+)"[^{}]*?"message":"((?:[^"\\]|\\.)*?)\.?"'
 )
+
+
+class Cursor(NamedTuple):
+    """How far one has come in a room, as the server is told when one comes back."""
+
+    epoch: str
+    seq: int
+    id: str
+
+
+class Joined(NamedTuple):
+    """What the server says to somebody who has joined."""
+
+    head: Cursor
+    recovered: str | None
+    """How resuming went; None if nothing was resumed."""
 
 
 class Dialect(ABC):
@@ -81,6 +98,23 @@ class V1(Dialect):
         """Looks for an error."""
         found = _ERROR.search(received)
         return found and f"{found[2].decode()} ({found[1].decode()})"
+
+    def resume(self, username: str, room: str, cursor: Cursor) -> bytes:
+        """Says hello and joins where one was before."""
+        hello = b'{"type":"hello","username":"%s"}' % username.encode()
+        since = {"seq": cursor.seq, "id": cursor.id}
+        fields = {"type": "join", "room": room, "since": since, "epoch": cursor.epoch}
+        return client_frame(hello) + client_frame(json.dumps(fields).encode())
+
+    def joined(self, received: bytes) -> Joined | None:
+        """Finds what is said to somebody who has joined, in whole frames."""
+        place = received.find(b'"type":"joined"')
+        if place < 0:
+            return None
+        text = received[received.rfind(b"{", 0, place) :].decode("utf-8", "replace")
+        fields, _ = json.JSONDecoder().raw_decode(text)
+        head = Cursor(fields["epoch"], fields["head"]["seq"], fields["head"]["id"])
+        return Joined(head, fields.get("recovered"))
 
 
 class Plain(Dialect):

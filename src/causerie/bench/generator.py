@@ -28,6 +28,12 @@ DEADLINE = 60.0
 LOOKED: Final = 0.5
 """Seconds between two looks at whether any came: there are many to ask."""
 
+QUIET: Final = 1.0
+"""Seconds without a byte after which all that was caused before has been told."""
+
+QUIET_WITHIN: Final = 10.0
+"""Seconds after which it is taken for quiet in any case."""
+
 MEMBERS_AN_ADDRESS: Final = 20_000
 """Connections from one address of ours to one port, at most: Linux has 28,232 ephemeral ports."""
 
@@ -103,7 +109,7 @@ class Generator:
         """From the intended time of connecting to the room, in ns."""
         self.entered: list[Member] = []
         """Those who came into their room since somebody looked."""
-        self.entries_at = array("q")
+        self.entered_at = array("q")
         """When they came, in ns of the monotonic clock."""
         self.pongs = 0
         """Pings that were answered."""
@@ -234,6 +240,17 @@ class Generator:
             elif now - silent_since > DEADLINE:
                 raise ServerFailed(f"{otherwise} within {DEADLINE:g} s")
 
+    def read_until_quiet(self) -> None:
+        """Reads until nothing has come for a while."""
+        now = time.monotonic()
+        until = now + QUIET_WITHIN
+        while now < until:
+            before = now
+            self.read(QUIET)
+            now = time.monotonic()
+            if now - before >= QUIET:
+                return
+
     def close(self) -> None:
         """Closes all connections."""
         for member in self.members.values():
@@ -263,7 +280,7 @@ class Generator:
             member.is_entered = True
             now = time.monotonic_ns()
             self.joins.append(now - member.intended)
-            self.entries_at.append(now)
+            self.entered_at.append(now)
             self.entered.append(member)
             came, member.carry = member.carry, b""
             if member.is_scanned:

@@ -14,10 +14,11 @@ AT_ONCE: Final = 64
 """Connections that are being opened at a time, unless there is a rate: no server's backlog is
 shorter."""
 
-HEARD_WITHIN: Final = 2.0
-"""Seconds that a message takes to reach everybody, at most."""
+CALLED_AGAIN: Final = 0.25
+"""Seconds in which a call has to reach everybody; then there is another."""
 
-CALLS: Final = 10
+CALLS: Final = 80
+"""After which those who have heard none never will."""
 
 NOT_OPENED: Final = "connections were not opened"
 
@@ -82,7 +83,7 @@ def call_the_roll(
         for caller in callers:
             generator.say(caller, 0)
         unanswered += len(callers)
-        until = time.monotonic() + HEARD_WITHIN
+        until = time.monotonic() + CALLED_AGAIN
         while (deaf := _deaf(members)) + unanswered and time.monotonic() < until:
             unanswered -= len(generator.read(0.05))
         if not sum(post.meet("called", deaf + unanswered)):
