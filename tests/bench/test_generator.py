@@ -157,6 +157,27 @@ def test_a_frame_of_any_size_is_read_whole(chat: TinyChat, make: Make) -> None:
     generator.settle(1)
 
 
+def test_it_is_quiet_when_nothing_has_come_for_so_long(chat: TinyChat, make: Make) -> None:
+    generator, (member,) = make(chat.address, 1)
+    for _ in range(3):
+        generator.say(member, 1)
+    begun = time.monotonic()
+    generator.read_until_quiet(0.1)
+    assert time.monotonic() - begun >= 0.1
+    assert generator.deliveries == 3
+
+
+def test_it_does_not_wait_for_ever_to_be_quiet(
+    chat: TinyChat, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator, _ = make(chat.address, 1)
+    # Something comes at once, always.
+    monkeypatch.setattr(generator, "read", lambda _seconds: [])
+    begun = time.monotonic()
+    generator.read_until_quiet(0.05)
+    assert 0.15 <= time.monotonic() - begun < 10
+
+
 def test_a_member_that_was_cut_can_come_back(chat: TinyChat, make: Make) -> None:
     generator, (member,) = make(chat.address, 1)
     generator.disconnect(member)

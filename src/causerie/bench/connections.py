@@ -15,6 +15,14 @@ from causerie.bench.percentiles import percentiles
 from causerie.bench.result import Result
 from causerie.bench.target import Target
 
+QUIET: Final = 0.5
+"""Seconds without a byte after which all that the joins have caused has been told, in a small room.
+"""
+
+TOLD_PER_SECOND: Final = 1_500
+"""Members that a server tells of those who came, at least: ours gathers who comes into a large room
+for as long as it takes to tell 2,000 a second."""
+
 OPENING: Final = 0.5
 """The share of the work that opening is, for whoever looks on."""
 
@@ -144,14 +152,14 @@ def _work(post: crew.Post, work: _Work) -> _Tally:
         at_once=max(1, AT_ONCE // post.count),
     )
     post.meet("entered")
-    generator.read_until_quiet()
+    generator.read_until_quiet(max(QUIET, load.count / load.rooms / TOLD_PER_SECOND))
     post.meet("quiet")
     before = generator.pongs
-    since = now = time.monotonic()
-    while (left := load.seconds - (now - since)) > 0:
-        generator.read(left)
-        now = time.monotonic()
-        post.progress(1.0 - (1.0 - opening) * max(0.0, left) / load.seconds)
+    until = time.monotonic() + load.seconds
+    while (left := until - time.monotonic()) > 0:
+        post.progress(1.0 - (1.0 - opening) * left / load.seconds)
+        generator.read(min(left, 0.5))
+    post.progress(1.0)
     post.meet("idled")
     tally = _Tally(begun, generator.joins, generator.entered_at, generator.pongs - before)
     generator.close()

@@ -28,12 +28,6 @@ DEADLINE = 60.0
 LOOKED: Final = 0.5
 """Seconds between two looks at whether any came: there are many to ask."""
 
-QUIET: Final = 1.0
-"""Seconds without a byte after which all that was caused before has been told."""
-
-QUIET_WITHIN: Final = 10.0
-"""Seconds after which it is taken for quiet in any case."""
-
 MEMBERS_AN_ADDRESS: Final = 20_000
 """Connections from one address of ours to one port, at most: Linux has 28,232 ephemeral ports."""
 
@@ -240,15 +234,13 @@ class Generator:
             elif now - silent_since > DEADLINE:
                 raise ServerFailed(f"{otherwise} within {DEADLINE:g} s")
 
-    def read_until_quiet(self) -> None:
-        """Reads until nothing has come for a while."""
-        now = time.monotonic()
-        until = now + QUIET_WITHIN
-        while now < until:
-            before = now
-            self.read(QUIET)
-            now = time.monotonic()
-            if now - before >= QUIET:
+    def read_until_quiet(self, seconds: float) -> None:
+        """Reads until nothing has come for so long, or for three times as long if it never ends."""
+        begun = before = now = time.monotonic()
+        while now - begun < 3 * seconds:
+            self.read(seconds)
+            before, now = now, time.monotonic()
+            if now - before >= seconds:
                 return
 
     def close(self) -> None:

@@ -28,6 +28,9 @@ IN_FLIGHT: Final = 64
 AT_ONCE: Final = 4_000
 """Clients that are coming back at a time: a few less than Linux lets wait to be accepted."""
 
+TWICE_WITHIN: Final = 0.5
+"""Seconds of silence after which nothing comes a second time."""
+
 GIVEN_UP: Final = 10.0
 """Seconds without an entry after which those that have not come are lost."""
 
@@ -247,8 +250,7 @@ def _work(post: crew.Post, work: _Work) -> _Tally:
     )
     _catch_up(generator, len(clients), lambda share: post.progress(0.7 + share * 0.3))
     post.meet("caught up")
-    # What comes twice may come later.
-    generator.read_until_quiet()
+    generator.read_until_quiet(TWICE_WITHIN)
     tally = _Tally(
         array("q", (moment - begun for moment in generator.entered_at[before:])),
         array("q", (client.caught_up_at - begun for client in clients if client.caught_up_at)),
