@@ -2,6 +2,8 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,17 +24,17 @@ def make() -> Iterator[Make]:
     made: list[Generator] = []
 
     def make(
-        address: tuple[str, int], count: int, scanned: int = 1, dialect: str = "v1"
+        address: tuple[str, int], total: int, scanned: int = 1, dialect: str = "v1"
     ) -> tuple[Generator, list[Member]]:
         generator = Generator(address, DIALECTS[dialect], 100)
         made.append(generator)
         members = [
             Member(number, f"g{number}", "generator", is_scanned=number < scanned)
-            for number in range(count)
+            for number in range(total)
         ]
         for member in members:
             generator.connect(member, time.monotonic_ns())
-        generator.wait_until(lambda: len(generator.joins) == count, "nobody came in")
+        generator.wait_until(lambda: len(generator.joins) == total, "nobody came in")
         return generator, members
 
     yield make
@@ -171,11 +173,12 @@ def test_it_does_not_wait_for_ever_to_be_quiet(
     chat: TinyChat, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generator, _ = make(chat.address, 1)
-    # Something comes at once, always.
+    # Something comes every 10 ms, always.
+    times = count(step=0.01)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(times)))
     monkeypatch.setattr(generator, "read", lambda _seconds: [])
-    begun = time.monotonic()
-    generator.read_until_quiet(0.05)
-    assert 0.15 <= time.monotonic() - begun < 10
+    generator.read_until_quiet(1.0)
+    assert 3.0 <= next(times) < 3.1
 
 
 def test_a_member_that_was_cut_can_come_back(chat: TinyChat, make: Make) -> None:
