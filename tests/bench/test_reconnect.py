@@ -47,6 +47,13 @@ def test_after_a_cut_all_are_given_what_they_have_missed(server: OwnServer, proc
 
 @pytest.mark.real
 @pytest.mark.slow
+def test_more_processes_than_clients_are_not_needed(server: OwnServer) -> None:
+    load = Reconnect(clients=1, entries=1, behind=1)
+    assert_all_have_all(load, run(load, server, processes=3))
+
+
+@pytest.mark.real
+@pytest.mark.slow
 def test_after_the_death_of_the_server_all_are_given_what_they_have_missed() -> None:
     load = Reconnect(clients=20, entries=0, behind=250, kill=True)
     with own_server() as server:

@@ -165,7 +165,7 @@ def run(
         _work,
         _Work(load, dialect, target.address, room),
         target,
-        processes=processes,
+        processes=min(processes, load.clients),
         measured=("back", "caught up"),
         at={"away": target.restart} if load.kill else {},
         progress=progress,
