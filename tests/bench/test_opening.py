@@ -77,30 +77,55 @@ def test_in_the_roll_all_hear_what_is_said_and_it_is_not_counted(
     opened.close()
 
 
-def test_the_roll_goes_on_until_the_last_has_come_in(
+def test_the_roll_goes_on_until_the_last_has_come_in_and_late_calls_are_not_counted(
     chat: TinyChat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(opening, "CALLED_AGAIN", 0.1)
 
     def answer(connection: socket.socket, command: dict[str, Any]) -> None:
-        # Greets at once, as plain servers do, and lets the second in only after two calls.
-        if command["type"] == "join" and command["username"] == "o1":
-            connection.sendall(text(type="message", content="Welcome!"))
-            late.append(connection)
-        elif command["type"] == "join":
+        # Greets at once, as plain servers do, and lets the second hear the third call at first.
+        if command["type"] == "join":
             chat.members.append(connection)
             connection.sendall(text(type="message", content="Welcome!"))
-        else:
-            said.append(command)
-            if len(said) == 3:
-                chat.members.extend(late)
-            for member in chat.members:
-                member.sendall(text(**command))
+            return
+        said.append(text(**command))
+        chat.members[0].sendall(said[-1])
+        if len(said) == 3:
+            chat.members[1].sendall(said[2])
+        elif len(said) == 4:
+            chat.members[1].sendall(said[0] + said[1] + said[3])
 
-    late: list[socket.socket] = []
-    said: list[dict[str, Any]] = []
+    said: list[bytes] = []
     chat.answer = answer
     opened, everybody = generator(chat.address, "plain"), members(2)
+    for one in everybody:
+        open_members(opened, [one], tell_nobody)
+    call_the_roll(opened, everybody, Alone(), everybody[0])
+    assert len(said) == 3
+    opened.say(everybody[0], time.monotonic_ns())
+    opened.settle(2)
+    assert [member.entries for member in everybody] == [1, 1]
+    opened.close()
+
+
+def test_the_roll_ends_when_all_calls_are_answered(
+    chat: TinyChat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "CALLED_AGAIN", 0.1)
+
+    def answer(connection: socket.socket, command: dict[str, Any]) -> None:
+        if command["type"] != "message":
+            chat.answer_rightly(connection, command)
+            return
+        said.append(command)
+        for member in chat.members:
+            member.sendall(text(**command))
+        if len(said) == 3:
+            connection.sendall(b"".join(text(type="ack", id=one["id"]) for one in said))
+
+    said: list[dict[str, Any]] = []
+    chat.answer = answer
+    opened, everybody = generator(chat.address), members(2)
     open_members(opened, everybody, tell_nobody)
     call_the_roll(opened, everybody, Alone(), everybody[0])
     assert len(said) == 3

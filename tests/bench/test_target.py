@@ -1,6 +1,7 @@
 import contextlib
 import math
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from causerie.bench.generator import LoadFailed
 from causerie.bench.target import NOT_OURS, OwnServer, Target, at_url, listener_of, own_server
 
 HERE = ("127.0.0.1", 1)
+
+SIGINT_BLOCKED = re.compile(r"^SigBlk:\s*[0-9a-f]*[2367abef]$", re.MULTILINE)
 
 
 def answers(server: OwnServer) -> bool:
@@ -128,6 +131,8 @@ def test_a_server_of_our_own_comes_back_on_its_port_and_is_gone_in_the_end(
         address, pid = server.address, server.pid
         assert answers(server)
         assert server.last_words() == "its log says nothing"
+        # Ctrl+C in a terminal goes to all of its programs, but the server is ended by its owner.
+        assert SIGINT_BLOCKED.search(Path(f"/proc/{pid}/status").read_text())
         assert time.monotonic() - server.restart() < 1.0
         assert (server.address, server.pid != pid) == (address, True)
         assert answers(server)
