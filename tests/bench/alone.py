@@ -1,30 +1,47 @@
-"""The work of a process of the generator, in the test's own."""
+"""Loads in the process of the tests, where it can be seen which of their lines run."""
 
-import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from causerie.bench.crew import Post, Ran, Work
+from causerie.bench import crew
 from causerie.bench.target import Target, Use
 
 
-class Alone(Post):
-    """One process, and nobody who leads it."""
+class AlonePost(crew.Post):
+    """A post of a process that is alone: whoever it would wait for is there."""
 
-    def __init__(self, target: Target | None = None) -> None:
+    def __init__(self, target: Target, at: Mapping[str, Callable[[], Any]]) -> None:
         super().__init__(0, 1, None)
         self.moments: dict[str, Use] = {}
+        self.shares: list[float] = []
         self._target = target
+        self._at = at
 
     def meet(self, moment: str, brought: Any = None) -> list[Any]:
-        used = self._target.use() if self._target is not None else Use(time.monotonic(), 0.0, 0.0)
-        self.moments[moment] = used
-        return [brought]
+        self.moments[moment] = self._target.use()
+        return [self._at[moment]()] if moment in self._at else [brought]
 
-    def send(self, kind: str, what: Any, more: Any = None) -> None:
-        """Nobody is told anything."""
+    def progress(self, share: float) -> None:
+        self.shares.append(share)
 
 
-def run_alone(work: Work, load: Any, target: Target, **_: Any) -> Ran:
-    """Stands in for `crew.run`."""
-    post = Alone(target)
-    return Ran([work(post, load)], post.moments, 0.5)
+def run_alone(
+    work: crew.Work,
+    load: Any,
+    target: Target,
+    *,
+    processes: int,
+    measured: tuple[str, str],
+    at: Mapping[str, Callable[[], Any]] | None = None,
+    progress: Callable[[float], None] = crew.tell_nobody,
+) -> crew.Ran:
+    """What `crew.run` does, with one process, and that one this."""
+    assert processes == 1, "there is only this one"
+    post = AlonePost(target, at or {})
+    result = work(post, load)
+    assert set(measured) <= post.moments.keys(), "it is measured between moments that come"
+    assert post.shares == sorted(post.shares), "what is done stays done"
+    assert all(0 <= share <= 1 for share in post.shares)
+    for share in post.shares:
+        progress(share)
+    return crew.Ran([result], post.moments, 0.5)

@@ -1,3 +1,4 @@
+import select
 import socket
 import threading
 import time
@@ -179,6 +180,13 @@ def test_it_does_not_wait_for_ever_to_be_quiet(
     monkeypatch.setattr(generator, "read", lambda _seconds: [])
     generator.read_until_quiet(1.0)
     assert 3.0 <= next(times) < 3.1
+
+
+def test_it_can_be_waited_for_beside_other_things(chat: TinyChat, make: Make) -> None:
+    generator, (member,) = make(chat.address, 1)
+    assert select.select([generator], [], [], 0) == ([], [], [])
+    generator.say(member, 1)
+    assert select.select([generator], [], [], 10) == ([generator], [], [])
 
 
 def test_a_member_that_was_cut_can_come_back(chat: TinyChat, make: Make) -> None:

@@ -3,7 +3,7 @@ import time
 from typing import Any
 
 import pytest
-from tests.bench.alone import Alone
+from tests.bench.alone import AlonePost
 from tests.bench.tiny_chat import TinyChat, text
 
 from causerie.bench import opening
@@ -11,7 +11,9 @@ from causerie.bench.dialects import DIALECTS
 from causerie.bench.generator import Generator, Member, ServerFailed
 from causerie.bench.marks import MARK
 from causerie.bench.opening import call_the_roll, open_members
-from causerie.bench.target import OwnServer
+from causerie.bench.target import OwnServer, Target
+
+ALONE = AlonePost(Target("nobody looks at it", ("127.0.0.1", 1), None), {})
 
 
 def members(count: int) -> list[Member]:
@@ -67,7 +69,7 @@ def test_in_the_roll_all_hear_what_is_said_and_it_is_not_counted(
 ) -> None:
     opened, everybody = generator(server.address, dialect), members(20)
     open_members(opened, everybody, tell_nobody)
-    call_the_roll(opened, everybody, Alone(), everybody[0])
+    call_the_roll(opened, everybody, ALONE, everybody[0])
     assert opened.deliveries == 0
     assert opened.mark is MARK
     opened.say(everybody[1], time.monotonic_ns())
@@ -100,7 +102,7 @@ def test_the_roll_goes_on_until_the_last_has_come_in_and_late_calls_are_not_coun
     opened, everybody = generator(chat.address, "plain"), members(2)
     for one in everybody:
         open_members(opened, [one], tell_nobody)
-    call_the_roll(opened, everybody, Alone(), everybody[0])
+    call_the_roll(opened, everybody, ALONE, everybody[0])
     assert len(said) == 3
     opened.say(everybody[0], time.monotonic_ns())
     opened.settle(2)
@@ -127,16 +129,17 @@ def test_the_roll_ends_when_all_calls_are_answered(
     chat.answer = answer
     opened, everybody = generator(chat.address), members(2)
     open_members(opened, everybody, tell_nobody)
-    call_the_roll(opened, everybody, Alone(), everybody[0])
+    call_the_roll(opened, everybody, ALONE, everybody[0])
     assert len(said) == 3
     opened.close()
 
 
 def test_who_never_hears_anything_is_said(chat: TinyChat, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "CALLED_AGAIN", 0.002)
+    monkeypatch.setattr(opening, "CALLED_AGAIN", 0.01)
+    monkeypatch.setattr(opening, "CALLS", 3)
     opened, everybody = generator(chat.address), members(3)
     open_members(opened, everybody, tell_nobody)
     del chat.members[1:]
     with pytest.raises(ServerFailed, match=r"^2 of 3 members hear nothing of what is said$"):
-        call_the_roll(opened, everybody, Alone(), *everybody[:1])
+        call_the_roll(opened, everybody, ALONE, *everybody[:1])
     opened.close()

@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.bench.alone import run_alone
 from tests.bench.tiny_chat import TinyChat, text
 
-from causerie.bench import crew, reconnect
+from causerie.bench import reconnect
 from causerie.bench.dialects import DIALECTS
 from causerie.bench.generator import LoadFailed
 from causerie.bench.reconnect import Faults, Reconnect, faults
@@ -122,11 +121,10 @@ def test_what_a_server_does_wrong_is_counted() -> None:
 
 @pytest.mark.slow
 def test_who_is_never_given_the_last_has_never_caught_up(
-    monkeypatch: pytest.MonkeyPatch,
+    alone: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # In this process: others do not know of a shorter patience.
     monkeypatch.setattr(reconnect, "GIVEN_UP", 0.2)
-    monkeypatch.setattr(crew, "run", run_alone)
     with Careless() as careless:
         monkeypatch.setattr(careless, "give", lambda _, missed: missed[:-1])
         result = run(Reconnect(clients=3, entries=2, behind=10), at_url(careless.url, None))

@@ -134,6 +134,7 @@ def test_a_server_of_our_own_comes_back_on_its_port_and_is_gone_in_the_end(
         # Ctrl+C in a terminal goes to all of its programs, but the server is ended by its owner.
         assert SIGINT_BLOCKED.search(Path(f"/proc/{pid}/status").read_text())
         assert time.monotonic() - server.restart() < 1.0
+        assert 0.05 < server.started_in < 30
         assert (server.address, server.pid != pid) == (address, True)
         assert answers(server)
     assert not answers(server)

@@ -243,6 +243,10 @@ class Generator:
             if now - before >= seconds:
                 return
 
+    def fileno(self) -> int:
+        """Its epoll, so that it can be waited for."""
+        return self._poll.fileno()
+
     def close(self) -> None:
         """Closes all connections."""
         for member in self.members.values():
@@ -340,15 +344,14 @@ class Generator:
         except OSError as error:
             raise _cut(member, error) from None
 
-    @staticmethod
-    def _receive(member: Member) -> bytes:
+    def _receive(self, member: Member) -> bytes:
         try:
-            data = member.socket.recv(READ)
+            size = member.socket.recv_into(self._read_into)
         except OSError as error:
             raise _cut(member, error) from None
-        if not data:
+        if not size:
             raise _cut(member)
-        return data
+        return self._read_into[:size].tobytes()
 
 
 def _cut(member: Member, error: OSError | None = None) -> ServerFailed:

@@ -84,7 +84,8 @@ class OwnServer(Target):
     def __init__(self, folder: Path, options: Sequence[str]) -> None:
         self._command = (
             *(sys.executable, "-m", "causerie.cli", "serve", "--host", "127.0.0.1"),
-            *("--data", str(folder), "--rate-limit", "0", "--log-level", "warning", *options),
+            *("--data", str(folder), "--log-level", "warning"),
+            *("--rate-limit", "0", "--names-per-address", "0", *options),
         )
         self._log = folder.with_suffix(".log")
         # Only what is said here has a say in what is measured.
@@ -93,9 +94,12 @@ class OwnServer(Target):
         }
         self._environment["CAUSERIE_CONFIG"] = os.devnull
         super().__init__("causerie", ("127.0.0.1", 0), None)
+        self.started_in = 0.0
+        """Seconds that its last start took, from the beginning of its process to the open port."""
         self._start()
 
     def _start(self) -> None:
+        begun = time.monotonic()
         with self._log.open("ab") as log, interrupts_held():
             self._process = subprocess.Popen(  # noqa: S603 (our own program)
                 [*self._command, "--port", str(self.address[1])],
@@ -116,6 +120,7 @@ class OwnServer(Target):
                 raise LoadFailed(f"causerie serve did not start: {self.last_words()}")
             said += more
         self.address = ("127.0.0.1", int(found[1]))
+        self.started_in = time.monotonic() - begun
 
     def restart(self) -> float:
         """Kills it with SIGKILL, and starts it again."""
