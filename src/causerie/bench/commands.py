@@ -13,6 +13,7 @@ from cyclopts.validators import Number
 from causerie.bench import connections as _connections
 from causerie.bench import fanout as _fanout
 from causerie.bench import reconnect as _reconnect
+from causerie.bench import rooms as _rooms
 from causerie.bench.dialects import DIALECTS, Dialect
 from causerie.bench.generator import LoadFailed, ServerFailed
 from causerie.bench.report import Step, progress_bar, write_json, write_table
@@ -224,6 +225,51 @@ def reconnect(
         str(load),
         lambda bench: [
             _reconnect.run(
+                load,
+                bench.target,
+                bench.dialect,
+                room=bench.room,
+                processes=bench.processes,
+                progress=bench.progress,
+            )
+        ],
+    )
+
+
+@app.command
+def rooms(
+    common: Common = Common(),
+    *,
+    rooms: Count = 2_000,
+    members: Count = 2,
+    rate: Amount = 0.0,
+    seconds: Annotated[float, Parameter(validator=Number(gt=0))] = 8.0,
+    size: Count = 100,
+) -> int:
+    """Many small rooms: what it costs to make a message durable and to say so.
+
+    In each room one speaks, and says the next thing when the last is answered.
+
+    Parameters
+    ----------
+    rooms
+        How many rooms there are.
+    members
+        How many are in each.
+    rate
+        Messages a second over all rooms, at a steady pace instead and however many are on their
+        way. Latencies count from when each should have been said.
+    seconds
+        How long it takes.
+    size
+        Bytes of content.
+    """
+    load = _rooms.Rooms(rooms=rooms, members=members, rate=rate, seconds=seconds, size=size)
+    return measure(
+        common,
+        str(load),
+        lambda bench: [
+            _rooms.run(
                 load,
                 bench.target,
                 bench.dialect,

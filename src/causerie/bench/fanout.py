@@ -12,6 +12,7 @@ from causerie.bench.allowance import require_connections
 from causerie.bench.dialects import Dialect
 from causerie.bench.generator import Generator, LoadFailed, Member, reset
 from causerie.bench.opening import call_the_roll, open_members
+from causerie.bench.pace import intended_times
 from causerie.bench.percentiles import percentiles
 from causerie.bench.result import Result
 from causerie.bench.target import Target
@@ -152,16 +153,10 @@ def _flat_out(
 def _steadily(
     load: Fanout, generator: Generator, senders: list[Member], seconds: float, post: crew.Post
 ) -> int:
-    """Says things at a steady pace; the latency counts from when each should have been said, so
-    that a server which stalls cannot hide it by holding up the generator (coordinated omission).
-    """
-    begun = time.monotonic_ns()
+    """Says things at a steady pace; returns how much was said."""
     rate = load.rate / post.count
     total = int(rate * seconds)
-    for number in range(total):
-        intended = begun + int(number / rate * 1e9)
-        while (wait := (intended - time.monotonic_ns()) / 1e9) > 0:
-            generator.read(wait)
+    for number, intended in enumerate(intended_times(generator, rate, total)):
         generator.say(senders[number % len(senders)], intended)
         if number % 64 == 0:
             post.progress(0.2 + 0.8 * number / total)

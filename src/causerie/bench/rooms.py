@@ -1,0 +1,240 @@
+"""Many small rooms: what it costs to make a message durable and to say so."""
+
+import time
+from array import array
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from causerie.bench import crew
+from causerie.bench.allowance import require_connections
+from causerie.bench.dialects import Dialect
+from causerie.bench.generator import Generator, LoadFailed, Member, reset
+from causerie.bench.marks import MARK
+from causerie.bench.opening import call_the_roll, open_members
+from causerie.bench.pace import intended_times
+from causerie.bench.percentiles import percentiles
+from causerie.bench.result import Result
+from causerie.bench.target import Target
+
+WARM_UP: Final = 0.15
+"""The part of a load that is not measured, before it, so that what follows is its usual course."""
+
+OPENING: Final = 0.2
+"""The part of the progress that is the opening of connections."""
+
+WARMING: Final = 0.1
+"""The part of the progress that is the warming up."""
+
+NOTHING: Final = "nothing was said: give it more --seconds, or a higher --rate"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rooms:
+    """One load. In each room one message is always on its way, unless there is a `rate`."""
+
+    rooms: int = 2_000
+    members: int = 2
+    """In each room; one of them speaks."""
+    rate: float = 0.0
+    """Messages a second over all rooms, at a steady pace and however many are on their way; 0 for
+    one in each room."""
+    seconds: float = 8.0
+    size: int = 100
+    """Bytes of content."""
+
+    def __str__(self) -> str:
+        how = f"{self.rate:,.0f} messages/s" if self.rate else "1 in flight in each"
+        return f"{self.rooms:,} rooms of {self.members:,}, {how}"
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What each process is told."""
+
+    load: Rooms
+    dialect: Dialect
+    address: tuple[str, int]
+    room: str
+
+
+@dataclass(frozen=True)
+class _Tally:
+    """What one process has counted."""
+
+    acks: int
+    deliveries: int
+    latencies: "array[int]"
+
+
+class Speaker(Member):
+    """Who speaks in a room, and waits for an answer to all that was said."""
+
+    __slots__ = ("waiting",)
+
+    def __init__(self, number: int, username: str, room: str) -> None:
+        super().__init__(number, username, room, is_scanned=True)
+        self.waiting: deque[int] = deque()
+        """When what is not answered yet should have been said, in ns. Answers come in order."""
+
+
+class Answers(Generator):
+    """Measures how long answers take, and not entries: those it counts."""
+
+    def __init__(self, address: tuple[str, int], dialect: Dialect, size: int) -> None:
+        super().__init__(address, dialect, size)
+        self.unanswered = 0
+        """What has been said and not answered yet."""
+
+    def say(self, member: Member, number: int) -> None:
+        """Says something that should have been said at that time, in ns."""
+        assert isinstance(member, Speaker), "nobody else speaks"
+        member.waiting.append(number)
+        self.unanswered += 1
+        super().say(member, number)
+
+    def settle(self, expected: int) -> None:
+        """Reads until so many deliveries have come, and all answers."""
+        self.wait_until(
+            lambda: not self.unanswered and self.deliveries >= expected, "messages never came"
+        )
+
+    def _hear(self, member: Member, data: bytes, now: int, answered: list[Member]) -> None:
+        assert isinstance(member, Speaker), "nobody else is scanned"
+        member.entries += data.count(MARK)
+        for _ in range(data.count(member.answer)):
+            self.latencies.append(now - member.waiting.popleft())
+            self.unanswered -= 1
+            answered.append(member)
+
+
+def run(
+    load: Rooms,
+    target: Target,
+    dialect: Dialect,
+    *,
+    room: str,
+    processes: int = 1,
+    progress: Callable[[float], None] = crew.tell_nobody,
+) -> Result:
+    """Measures one load.
+
+    Raises:
+        LoadFailed: Nothing was said, or the server does not go on.
+    """
+    require_connections(load.rooms * load.members, processes, target)
+    ran = crew.run(
+        _work,
+        _Work(load, dialect, target.address, room),
+        target,
+        processes=min(processes, load.rooms),
+        measured=("begin", "settled"),
+        progress=progress,
+    )
+    empty, begin, end = (ran.moments[name] for name in ("empty", "begin", "settled"))
+    acks = sum(tally.acks for tally in ran.results)
+    if not acks:
+        raise LoadFailed(NOTHING)
+    latencies = [latency for tally in ran.results for latency in tally.latencies]
+    elapsed, connections = end.at - begin.at, load.rooms * load.members
+    figures = {
+        "connections": connections,
+        "acks_per_second": acks / elapsed,
+        "deliveries_per_second": sum(tally.deliveries for tally in ran.results) / elapsed,
+        "cpu_us_per_ack": (end.cpu - begin.cpu) / acks * 1e6,
+        **percentiles(latencies),
+        "rss_mb": end.rss / 1e6,
+        "rss_kb_per_connection": (begin.rss - empty.rss) / connections / 1024,
+        "server_busy": (end.cpu - begin.cpu) / elapsed,
+        "generator_busy": ran.busy,
+    }
+    return Result(f"rooms: {load}", target.name, figures, latencies)
+
+
+def _work(post: crew.Post, work: _Work) -> _Tally:
+    with closing(Answers(work.address, work.dialect, work.load.size)) as generator:
+        return _measured(post, work, generator)
+
+
+def _measured(post: crew.Post, work: _Work, generator: Answers) -> _Tally:
+    load = work.load
+    members: list[Member] = []
+    speakers: list[Member] = []
+    for room in post.mine(load.rooms):
+        name, first = f"{work.room}-{room}", room * load.members
+        speakers.append(Speaker(first, f"m{first}", name))
+        members.append(speakers[-1])
+        members.extend(
+            Member(number, f"m{number}", name, is_scanned=False)
+            for number in range(first + 1, first + load.members)
+        )
+    post.meet("empty")
+    open_members(generator, members, partial(_progress, post, 0.0, OPENING))
+    post.meet("entered")
+    call_the_roll(generator, members, post, *speakers)
+    speak = _steadily if load.rate else _flat_out
+    said, begins = 0, OPENING
+    for moments, seconds, ends in (
+        (("warm", "warmed"), load.seconds * WARM_UP, OPENING + WARMING),
+        (("begin", "settled"), load.seconds, 1.0),
+    ):
+        generator.settle(0)
+        reset(members)
+        generator.latencies = array("q")
+        post.meet(moments[0])
+        progress = partial(_progress, post, begins, ends)
+        rate = load.rate / post.count
+        said = speak(generator, speakers, seconds, rate, progress)
+        generator.settle(said * load.members)
+        post.meet(moments[1])
+        begins = ends
+    return _Tally(said, generator.deliveries, generator.latencies)
+
+
+def _progress(post: crew.Post, begins: float, ends: float, share: float) -> None:
+    """Tells how much of the whole is done when so much of a part is."""
+    post.progress(begins + (ends - begins) * min(1.0, share))
+
+
+def _flat_out(
+    generator: Answers,
+    speakers: Sequence[Member],
+    seconds: float,
+    rate: float,
+    progress: Callable[[float], None],
+) -> int:
+    """Says the next thing in each room when the last is answered; returns how much was said."""
+    del rate
+    for speaker in speakers:
+        generator.say(speaker, time.monotonic_ns())
+    said = len(speakers)
+    begun = now = told = time.monotonic()
+    while now - begun < seconds:
+        answered = generator.read(0.5)
+        for speaker in answered:
+            generator.say(speaker, time.monotonic_ns())
+        said += len(answered)
+        now = time.monotonic()
+        if now - told > 0.1:
+            told = now
+            progress((now - begun) / seconds)
+    return said
+
+
+def _steadily(
+    generator: Answers,
+    speakers: Sequence[Member],
+    seconds: float,
+    rate: float,
+    progress: Callable[[float], None],
+) -> int:
+    """Says things at a steady pace, in one room after the other; returns how much was said."""
+    total = int(rate * seconds)
+    for number, intended in enumerate(intended_times(generator, rate, total)):
+        generator.say(speakers[number % len(speakers)], intended)
+        if number % 256 == 0:
+            progress(number / total)
+    return total
