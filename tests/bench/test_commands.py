@@ -75,7 +75,7 @@ def test_a_server_of_our_own_is_measured_and_shown_as_a_table(
 ) -> None:
     assert bench("fanout", *SMALL) == 0
     captured = capsys.readouterr()
-    assert "fanout: 5 members, 4 in flight" in captured.out
+    assert "5 members, 4 in flight" in captured.out
     assert "CPU µs a delivery" in captured.out
     assert captured.err == ""
 
@@ -103,7 +103,7 @@ def test_reconnecting_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--clients", "10", "--entries", "5", "--behind", "20", "--kill"]
     assert bench("reconnect", *options) == 0
     out = capsys.readouterr().out
-    assert "reconnect: 10 clients, 20 behind of 5, kill -9" in out
+    assert "10 clients, 20 behind of 5, kill -9" in out
     assert "caught up s" in out
 
 

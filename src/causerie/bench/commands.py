@@ -12,6 +12,7 @@ from cyclopts.validators import Number
 
 from causerie.bench import connections as _connections
 from causerie.bench import fanout as _fanout
+from causerie.bench import history as _history
 from causerie.bench import reconnect as _reconnect
 from causerie.bench import rooms as _rooms
 from causerie.bench.dialects import DIALECTS, Dialect
@@ -278,4 +279,53 @@ def rooms(
                 progress=bench.progress,
             )
         ],
+    )
+
+
+@app.command
+def history(
+    common: Common = Common(),
+    *,
+    entries: Count = 10_000,
+    rooms: Count = 1,
+    limit: Annotated[int, Parameter(validator=Number(gte=1, lte=100))] = 100,
+    pages: Count = 1_000,
+    size: Count = 100,
+    seed: int = 1,
+) -> int:
+    """Long logs: what it costs to read in them, and to start on them.
+
+    Fills rooms, kills the server and starts it again (if it is one of our own), and reads one page
+    after another: before random places, from the newest backwards, from the oldest forwards. Every
+    page is checked to be whole.
+
+    Parameters
+    ----------
+    entries
+        How many there are, in all rooms together.
+    rooms
+        Over how many rooms they are spread.
+    limit
+        Entries of a page.
+    pages
+        How many are read in each way.
+    size
+        Bytes of content.
+    seed
+        Which random places.
+    """
+    load = _history.History(
+        entries=entries, rooms=rooms, limit=limit, pages=pages, size=size, seed=seed
+    )
+    return measure(
+        common,
+        str(load),
+        lambda bench: _history.run(
+            load,
+            bench.target,
+            bench.dialect,
+            room=bench.room,
+            processes=bench.processes,
+            progress=bench.progress,
+        ),
     )

@@ -59,7 +59,7 @@ def write_table(results: Sequence[Result], output: TextIO) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
     for result in results:
-        table.add_column(result.load, justify="right")
+        table.add_column(result.load.replace(": ", ":\n"), justify="right")
     for name, figure in FIGURES.items():
         values = [result.figures.get(name, math.nan) for result in results]
         if not all(map(math.isnan, values)):

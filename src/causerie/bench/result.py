@@ -34,6 +34,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "lost": Figure("lost", 0),
     "doubled": Figure("doubled", 0),
     "misordered": Figure("misordered", 0),
+    "start_up_s": Figure("start-up s", 2),
     "rss_mb": Figure("RSS MB", 1),
     "rss_kb_per_connection": Figure("KB a connection", 1),
     "cpu_us_per_second_idle": Figure("idle µs/s each", 2),
