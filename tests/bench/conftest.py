@@ -25,8 +25,3 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def chat() -> Iterator[TinyChat]:
     with TinyChat() as chat:
         yield chat
-
-
-@pytest.fixture
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crew, "run", run_alone)

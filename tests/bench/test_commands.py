@@ -23,6 +23,8 @@ WITHIN = 20.0
 """Seconds until a wait fails."""
 
 SMALL = ["--members", "5", "--senders", "2", "--in-flight", "4", "--seconds", "0.2"]
+LOADS = ["fanout", "connections", "reconnect", "rooms", "history", "mixed"]
+
 LONG = ["--members", "5", "--senders", "2", "--seconds", "100"]
 
 
@@ -107,7 +109,26 @@ def test_reconnecting_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
     assert "caught up s" in out
 
 
-@pytest.mark.parametrize("command", [[], ["fanout"], ["connections"], ["reconnect"]])
+@pytest.mark.parametrize(
+    ("arguments", "load"),
+    [
+        (["rooms", "--rooms", "3", "--seconds", "0.2"], "rooms: 3 rooms of 2, 1 in flight in each"),
+        (["history", "--entries", "30", "--pages", "2"], "30 entries: before"),
+        (
+            ["mixed", "--members", "10", "--rate", "50", "--seconds", "0.3"],
+            "mixed: 10 members for 0 s",
+        ),
+    ],
+)
+def test_what_a_load_is_told_is_measured(
+    arguments: list[str], load: str, server: OwnServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"ws://127.0.0.1:{server.address[1]}"
+    assert bench(*arguments, "--url", url, "--json") == 0
+    assert json.loads(capsys.readouterr().out)[0]["load"] == load
+
+
+@pytest.mark.parametrize("command", [[], *([load] for load in LOADS)])
 def test_help_is_there_for_every_load(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,7 @@ from cyclopts.validators import Number
 from causerie.bench import connections as _connections
 from causerie.bench import fanout as _fanout
 from causerie.bench import history as _history
+from causerie.bench import mixed as _mixed
 from causerie.bench import reconnect as _reconnect
 from causerie.bench import rooms as _rooms
 from causerie.bench.dialects import DIALECTS, Dialect
@@ -328,4 +329,59 @@ def history(
             processes=bench.processes,
             progress=bench.progress,
         ),
+    )
+
+
+@app.command
+def mixed(
+    common: Common = Common(),
+    *,
+    members: Count = 1_000,
+    rate: Amount = 0.0,
+    cuts: Amount = 4.0,
+    seconds: Annotated[float, Parameter(validator=Number(gt=0))] = 60.0,
+    size: Count = 100,
+    seed: int = 1,
+) -> int:
+    """A day in an office: everything at once, and whether the server forgets or keeps too much.
+
+    Rooms of two to 500, in which three of ten members speak and type, say things to one another
+    privately, leave rooms and join them again, and lose their connections and come back. Of all
+    members, each account of each room is checked to be whole, once and in order. The server's
+    memory is looked at every second: it is warm after two thirds of the time, and then is to stay
+    as it is.
+
+    Parameters
+    ----------
+    members
+        How many there are.
+    rate
+        Messages a second in rooms; without it, a fifth of the members. Of private messages there
+        are a tenth of that.
+    cuts
+        Connections that are lost in a second; they come back within 20 s. Half as often somebody
+        leaves a room for as long.
+    seconds
+        How long it takes. 300 are an office's hour, and the least in which a server gets warm.
+    size
+        Bytes of content.
+    seed
+        Which chances.
+    """
+    load = _mixed.Mixed(
+        members=members, rate=rate, cuts=cuts, seconds=seconds, size=size, seed=seed
+    )
+    return measure(
+        common,
+        str(load),
+        lambda bench: [
+            _mixed.run(
+                load,
+                bench.target,
+                bench.dialect,
+                room=bench.room,
+                processes=bench.processes,
+                progress=bench.progress,
+            )
+        ],
     )

@@ -15,6 +15,8 @@ class Figure(NamedTuple):
 
 FIGURES: Final[Mapping[str, Figure]] = {
     "connections": Figure("connections", 0),
+    "messages": Figure("messages", 0),
+    "returns": Figure("came back", 0),
     "deliveries_per_second": Figure("deliveries/s", 0),
     "acks_per_second": Figure("acks/s", 0),
     "joins_per_second": Figure("joins/s", 0),
@@ -35,7 +37,9 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "doubled": Figure("doubled", 0),
     "misordered": Figure("misordered", 0),
     "start_up_s": Figure("start-up s", 2),
+    "rss_warm_mb": Figure("RSS MB, warm", 1),
     "rss_mb": Figure("RSS MB", 1),
+    "rss_mb_per_minute": Figure("RSS MB a minute", 2),
     "rss_kb_per_connection": Figure("KB a connection", 1),
     "cpu_us_per_second_idle": Figure("idle µs/s each", 2),
     "pings_answered": Figure("pings answered", 0),
