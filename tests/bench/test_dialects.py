@@ -60,8 +60,10 @@ def test_v1_is_answered_by_an_ack_for_each_of_its_messages() -> None:
 
 
 def test_v1_knows_what_is_refused_by_its_error() -> None:
-    error = Error(id="7-1", code="rate_limited", message='Too fast: "wait".', retry_after=50)
-    assert V1.refusal(b"\x81\x10{}" + encode(error)) == 'Too fast: \\"wait\\" (rate_limited)'
+    error = Error(id="7-1", code="not_joined", message='You are not in "r".')
+    assert V1.refusal(b"\x81\x10{}" + encode(error)) == 'You are not in \\"r\\" (not_joined)'
+    limit = Error(id="7-1", code="rate_limited", message="Too many.", retry_after=50)
+    assert V1.refusal(encode(limit)) == f"Too many (rate_limited); {dialects.UNLIMITED}"
     assert V1.refusal(encode(Ack(id="7-1", room="r", seq=1, timestamp=2))) is None
 
 

@@ -217,7 +217,7 @@ def test_a_refused_hello_is_said(chat: TinyChat) -> None:
     chat.answer = lambda connection, _: connection.sendall(
         text(type="error", code="name_taken", message="That name is taken.")
     )
-    with pytest.raises(ServerFailed, match=r"let m0 in: That name is taken \(name_taken\)$"):
+    with pytest.raises(LoadFailed, match=r"let m0 in: That name is taken \(name_taken\)$"):
         bring_one(chat.address)
 
 
@@ -227,7 +227,7 @@ def test_a_refused_message_is_said(chat: TinyChat, make: Make) -> None:
         text(type="error", id="1", code="rate_limited", message="Too many.", retryAfter=10)
     )
     generator.say(members[0], 0)
-    with pytest.raises(ServerFailed, match=r"refuses what g0 says: Too many \(rate_limited\)$"):
+    with pytest.raises(LoadFailed, match=r"refuses what g0 says: Too many \(rate_limited\); "):
         generator.settle(1)
 
 

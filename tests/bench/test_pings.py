@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.bench.tiny_chat import frame
 
-from causerie.bench.pings import pings
+from causerie.bench.pings import may_have_pings, pings
 from causerie.testing.framing import CLOSE, PING, TEXT
 
 # What looks like a ping within a text, and as the length of one: 137 bytes are 0x89.
@@ -15,14 +15,21 @@ payloads = st.binary(max_size=125)
 @given(st.lists(st.one_of(st.tuples(st.just(TEXT), texts), st.tuples(st.just(PING), payloads))))
 def test_every_ping_among_texts_is_found(frames: list[tuple[int, bytes]]) -> None:
     stream = b"".join(frame(payload, opcode) for opcode, payload in frames)
-    assert pings(stream, 0, len(stream)) == [
-        payload for opcode, payload in frames if opcode == PING
-    ]
+    wanted = [payload for opcode, payload in frames if opcode == PING]
+    assert pings(stream, 0, len(stream)) == wanted
+    if wanted:
+        assert may_have_pings(stream, 0, len(stream))
 
 
 def test_a_ping_is_found_where_a_text_ends_whose_beginning_came_earlier() -> None:
     data = bytearray(b'##the end of it"}' + frame(b"1234", PING))
     assert pings(data, 2, len(data)) == [b"1234"]
+
+
+def test_a_text_whose_length_looks_like_a_ping_costs_no_search() -> None:
+    data = frame(b'{"a":"' + b"x" * 129 + b'"}') * 3
+    assert 0x89 in data
+    assert not may_have_pings(data, 0, len(data))
 
 
 def test_a_ping_is_found_before_a_goodbye() -> None:

@@ -9,6 +9,8 @@ from causerie.bench.marks import MARK, content
 from causerie.testing.framing import client_frame, upgrade_request
 from causerie.wire.profiles import SUBPROTOCOL
 
+UNLIMITED: Final = "`causerie serve --rate-limit 0` has no such limit"
+
 _ERROR: Final = re.compile(
     rb'\{"type":"error"[^{}]*?"code":"([a-z_]+)"[^{}]*?"message":"((?:[^"\\]|\\.)*?)\.?"'
 )
@@ -97,7 +99,11 @@ class V1(Dialect):
     def refusal(self, received: bytes) -> str | None:
         """Looks for an error."""
         found = _ERROR.search(received)
-        return found and f"{found[2].decode()} ({found[1].decode()})"
+        if found is None:
+            return None
+        code, message = found[1].decode(), found[2].decode()
+        hint = f"; {UNLIMITED}" if code == "rate_limited" else ""
+        return f"{message} ({code}){hint}"
 
     def resume(self, username: str, room: str, cursor: Cursor) -> bytes:
         """Says hello and joins where one was before."""
