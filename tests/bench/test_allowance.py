@@ -52,7 +52,7 @@ def test_more_than_a_server_of_our_own_may_have_are_refused(few: None, server: O
 
 def test_more_than_one_address_can_open_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(allowance, "most_files", lambda: 10**9)
-    require_connections(5_000_000, 1, HERE)
-    require_connections(20_000, 1, THERE)
-    with pytest.raises(LoadFailed, match=r"20,001 connections are more than the 20,000"):
-        require_connections(20_001, 1, THERE)
+    require_connections(1_000_000, 1, HERE)
+    require_connections(28_000, 1, THERE)
+    with pytest.raises(LoadFailed, match=r"28,001 connections are more than the 28,000"):
+        require_connections(28_001, 1, THERE)

@@ -8,8 +8,11 @@ from causerie.bench.target import OwnServer, Target
 SPARE: Final = 100
 """Files that a generator and a server have open besides their connections, at most."""
 
-_ADDRESSES: Final = 253
-"""Of the loopback from which one connects: 127.0.0.2 to 127.0.0.254."""
+LOOPBACK: Final = MEMBERS_AN_ADDRESS * 253
+"""Connections from 127.0.0.2 to 127.0.0.254."""
+
+ELSEWHERE: Final = 28_000
+"""Connections from one address to a port: Linux has 28,232 ephemeral ports."""
 
 
 def allow_many_files() -> None:
@@ -44,8 +47,8 @@ def require_connections(count: int, processes: int, target: Target) -> None:
         raise LoadFailed(f"{_more(count, files)} a server that is started from here")
     if count > files * processes:
         raise LoadFailed(f"{_more(count, files)} each of --processes {processes}")
-    loopback = target.address[0].startswith("127.")
-    if count > (most := MEMBERS_AN_ADDRESS * (_ADDRESSES if loopback else 1)):
+    most = LOOPBACK if target.address[0].startswith("127.") else ELSEWHERE
+    if count > most:
         raise LoadFailed(
             f"{count:,} connections are more than the {most:,} that one machine can open to a port"
         )

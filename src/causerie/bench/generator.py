@@ -28,8 +28,9 @@ DEADLINE = 60.0
 LOOKED: Final = 0.5
 """Seconds between two looks at whether any came: there are many to ask."""
 
-MEMBERS_AN_ADDRESS: Final = 20_000
-"""Connections from one address of ours to one port, at most: Linux has 28,232 ephemeral ports."""
+MEMBERS_AN_ADDRESS: Final = 5_000
+"""Connections from one address of the loopback. Linux has 28,232 ephemeral ports, and looks at
+every second of them first: beyond 14,000, each connection would take it milliseconds to begin."""
 
 _EXTENDED: Final = 126
 _BIND_NO_PORT: Final = 24
