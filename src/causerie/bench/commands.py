@@ -16,6 +16,7 @@ from causerie.bench import history as _history
 from causerie.bench import mixed as _mixed
 from causerie.bench import reconnect as _reconnect
 from causerie.bench import rooms as _rooms
+from causerie.bench import stalled as _stalled
 from causerie.bench.dialects import DIALECTS, Dialect
 from causerie.bench.generator import LoadFailed, ServerFailed
 from causerie.bench.report import Step, progress_bar, write_json, write_table
@@ -384,4 +385,47 @@ def mixed(
                 progress=bench.progress,
             )
         ],
+    )
+
+
+@app.command
+def stalled(
+    common: Common = Common(),
+    *,
+    stalled: Count = 1_000,
+    members: Count = 100,
+    rate: Annotated[float, Parameter(validator=Number(gt=0))] = 100.0,
+    seconds: Annotated[float, Parameter(validator=Number(gt=0))] = 8.0,
+    size: Count = 100,
+) -> int:
+    """Many who have stopped reading: what they cost those who read, and the server's memory.
+
+    Measures those who read alone, and then beside the others, who read again afterwards and are to
+    be given all that they have missed, once and in order.
+
+    Parameters
+    ----------
+    stalled
+        How many have stopped reading.
+    members
+        How many read, in the same room.
+    rate
+        Messages a second, of those who read.
+    seconds
+        How long each part takes. A server may cut off whoever reads nothing for its heartbeat.
+    size
+        Bytes of content.
+    """
+    load = _stalled.Stalled(stalled=stalled, members=members, rate=rate, seconds=seconds, size=size)
+    return measure(
+        common,
+        str(load),
+        lambda bench: _stalled.run(
+            load,
+            bench.target,
+            bench.dialect,
+            room=bench.room,
+            processes=bench.processes,
+            progress=bench.progress,
+        ),
     )

@@ -41,6 +41,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "rss_mb": Figure("RSS MB", 1),
     "rss_mb_per_minute": Figure("RSS MB a minute", 2),
     "rss_kb_per_connection": Figure("KB a connection", 1),
+    "rss_kb_per_stalled": Figure("KB a stalled reader", 1),
     "cpu_us_per_second_idle": Figure("idle µs/s each", 2),
     "pings_answered": Figure("pings answered", 0),
     "server_busy": Figure("server’s cores", 2),
