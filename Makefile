@@ -99,8 +99,8 @@ COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3
 
 .PHONY: bench
 bench: $(VENV)/.dev $(WEB) ## measure fan-out, joins, idle and stalled connections, and the web client, on this machine
-	$(BIN)/python -m bench.fanout
-	$(BIN)/python -m bench.crowd
+	$(BIN)/causerie bench fanout
+	$(BIN)/causerie bench stalled
 	$(BIN)/python -m bench.page
 
 .PHONY: rivals

@@ -35,8 +35,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from bench.generator import ROOM, Generator, Member, running_server
+from bench.scribes import Scribes
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from causerie.bench.target import own_server
 
 DIST: Final = Path(__file__).parents[1] / "web" / "dist"
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -47,8 +49,8 @@ LATEST_PAINT: Final = 300.0
 """Milliseconds until something can be seen, in the median."""
 
 FRAME: Final = 1000 / 60
+ROOM: Final = "bench"
 SPEAKERS: Final = 5
-IN_FLIGHT: Final = 64
 DEADLINE: Final = 120.0
 """Seconds after which something that has not happened will not."""
 
@@ -146,29 +148,6 @@ def paint(chromium: Browser, url: str) -> tuple[float, float]:
         context.close()
 
 
-def say_lines(members: list[Member], count: int) -> None:
-    """Has members say so many numbered lines, of a few words up to a paragraph."""
-    generator = Generator(members)
-    sent = 0
-
-    def say(member: Member) -> None:
-        nonlocal sent
-        sent += 1
-        words = " words" * (sent * 7919 % 29)
-        code = "\n```\nsome code\nof two lines\n```"
-        rest = code if sent % 40 == 0 else f" **{sent % 7}**{words}"
-        command = {"type": "message", "room": ROOM, "id": f"line-{sent}"}
-        member.command({**command, "content": f"line {sent}.{rest}"})
-
-    for number in range(min(IN_FLIGHT, count)):
-        say(members[number % len(members)])
-    while sent < count:
-        for member in generator.read(1.0):
-            if sent < count:
-                say(member)
-    generator.settle(count * len(members))
-
-
 class Reader:
     """Somebody who reads a room in a browser."""
 
@@ -253,19 +232,18 @@ class Reader:
 
 def scrolling(chromium: Browser, messages: int) -> None:
     """Measures a long room."""
-    with running_server() as server:
-        members = [Member(number, server.port) for number in range(SPEAKERS)]
-        follower = Reader(chromium, server.port)
+    with own_server() as server:
+        port = server.address[1]
+        follower = Reader(chromium, port)
+        with Scribes(port, ROOM, SPEAKERS) as scribes:
 
-        def follow() -> None:
-            say_lines(members, messages)
-            follower.wait_for_line(messages)
+            def follow() -> None:
+                scribes.say_lines(messages)
+                follower.wait_for_line(messages)
 
-        found = [follower.measure("they come live", follow)]
+            found = [follower.measure("they come live", follow)]
         follower.leave()
-        for member in members:
-            member.socket.close()
-        reader = Reader(chromium, server.port)
+        reader = Reader(chromium, port)
         reader.wait_for_line(messages)
         for name, action in (
             ("back to the first", lambda: reader.turn_wheel(-800, reader.is_at_beginning)),
@@ -302,8 +280,9 @@ def sizes() -> bool:
 
 def paints(chromium: Browser, rounds: int) -> bool:
     """Prints how soon something can be seen; answers whether that is within the limit."""
-    with running_server() as server:
-        found = [paint(chromium, f"http://127.0.0.1:{server.port}/") for _ in range(rounds)]
+    with own_server() as server:
+        url = f"http://127.0.0.1:{server.address[1]}/"
+        found = [paint(chromium, url) for _ in range(rounds)]
     print(f"paint, in ms, {rounds} rounds {'':12} {'median':>8} {'worst':>8}")
     painted, usable = zip(*found, strict=True)
     for name, times in (("first contentful paint", painted), ("one can type a name", usable)):

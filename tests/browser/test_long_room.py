@@ -1,8 +1,8 @@
 """Rooms with more in them than a page can hold, in a real Chromium."""
 
 import pytest
-from bench.generator import ROOM, Member
-from bench.page import say_lines
+from bench.page import ROOM
+from bench.scribes import Scribes
 from playwright.sync_api import expect
 from tests.browser.conftest import Meet, Person
 from tests.support.server_process import ServerProcess
@@ -38,9 +38,8 @@ when earlier ones are put above it.
 
 def fill(server: ServerProcess, count: int) -> None:
     """Has somebody say so many numbered lines."""
-    scribe = Member(0, server.port)
-    with scribe.socket:
-        say_lines([scribe], count)
+    with Scribes(server.port, ROOM) as scribe:
+        scribe.say_lines(count)
 
 
 def top_of(person: Person, text: str) -> float:
