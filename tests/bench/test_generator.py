@@ -11,10 +11,11 @@ import pytest
 from tests.bench.tiny_chat import TinyChat, frame, text
 
 from causerie.bench import generator as module
-from causerie.bench.dialects import DIALECTS
+from causerie.bench.dialects import DIALECTS, V1
 from causerie.bench.generator import Generator, LoadFailed, Member, ServerFailed, reset
 from causerie.bench.marks import CALL, MARK, content
 from causerie.bench.target import OwnServer
+from causerie.testing.framing import client_frame
 
 Make = Callable[..., tuple[Generator, list[Member]]]
 
@@ -196,6 +197,38 @@ def test_a_member_that_was_cut_can_come_back(chat: TinyChat, make: Make) -> None
     generator.connect(member, time.monotonic_ns(), receive_buffer=4096)
     generator.wait_until(lambda: len(generator.joins) == 2, "nobody came in")
     assert generator.members == {member.descriptor: member}
+
+
+def test_what_has_to_be_answered_first_is_waited_for() -> None:
+    class Ceremonious(V1):
+        def hail(self) -> bytes:
+            return client_frame(b'{"type":"hail"}')
+
+        def is_hailed(self, received: bytes) -> bool:
+            return received.endswith(b'{"type":"hailed"}')
+
+    def answer(connection: socket.socket, command: dict[str, Any]) -> None:
+        if command["type"] == "hail":
+            # Nothing else may come in between, however long that takes.
+            connection.sendall(frame(b'{"type":"hailed"}')[:5])
+            connection.sendall(frame(b'{"type":"hailed"}')[5:])
+        else:
+            chat.answer_rightly(connection, command)
+
+    with TinyChat() as chat:
+        chat.answer = answer
+        generator = Generator(chat.address, Ceremonious(), 100)
+        generator.connect(Member(0, "m0", "r", is_scanned=True), time.monotonic_ns())
+        generator.wait_until(lambda: bool(generator.joins), "nobody came in")
+        generator.close()
+    assert [command["type"] for command in chat.commands] == ["hail", "hello", "join"]
+
+
+def test_a_server_that_falls_behind_is_told_of(chat: TinyChat, make: Make) -> None:
+    generator, (member,) = make(chat.address, 1)
+    generator.say(member, 1)
+    with pytest.raises(ServerFailed, match=r"not keep this pace: 0.2 s .*, 25% of the messages"):
+        generator.settle(4, within=0.2)
 
 
 def test_where_nobody_listens_is_said() -> None:

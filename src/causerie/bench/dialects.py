@@ -41,6 +41,15 @@ class Dialect(ABC):
     def upgrade(self) -> bytes:
         """The HTTP request that opens the WebSocket."""
 
+    def hail(self) -> bytes:
+        """What has to be said, and answered, before anything else; most want nothing."""
+        return b""
+
+    def is_hailed(self, received: bytes) -> bool:
+        """Whether what came since is the whole answer to that."""
+        del received
+        return True
+
     @abstractmethod
     def enter(self, username: str, room: str) -> bytes:
         """Says who one is, and joins a room."""

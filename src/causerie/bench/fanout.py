@@ -1,5 +1,6 @@
 """One room, many members: what it costs to bring a message to everybody."""
 
+import math
 import time
 from array import array
 from collections import deque
@@ -22,6 +23,11 @@ SAMPLED: Final = 10
 
 WARM_UP: Final = 0.15
 """The part of a load that is not measured, before it, so that what follows is its usual course."""
+
+LATE: Final = 5.0
+"""Seconds after the last message of a steady pace until all have to have come: whoever is later
+falls further behind the longer it goes on.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +126,7 @@ def _work(post: crew.Post, work: _Work) -> _Tally:
         post.meet(moments[0])
         said = speak(load, generator, senders, seconds, post)
         everything = sum(post.meet("said", said))
-        generator.settle(everything * len(members))
+        generator.settle(everything * len(members), LATE if load.rate else math.inf)
         post.meet(moments[1])
     tally = _Tally(generator.deliveries, generator.latencies)
     generator.close()

@@ -1,6 +1,7 @@
 """The members of a load: bare sockets behind one epoll, which cost less than what they measure."""
 
 import errno
+import math
 import os
 import select
 import socket
@@ -59,6 +60,7 @@ class Member:
         "entries",
         "intended",
         "is_entered",
+        "is_hailed",
         "is_scanned",
         "is_upgraded",
         "number",
@@ -86,6 +88,7 @@ class Member:
         self.intended = 0
         """When it should have begun what it waits for, in ns."""
         self.is_upgraded = False
+        self.is_hailed = False
         self.is_entered = False
 
 
@@ -157,7 +160,7 @@ class Generator:
         member.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         member.socket.close()
         member.carry = b""
-        member.is_upgraded = member.is_entered = False
+        member.is_upgraded = member.is_hailed = member.is_entered = False
 
     def say(self, member: Member, number: int) -> None:
         """Says something with a number in it: when it should have been said, most often.
@@ -210,13 +213,21 @@ class Generator:
                     self._pong(member, payload)
         return answered
 
-    def settle(self, expected: int) -> None:
+    def settle(self, expected: int, within: float = math.inf) -> None:
         """Reads until so many deliveries have come.
 
         Raises:
-            LoadFailed: they do not come.
+            ServerFailed: they do not come, or not within so many seconds.
         """
-        self.wait_until(lambda: self.deliveries >= expected, "messages never came")
+        until = time.monotonic() + within
+        self.wait_until(
+            lambda: self.deliveries >= expected or time.monotonic() > until, "messages never came"
+        )
+        if (came := self.deliveries) < expected:
+            raise ServerFailed(
+                f"the server does not keep this pace: {within:g} s after the last was said, "
+                f"{came / expected:.0%} of the messages had come"
+            )
 
     def wait_until(self, is_so: Callable[[], bool], otherwise: str) -> None:
         """Reads until something is so.
@@ -273,6 +284,12 @@ class Generator:
                 status = head.partition(b"\r\n")[0].decode("ascii", "replace")
                 raise ServerFailed(f"the server refused a connection ({status})")
             member.is_upgraded, member.carry = True, rest
+            if hail := self.dialect.hail():
+                self._send(member, hail)
+        if not member.is_hailed:
+            if not self.dialect.is_hailed(member.carry):
+                return
+            member.is_hailed, member.carry = True, b""
             self._send(member, self._first_words(member))
         if self.dialect.has_entered(member.carry):
             member.is_entered = True

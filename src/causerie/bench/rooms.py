@@ -1,5 +1,6 @@
 """Many small rooms: what it costs to make a message durable and to say so."""
 
+import math
 import time
 from array import array
 from collections import deque
@@ -96,11 +97,10 @@ class Answers(Generator):
         self.unanswered += 1
         super().say(member, number)
 
-    def settle(self, expected: int) -> None:
+    def settle(self, expected: int, within: float = math.inf) -> None:
         """Reads until so many deliveries have come, and all answers."""
-        self.wait_until(
-            lambda: not self.unanswered and self.deliveries >= expected, "messages never came"
-        )
+        self.wait_until(lambda: not self.unanswered, "messages were not answered")
+        super().settle(expected, within)
 
     def _hear(self, member: Member, data: bytes, now: int, answered: list[Member]) -> None:
         assert isinstance(member, Speaker), "nobody else is scanned"
