@@ -98,9 +98,8 @@ COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3
 	--no-annotate --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock"
 
 .PHONY: bench
-bench: $(VENV)/.dev $(WEB) ## measure fan-out, joins, idle and stalled connections, and the web client, on this machine
-	$(BIN)/causerie bench fanout
-	$(BIN)/causerie bench stalled
+bench: $(VENV)/.dev $(VENV)/.bench $(RIVALS) $(WEB) ## compare Causerie with the rivals, and measure the web client; a trial: make bench ARGS=--quick
+	$(BIN)/python -m bench.compare $(ARGS)
 	$(BIN)/python -m bench.page
 
 .PHONY: rivals
@@ -115,6 +114,7 @@ lock: $(VENV)/.made ## lock the newest versions of all that pyproject.toml names
 	  --constraints requirements/runtime.txt --constraints requirements/build.txt
 	$(COMPILE) requirements/foreign.in --output-file requirements/foreign.txt
 	$(COMPILE) requirements/rivals.in --output-file requirements/rivals.txt
+	$(COMPILE) requirements/bench.in --output-file requirements/bench.txt
 
 # The stamps say what has been installed, so that the next make does not do it again.
 $(VENV)/.made:
@@ -169,6 +169,13 @@ tests/foreign/node/node_modules/.package-lock.json: tests/foreign/node/package-l
 examples/first-chat/ts/node_modules/.package-lock.json: $(VENV)/.runtime examples/first-chat/ts/package-lock.json
 	@echo "Installing what the examples for Node need"
 	@cd examples/first-chat/ts && $(NODE) npm ci --ignore-scripts --loglevel error >/dev/null
+	@touch $@
+
+# What draws the plots of a comparison, and nothing else needs.
+$(VENV)/.bench: $(VENV)/.made requirements/bench.txt
+	@echo "Installing what draws plots into $(VENV)/bench"
+	@rm -rf $(VENV)/bench
+	@$(PIP) install --no-warn-conflicts --require-hashes --target $(VENV)/bench -r requirements/bench.txt
 	@touch $@
 
 $(VENV)/.rivals: $(VENV)/.made requirements/rivals.txt

@@ -1,0 +1,95 @@
+"""The servers that are compared: Causerie in both profiles, and those rivals that are installed."""
+
+import dataclasses
+import json
+import platform
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+import apsw
+from bench.comparison.records import PLAIN, V1, ServerInfo
+from bench.rivals.socketio import SocketIO
+from bench.rivals.stacks import Rival, rivals, running
+
+from causerie.bench.dialects import DIALECTS, Dialect
+from causerie.bench.target import OwnServer, Target, own_server
+from causerie.server.config import Config
+from causerie.version import __version__
+
+HEALTH_WITHIN: Final = 5.0
+"""Seconds."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Contestant:
+    """A server, and how one speaks with it."""
+
+    info: ServerInfo
+    dialect: Dialect
+    start: Callable[[], AbstractContextManager[Target]]
+    """A new process of it each time."""
+
+
+def contestants() -> tuple[list[Contestant], list[str]]:
+    """Those that can take part, and a sentence for each that cannot."""
+    found = [
+        Contestant(
+            ServerInfo(name=name, version=_causerie(), description=description),
+            DIALECTS[dialect],
+            _own,
+        )
+        for name, dialect, description in (
+            (V1, "v1", "durable: each message is on the disk before anybody sees it"),
+            (PLAIN, "plain", "the same server, and what the rivals speak"),
+        )
+    ]
+    missing: list[str] = []
+    for rival in rivals():
+        if rival.missing:
+            missing.append(rival.missing)
+            continue
+        info = ServerInfo(name=rival.name, version=rival.version, description=rival.description)
+        dialect = SocketIO() if rival.dialect == "socketio" else DIALECTS[rival.dialect]
+        found.append(Contestant(info, dialect, _starter(rival)))
+    return found, missing
+
+
+@contextmanager
+def _own() -> Iterator[Target]:
+    # The server tells how long it was held up, from the version on that can.
+    names = {field.name for field in dataclasses.fields(Config)}
+    with own_server(options=["--watch-loop"] if "watch_loop" in names else []) as server:
+        yield server
+
+
+def _starter(rival: Rival) -> Callable[[], AbstractContextManager[Target]]:
+    @contextmanager
+    def start() -> Iterator[Target]:
+        with running(rival) as (process, port):
+            yield Target(rival.name, ("127.0.0.1", port), process.pid)
+
+    return start
+
+
+def loop_held(target: Target) -> dict[str, float]:
+    """The longest that Causerie has been held up by one thing, in ms, as a figure; {} if it does
+    not tell.
+    """
+    if not isinstance(target, OwnServer):
+        return {}
+    url = f"http://127.0.0.1:{target.address[1]}/healthz"
+    with urllib.request.urlopen(url, timeout=HEALTH_WITHIN) as response:
+        held = json.load(response).get("loopHeldMs")
+    return {} if held is None else {"loop_held_ms": float(held)}
+
+
+def _causerie() -> str:
+    try:
+        loop = f"uvloop {version('uvloop')}"
+    except PackageNotFoundError:
+        loop = "asyncio"
+    sqlite = f"SQLite {apsw.sqlite_lib_version()}"
+    return f"Causerie {__version__}, {loop}, {sqlite}, Python {platform.python_version()}"
