@@ -8,12 +8,16 @@ from bench.comparison.tables import Table, tables
 
 BEGINNING: Final = (
     "# What it costs\n",
-    "Made by `{command}`; not typed. All servers ran on one machine, in one run, one after the "
-    "other, with the generator beside them. Each load had a new process. {rounds} Latencies count "
-    "from when a message should have been said to when it reached a member. CPU is the server's, "
-    "user and system, of all its threads.\n",
-    "Causerie stores each message and syncs it to the disk before anybody sees it; the others "
-    "store nothing ([what they leave out](rivals/README.md#what-they-leave-out)).\n",
+    (
+        "Made by `{command}`; not typed. All servers ran on one machine, in one run, one after the "
+        "other, with the generator beside them. Each load had a new process. {rounds} Latencies count "
+        "from when a message should have been said to when it reached a member. CPU is the server's, "
+        "user and system, of all its threads.\n"
+    ),
+    (
+        "Causerie stores each message and syncs it to the disk before anybody sees it; the others "
+        "store nothing ([what they leave out](rivals/README.md#what-they-leave-out)).\n"
+    ),
 )
 
 ROUNDS: Final = (
