@@ -28,7 +28,7 @@ from bench.comparison.machine import ROOT, commit, machine
 from bench.comparison.plots import CannotDraw, draw
 from bench.comparison.records import Comparison, Record, is_too_much, record_of
 from bench.comparison.results import document
-from bench.comparison.tables import Table, tables
+from bench.comparison.tables import NOT_HELD, Table, tables
 from bench.rivals.stacks import DidNotStart
 from rich.console import Console
 from rich.progress import (
@@ -191,7 +191,8 @@ def show(found: list[Table]) -> None:
         for place, name in enumerate(table.header):
             grid.add_column(name, justify="right" if place else "left")
         for row in table.rows:
-            grid.add_row(*row, style="red" if "NOT HELD" in row else None)
+            cells = (cell.strip("*") for cell in row)
+            grid.add_row(*cells, style="red" if NOT_HELD in row else None)
         console.print(grid)
         for note in table.notes:
             console.print(note, style="yellow", highlight=False)

@@ -57,7 +57,7 @@ class Load:
 def loads(*, quick: bool) -> list[Load]:
     """All of them; `quick` makes them so small that they show no more than that all works."""
     some = partial(max, 2) if not quick else _tenth
-    seconds = 0.4 if quick else 4.0
+    seconds = 0.4 if quick else 3.5
     return [
         _fanout(BURST, Fanout(members=some(500), in_flight=64, seconds=seconds)),
         _fanout(CROWD, Fanout(members=some(1_000), in_flight=50, seconds=seconds)),

@@ -21,6 +21,8 @@ LIMIT_MEANS: Final = (
     f"{LIMIT} the generator used more than {BUSY:.0%} of a core: it was the limit, and this server "
     "can do more"
 )
+NOT_HELD: Final = "**not held**"
+
 TRIAL: Final = "This was a trial. The targets are for `make bench`, of its full size and length."
 
 
@@ -123,15 +125,17 @@ def _common(parts: Sequence[str]) -> int:
 
 def targets(found: Iterable[Verdict]) -> Table:
     """A row for each target."""
-    table = Table("Targets", ["target", "measured", "at most or least", "held"], [])
+    table = Table("Targets", ["target", "", "measured", "at most or least", "held"], [])
     for verdict in found:
         sign = "≥" if verdict.at_least else "≤"
         measured, bound = (
             "" if value is None else f"{_short(value)} {verdict.unit}".strip()
             for value in (verdict.measured, verdict.bound)
         )
-        held = {True: "held", False: "NOT HELD", None: "not measured"}[verdict.is_held]
-        table.rows.append([verdict.what, measured, f"{sign} {bound}" if bound else "", held])
+        held = {True: "held", False: NOT_HELD, None: "not measured"}[verdict.is_held]
+        table.rows.append(
+            [verdict.what, verdict.server, measured, f"{sign} {bound}" if bound else "", held]
+        )
     return table
 
 

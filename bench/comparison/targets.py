@@ -1,10 +1,10 @@
 """The numbers that Causerie is to reach, and whether it does."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from bench.comparison.records import PLAIN, V1, Comparison, Spread
+from bench.comparison.records import PLAIN, V1, Comparison
 
 BURST: Final = "burst"
 CROWD: Final = "crowd"
@@ -25,6 +25,7 @@ class Verdict:
     """One target, and what was measured; None where something for it is missing."""
 
     what: str
+    server: str
     measured: float | None
     bound: float | None
     unit: str
@@ -41,108 +42,155 @@ class Verdict:
         return self.measured <= self.bound
 
 
-def verdicts(comparison: Comparison) -> list[Verdict]:
-    """All targets: those beside the rivals for each profile, and those of Causerie alone."""
-    found: list[Verdict] = []
-    for profile in (V1, PLAIN):
-        found += _beside(comparison, profile)
-    return [*found, *_alone(comparison)]
-
-
-def _beside(comparison: Comparison, profile: str) -> Iterator[Verdict]:
-    """Those that are measured by the rivals."""
-
-    def figure(load: str, name: str, server: str = profile) -> float | None:
-        return _median(comparison.figure(load, server, name))
-
-    cpu, pace = "cpu_us_per_delivery", "deliveries_per_second"
-    of = f"{profile}, "
-    for load in (BURST, CROWD):
-        title = of + comparison.title(load)
-        yield Verdict(
-            f"{title}: CPU a delivery, that of {PEER}",
-            figure(load, cpu),
-            figure(load, cpu, PEER),
-            "µs",
-        )
-        yield Verdict(f"{title}: p99", figure(load, "p99_ms"), 25.0, "ms")
-        twenty = _times(20, figure(load, pace, USUAL))
-        yield Verdict(
-            f"{title}: deliveries, 20 × those of {USUAL}", figure(load, pace), twenty, "/s", True
-        )
-    title = of + comparison.title(FOUR)
-    twice = _times(2, figure(FOUR, cpu, PEER))
-    yield Verdict(f"{title}: CPU a delivery, 2 × that of {PEER}", figure(FOUR, cpu), twice, "µs")
-    title = of + comparison.title(STEADY)
-    yield Verdict(
-        f"{title}: CPU a delivery, that of {PEER}",
-        figure(STEADY, cpu),
-        figure(STEADY, cpu, PEER),
-        "µs",
-    )
-    yield Verdict(f"{title}: p99", figure(STEADY, "p99_ms"), 10.0, "ms")
-    title = of + comparison.title(QUIET)
-    bare = _times(2, figure(QUIET, "p50_ms", BARE))
-    bound = None if bare is None else bare + comparison.machine.fsync_ms
-    yield Verdict(
-        f"{title}: p50, 2 × that of {BARE} + one fsync", figure(QUIET, "p50_ms"), bound, "ms"
-    )
-    thrice = _times(3, figure(QUIET, "p50_ms"))
-    yield Verdict(f"{title}: p99, 3 × its p50", figure(QUIET, "p99_ms"), thrice, "ms")
-
-
-@dataclass(frozen=True)
-class _Alone:
-    """A target that is a number."""
+@dataclass(frozen=True, kw_only=True)
+class _Target:
+    """A figure of a load, and what it is to be: a number, or so many times another figure."""
 
     load: str
     figure: str
-    bound: float
-    unit: str
     what: str
+    unit: str
     at_least: bool = False
     part: str | None = None
+    """What the part of the load is called in which it is; None if there is but one."""
+    number: float = 0.0
+    times: float = 0.0
+    """Of that figure of the peer, or else of its own."""
+    peer: str = ""
+    peer_figure: str = ""
+    """If it is another one."""
+    fsyncs: float = 0.0
+    """That may come on top of it."""
+
+    def bound(self, comparison: Comparison, server: str) -> float | None:
+        """What it is to be; None if that was not measured."""
+        bound = self.number + self.fsyncs * comparison.machine.fsync_ms
+        if not self.times:
+            return bound
+        name = self.peer_figure or self.figure
+        found = comparison.figure(self.load, self.peer or server, name)
+        return None if found is None else bound + self.times * found.median
+
+    def judge(self, comparison: Comparison, server: str) -> Verdict:
+        """Says whether it is so."""
+        measured = comparison.figure(self.load, server, self.figure, self.part)
+        return Verdict(
+            f"{comparison.title(self.load)}: {self.what}",
+            server,
+            None if measured is None else measured.median,
+            self.bound(comparison, server),
+            self.unit,
+            self.at_least,
+        )
 
 
-_ALONE: Final = (
-    _Alone("rooms", "acks_per_second", 20_000, "/s", "durable acks", at_least=True),
-    _Alone("paced rooms", "p99_ms", 20, "ms", "p99 of an ack"),
-    _Alone("connections", "rss_kb_per_connection", 8, "KB", "memory of a connection"),
-    _Alone("connections", "cpu_us_per_second_idle", 1, "µs/s", "CPU of an idle connection"),
-    _Alone("connections", "joins_per_second", 2_000, "/s", "joins", at_least=True),
-    _Alone("paced joins", "p99_ms", 100, "ms", "p99 of a join"),
-    _Alone("reconnect", "caught_up_s", 10, "s", "caught up"),
-    _Alone("reconnect", "lost", 0, "", "lost"),
-    _Alone("reconnect", "doubled", 0, "", "doubled"),
-    _Alone("history", "p99_ms", 5, "ms", "p99 of any page", part="random"),
-    _Alone("history", "start_up_s", 1, "s", "start-up", part="restarted"),
-    _Alone("stalled", "rss_kb_per_stalled", 64, "KB", "memory of a stalled reader"),
-    _Alone("stalled", "lost", 0, "", "lost"),
-    _Alone("stalled", "doubled", 0, "", "doubled"),
-    _Alone("mixed", "lost", 0, "", "lost"),
-    _Alone("mixed", "doubled", 0, "", "doubled"),
+def _cpu(load: str, times: float) -> _Target:
+    """That a delivery costs no more than so many of the peer's."""
+    of = f"{times:g} × that of" if times != 1 else "that of"
+    return _Target(
+        load=load,
+        figure="cpu_us_per_delivery",
+        what=f"CPU a delivery, {of} {PEER}",
+        unit="µs",
+        times=times,
+        peer=PEER,
+    )
+
+
+def _most(
+    load: str, figure: str, what: str, unit: str, number: float, *, part: str | None = None
+) -> _Target:
+    """That a figure is no more than a number."""
+    return _Target(load=load, figure=figure, what=what, unit=unit, number=number, part=part)
+
+
+def _least(load: str, figure: str, what: str, number: float) -> _Target:
+    """That there are so many a second."""
+    return _Target(load=load, figure=figure, what=what, unit="/s", number=number, at_least=True)
+
+
+def _deliveries(load: str) -> _Target:
+    return _Target(
+        load=load,
+        figure="deliveries_per_second",
+        what=f"deliveries, 20 × those of {USUAL}",
+        unit="/s",
+        at_least=True,
+        times=20,
+        peer=USUAL,
+    )
+
+
+BESIDE: Final = (
+    _cpu(BURST, 1),
+    _most(BURST, "p99_ms", "p99", "ms", 25),
+    _deliveries(BURST),
+    _cpu(CROWD, 1),
+    _most(CROWD, "p99_ms", "p99", "ms", 25),
+    _deliveries(CROWD),
+    _cpu(FOUR, 2),
+    _cpu(STEADY, 1),
+    _most(STEADY, "p99_ms", "p99", "ms", 10),
+    _Target(
+        load=QUIET,
+        figure="p50_ms",
+        what=f"p50, 2 × that of {BARE} and one fsync",
+        unit="ms",
+        times=2,
+        peer=BARE,
+        fsyncs=1,
+    ),
+    _Target(
+        load=QUIET,
+        figure="p99_ms",
+        what="p99, 3 × its p50",
+        unit="ms",
+        times=3,
+        peer_figure="p50_ms",
+    ),
 )
+"""For both profiles."""
+
+ALONE: Final = (
+    _least("rooms", "acks_per_second", "durable acks", 20_000),
+    _most("paced rooms", "p99_ms", "p99 of an ack", "ms", 20),
+    _most("connections", "rss_kb_per_connection", "memory of a connection", "KB", 8),
+    _most("connections", "cpu_us_per_second_idle", "CPU of an idle connection", "µs/s", 1),
+    _least("connections", "joins_per_second", "joins", 2_000),
+    _most("paced joins", "p99_ms", "p99 of a join", "ms", 100),
+    _most("reconnect", "caught_up_s", "caught up", "s", 10),
+    _most("reconnect", "lost", "lost", "", 0),
+    _most("reconnect", "doubled", "doubled", "", 0),
+    _most("history", "p99_ms", "p99 of any page", "ms", 5, part="random"),
+    _most("history", "start_up_s", "start-up", "s", 1, part="restarted"),
+    _most("stalled", "rss_kb_per_stalled", "memory of a stalled reader", "KB", 64),
+    _most("stalled", "lost", "lost", "", 0),
+    _most("stalled", "doubled", "doubled", "", 0),
+    _most("mixed", "lost", "lost", "", 0),
+    _most("mixed", "doubled", "doubled", "", 0),
+)
+"""For v1, which alone can do all of it."""
 
 LOOP_HELD_MS: Final = 20.0
 """That the server does nothing but one thing, at most, in any load; where it tells."""
 
 
-def _alone(comparison: Comparison) -> Iterator[Verdict]:
-    """Those that are numbers. What was not run is left out."""
-    keys = {load.key for load in comparison.loads}
-    for target in _ALONE:
-        if target.load in keys:
-            measured = comparison.figure(target.load, V1, target.figure, target.part)
-            title = f"{comparison.title(target.load)}: {target.what}"
-            yield Verdict(title, _median(measured), target.bound, target.unit, target.at_least)
-    for load in comparison.group("alone"):
+def verdicts(comparison: Comparison) -> list[Verdict]:
+    """All targets for which something was run."""
+    found = [
+        *_judged(comparison, BESIDE, V1),
+        *_judged(comparison, BESIDE, PLAIN),
+        *_judged(comparison, ALONE, V1),
+    ]
+    for load in comparison.loads:
         if held := comparison.figure(load.key, V1, "loop_held_ms"):
-            yield Verdict(f"{load.title}: longest turn", held.high, LOOP_HELD_MS, "ms")
+            what = f"{load.title}: longest turn"
+            found.append(Verdict(what, V1, held.median, LOOP_HELD_MS, "ms"))
+    return found
 
 
-def _median(found: Spread | None) -> float | None:
-    return None if found is None else found.median
-
-
-def _times(factor: float, value: float | None) -> float | None:
-    return None if value is None else factor * value
+def _judged(comparison: Comparison, targets: Iterable[_Target], server: str) -> Iterator[Verdict]:
+    keys = {load.key for load in comparison.loads}
+    for target in targets:
+        if target.load in keys:
+            yield target.judge(comparison, server)
