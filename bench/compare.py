@@ -158,7 +158,7 @@ def telling(total: float) -> Iterator[Tell]:
             before, done = done, done + lasts
             bar.update(task, description=what, completed=before)
             if not console.is_terminal:
-                console.print(f"{before / total:4.0%} {what}", highlight=False)
+                console.print(f"{before / total:4.0%} {what}", highlight=False, soft_wrap=True)
             return lambda share: bar.update(task, completed=before + share * lasts)
 
         yield tell

@@ -8,10 +8,11 @@ from typing import Final, Protocol
 from bench.comparison.records import V1, LoadInfo
 from bench.comparison.targets import BARE, BURST, CROWD, FOUR, PEER, QUIET, STEADY, USUAL
 
-from causerie.bench import connections, fanout, stalled
+from causerie.bench import connections, fanout, reconnect, stalled
 from causerie.bench.connections import Connections
 from causerie.bench.dialects import Dialect
 from causerie.bench.fanout import Fanout
+from causerie.bench.reconnect import Reconnect
 from causerie.bench.result import Result
 from causerie.bench.stalled import Stalled
 from causerie.bench.target import Target
@@ -74,10 +75,12 @@ def _alone(some: Callable[[int], int], seconds: float) -> list[Load]:
     many = some(10_000)
     idle = Connections(count=many, seconds=seconds * 8)
     paced = Connections(count=many, rate=some(1_000), seconds=0)
+    back = Reconnect(clients=many, kill=True)
     beside = Stalled(stalled=some(1_000), seconds=2 * seconds)
     return [
         _only("connections", "Connections", connections.run, idle, many / 2_000 + idle.seconds),
         _only("paced joins", "Joins", connections.run, paced, many / paced.rate),
+        _only("reconnect", "Coming back", reconnect.run, back, many / 300),
         _only("stalled", "Stalled readers", stalled.run, beside, 3 * beside.seconds),
     ]
 
