@@ -65,7 +65,7 @@ def loads(*, quick: bool) -> list[Load]:
         _fanout(FOUR, Fanout(members=some(500), in_flight=4, seconds=seconds)),
         _fanout(STEADY, Fanout(members=some(500), rate=some(1_000), seconds=seconds)),
         _fanout(QUIET, Fanout(members=some(100), rate=100, seconds=seconds)),
-        *(_members(count, seconds * 0.6) for count in MEMBERS[:: 2 if quick else 1]),
+        *(_members(count, seconds * 0.6) for count in (MEMBERS[::2] if quick else MEMBERS)),
         *_alone(some, seconds),
     ]
 
