@@ -21,7 +21,6 @@ START: Final = 2.5
 """Seconds that it takes to start a server, to open connections and to end it all, about."""
 
 MEMBERS: Final = (10, 30, 100, 300, 1_000)
-ROOMS: Final = (10, 30, 100, 300, 1_000, 3_000, 10_000)
 
 PLOTTED: Final = frozenset({V1, PEER, USUAL, "websockets", BARE})
 """Those whose cost against members is measured."""
