@@ -6,9 +6,10 @@ Every load is put on Causerie (durable, synced to the disk; once in v1 and once 
 profile) and on each rival that is installed (bench/rivals), all in turn, in each of several rounds,
 and on a new process each time. What only Causerie can do it then does alone.
 
-Prints tables, whether the targets are held among them; writes bench/RESULTS.md and its pictures in
-docs/pictures, but not of a trial (--quick or --loads). Figures are medians of the rounds, with the
-least and the most in brackets.
+Prints tables, whether the targets are held among them. Writes bench/results.json, of which it can
+make all else anew (--from), bench/RESULTS.md and its pictures in docs/pictures; but nothing in a
+trial (--quick or --loads). Figures are medians of the rounds, with the least and the most in
+brackets.
 """
 
 import argparse
@@ -43,6 +44,7 @@ from rich.table import Table as Grid
 from causerie.bench.generator import LoadFailed
 from causerie.bench.signals import ended_in_order
 
+FOUND: Final = ROOT / "bench" / "results.json"
 RESULTS: Final = ROOT / "bench" / "RESULTS.md"
 PICTURES: Final = ROOT / "docs" / "pictures"
 
@@ -115,8 +117,9 @@ def _run(load: Load, server: Contestant, number: int, step: Step) -> list[Record
             found = load.run(target, server.dialect, progress=step)
             results = found if isinstance(found, list) else [found]
             held = loop_held(target)
-    except (LoadFailed, DidNotStart) as error:
-        why = str(error)
+    # Whatever it was: the others are not to have run in vain.
+    except (LoadFailed, DidNotStart, OSError, RuntimeError) as error:
+        why = (str(error).strip() or type(error).__name__).splitlines()[-1]
         return [Record(load=key, part="", server=name, round=number, figures={}, failed=why)]
     results[-1] = replace(results[-1], figures={**results[-1].figures, **held})
     return [
@@ -206,7 +209,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small loads, to try it out")
     parser.add_argument("--loads", default="", help="those loads whose title contains this")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    parser.add_argument("--from", type=Path, help="write and show what --json has printed before")
+    parser.add_argument("--from", type=Path, help="write and show what was found before")
     arguments = parser.parse_args()
     earlier: Path | None = getattr(arguments, "from")
     rounds = 1 if arguments.quick else arguments.rounds
@@ -222,6 +225,8 @@ def main() -> None:
         is_trial = bool(arguments.quick or arguments.loads)
         with ended_in_order(), telling(sum(load.lasts for _, load, _ in turns)) as tell:
             comparison = compare(chosen, rounds, command, tell, is_trial=is_trial)
+        if not is_trial:
+            FOUND.write_bytes(msgspec.json.encode(comparison))
     if not comparison.is_trial:
         write(comparison)
     if arguments.json:

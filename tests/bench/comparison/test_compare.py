@@ -122,3 +122,14 @@ def test_causerie_is_started_anew_and_says_how_long_it_was_held_up_if_it_can() -
         held = loop_held(first)
     assert not held or 0 <= held["loop_held_ms"] < 10_000
     assert loop_held(Target("other", ("127.0.0.1", 1), None)) == {}
+
+
+@pytest.mark.parametrize("error", [OSError("ports"), RuntimeError("Traceback\nports\n"), OSError()])
+def test_what_nobody_has_thought_of_ends_one_run_and_not_all(error: Exception) -> None:
+    def work(target: Target, dialect: Dialect, *, progress: Callable[[float], None]) -> Result:
+        raise error
+
+    broken = Load(make("y", []).info, work, 1.0)
+    found = go([broken, make("x", [])])
+    last = "ports" if error.args else "OSError"
+    assert [record.failed for record in found.records[:4]] == [last, last, "", ""]
