@@ -8,12 +8,15 @@ from typing import Final, Protocol
 from bench.comparison.records import V1, LoadInfo
 from bench.comparison.targets import BARE, BURST, CROWD, FOUR, PEER, QUIET, STEADY, USUAL
 
-from causerie.bench import connections, fanout, reconnect, stalled
+from causerie.bench import connections, fanout, history, mixed, reconnect, rooms, stalled
 from causerie.bench.connections import Connections
 from causerie.bench.dialects import Dialect
 from causerie.bench.fanout import Fanout
+from causerie.bench.history import History
+from causerie.bench.mixed import Mixed
 from causerie.bench.reconnect import Reconnect
 from causerie.bench.result import Result
+from causerie.bench.rooms import Rooms
 from causerie.bench.stalled import Stalled
 from causerie.bench.target import Target
 
@@ -21,6 +24,7 @@ START: Final = 2.5
 """Seconds that it takes to start a server, to open connections and to end it all, about."""
 
 MEMBERS: Final = (10, 30, 100, 300, 1_000)
+ROOMS: Final = (10, 30, 100, 300, 1_000, 3_000, 10_000)
 
 PLOTTED: Final = frozenset({V1, PEER, USUAL, "websockets", BARE})
 """Those whose cost against members is measured."""
@@ -65,22 +69,31 @@ def loads(*, quick: bool) -> list[Load]:
         _fanout(STEADY, Fanout(members=some(500), rate=some(1_000), seconds=seconds)),
         _fanout(QUIET, Fanout(members=some(100), rate=100, seconds=seconds)),
         *(_members(count, seconds * 0.6) for count in (MEMBERS[::2] if quick else MEMBERS)),
-        *_alone(some, seconds),
+        *(_rooms(count, seconds * 0.6) for count in (ROOMS[:5:2] if quick else ROOMS)),
+        *_alone(some, seconds, day=5.0 if quick else 300.0),
     ]
 
 
-def _alone(some: Callable[[int], int], seconds: float) -> list[Load]:
-    """Those that only Causerie is put under."""
+def _alone(some: Callable[[int], int], seconds: float, *, day: float) -> list[Load]:
+    """Those that only Causerie is put under; one of them for a `day` of so many seconds."""
     many = some(10_000)
     idle = Connections(count=many, seconds=seconds * 8)
     paced = Connections(count=many, rate=some(1_000), seconds=0)
     back = Reconnect(clients=many, kill=True)
     beside = Stalled(stalled=some(1_000), seconds=2 * seconds)
+    busy = Rooms(rooms=some(2_000), seconds=seconds)
+    spread = Rooms(rooms=some(2_000), rate=some(10_000), seconds=seconds)
+    long = History(entries=some(1_000_000))
+    office = Mixed(members=some(1_000), seconds=day)
     return [
+        _only("rooms", "Small rooms", rooms.run, busy, seconds * 1.15 + 2),
+        _only("paced rooms", "Small rooms", rooms.run, spread, seconds * 1.15 + 2),
+        _only("history", "History", history.run, long, long.entries / 20_000 + 5),
         _only("connections", "Connections", connections.run, idle, many / 2_000 + idle.seconds),
         _only("paced joins", "Joins", connections.run, paced, many / paced.rate),
         _only("reconnect", "Coming back", reconnect.run, back, many / 300),
         _only("stalled", "Stalled readers", stalled.run, beside, 3 * beside.seconds),
+        _only("mixed", "Everything at once", mixed.run, office, day + 5),
     ]
 
 
@@ -102,6 +115,18 @@ def _members(members: int, seconds: float) -> Load:
         partial(_run, fanout.run, load),
         seconds * (1 + fanout.WARM_UP) + START,
         servers=PLOTTED,
+        once=True,
+    )
+
+
+def _rooms(count: int, seconds: float) -> Load:
+    """A point of the plot of costs against rooms."""
+    load = Rooms(rooms=count, members=1, rate=2_000, seconds=seconds)
+    return Load(
+        LoadInfo(key=f"rooms {count}", title=str(load), group="rooms", x=count),
+        partial(_run, rooms.run, load),
+        seconds * 1.15 + START + count / 2_000,
+        servers=frozenset({V1}),
         once=True,
     )
 
