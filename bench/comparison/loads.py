@@ -20,7 +20,7 @@ from causerie.bench.rooms import Rooms
 from causerie.bench.stalled import Stalled
 from causerie.bench.target import Target
 
-START: Final = 2.5
+START: Final = 1.5
 """Seconds that it takes to start a server, to open connections and to end it all, about."""
 
 MEMBERS: Final = (10, 30, 100, 300, 1_000)

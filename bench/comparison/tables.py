@@ -18,8 +18,8 @@ SHOWN: Final = ("p50_ms", "p99_ms", "rss_mb", "server_busy")
 
 LIMIT: Final = "†"
 LIMIT_MEANS: Final = (
-    f"{LIMIT} the generator used more than {BUSY:.0%} of a core: it was the limit, and this server "
-    "can do more"
+    f"{LIMIT} the generator used more than {BUSY:.0%} of a core: unless the server did as well, it "
+    "was the limit, and that server can do more"
 )
 NOT_HELD: Final = "**not held**"
 

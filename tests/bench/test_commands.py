@@ -23,7 +23,7 @@ WITHIN = 20.0
 """Seconds until a wait fails."""
 
 SMALL = ["--members", "5", "--senders", "2", "--in-flight", "4", "--seconds", "0.2"]
-LOADS = ["fanout", "connections", "reconnect", "rooms", "history", "mixed"]
+LOADS = ["fanout", "connections", "reconnect", "rooms", "history", "stalled", "mixed"]
 
 LONG = ["--members", "5", "--senders", "2", "--seconds", "100"]
 
@@ -114,6 +114,10 @@ def test_reconnecting_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["rooms", "--rooms", "3", "--seconds", "0.2"], "rooms: 3 rooms of 2, 1 in flight in each"),
         (["history", "--entries", "30", "--pages", "2"], "30 entries: before"),
+        (
+            ["stalled", "--stalled", "3", "--members", "2", "--seconds", "0.2"],
+            "stalled: 2 members, 100 messages/s, alone",
+        ),
         (
             ["mixed", "--members", "10", "--rate", "50", "--seconds", "0.3"],
             "mixed: 10 members for 0 s",
