@@ -10,6 +10,7 @@ from typing import ClassVar, cast
 import pytest
 from tests.server.wire_peer import (
     CLOSE,
+    CONT,
     PING,
     TEXT,
     Ear,
@@ -61,7 +62,13 @@ class Taker(Intake):
         self._transport = cast(asyncio.Transport, self.tap)
         self.told: list[bytes] = []
         self.reads: list[int] = []
+        self.texts = 0
         self.then: Callable[[], None] = lambda: None
+
+    def _take_text(self, text: bytes) -> None:
+        self.texts += 1
+        self.told.append(text)
+        self.then()
 
     def _take(self, reader: Reader | TracedReader, data: bytes) -> None:
         self.reads.append(len(data))
@@ -79,7 +86,9 @@ def taker_class() -> type[Taker]:
     """A server's own: its connections share their readers."""
 
     class OneServersTaker(Taker):
-        _readers = Readers(lambda: Reader(max_message=100_000, binary=False, logger=LOGGER))
+        _readers = Readers(
+            lambda: Reader(max_message=100_000, binary=False, logger=LOGGER), max_message=100_000
+        )
 
     return OneServersTaker
 
@@ -102,12 +111,30 @@ def frames(texts: list[bytes]) -> bytes:
 
 def test_a_reader_between_two_messages_is_handed_on(taker_class: type[Taker]) -> None:
     one, other = taker_class(), taker_class()
-    one._read(masked(TEXT, b"hello"))
+    one._read(masked(PING))
     spare = one._readers.spare
     assert spare is not None
-    other._read(masked(TEXT, b"hello"))
+    other._read(masked(PING))
     assert other._readers.spare is spare
     assert one._reader is other._reader is None
+
+
+def test_a_text_that_comes_whole_and_alone_needs_no_reader(taker: Taker) -> None:
+    taker._read(masked(TEXT, b"hello"))
+    taker._read(masked(TEXT, b"x" * (SLICE - 8)))
+    assert (taker.texts, taker.reads, taker._readers.spare) == (2, [], None)
+    taker._read(masked(TEXT, b"x" * (SLICE - 7)))
+    assert taker.texts == 2
+    assert [len(told) for told in taker.told] == [5, SLICE - 8, SLICE - 7]
+
+
+def test_a_text_is_never_taken_for_whole_in_the_middle_of_a_message(taker: Taker) -> None:
+    taker._read(masked(TEXT, b"a ", fin=False))
+    taker._read(masked(CONT, b"message"))
+    taker._read(masked(TEXT, b"whole ", fin=False))
+    taker._read(masked(TEXT, b"and alone"))
+    assert taker.told == [b"a message", b"Fault"]
+    assert taker.texts == 0
 
 
 def test_a_reader_in_the_middle_of_a_message_is_nobody_elses(taker_class: type[Taker]) -> None:
@@ -121,7 +148,7 @@ def test_a_reader_in_the_middle_of_a_message_is_nobody_elses(taker_class: type[T
 
 def test_whoever_is_held_at_rest_keeps_no_reader(taker: Taker) -> None:
     taker.then = lambda: taker._hold(UNSENT)
-    taker._read(masked(TEXT, b"hello"))
+    taker._read(masked(PING))
     assert taker._reader is None
     assert taker._readers.spare is not None
 
@@ -130,9 +157,9 @@ def test_whoever_is_held_at_rest_keeps_no_reader(taker: Taker) -> None:
 
 
 def test_a_little_is_read_in_one_piece_and_much_in_slices(taker: Taker) -> None:
-    taker._read(masked(TEXT, b"x" * 4_000))
+    taker._read(masked(TEXT, b"x" * 2_000) * 2)
     taker._read(masked(TEXT, b"x" * 9_000))
-    assert taker.reads == [4_008, SLICE, SLICE, 9_008 - 2 * SLICE]
+    assert taker.reads == [4_016, SLICE, SLICE, 9_008 - 2 * SLICE]
     assert taker.tap.stops == 0
 
 

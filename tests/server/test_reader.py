@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.server.wire_peer import BINARY, CLOSE, CONT, PING, PONG, TEXT, masked
 
-from causerie.server.reader import Closed, Fault, Message, Ping, Reader
+from causerie.server.reader import Closed, Fault, Message, Ping, Reader, whole_text
 
 LOGGER = logging.getLogger(__name__)
 
@@ -184,3 +184,46 @@ def test_one_that_was_dropped_leaves_no_cycle() -> None:
         assert sum(type(thing) is Reader for thing in gc.get_objects()) == before
     finally:
         gc.enable()
+
+
+# What is seen at a glance.
+
+
+@given(
+    opcode=st.sampled_from([TEXT, TEXT, BINARY, CONT, CLOSE, PING, PONG]),
+    content=st.one_of(
+        st.text(max_size=80).map(str.encode),
+        st.binary(max_size=80),
+        st.sampled_from([b"x" * size for size in (125, 126, 127, 999, 1000, 1001)]),
+    ),
+    fin=st.booleans(),
+    damage=st.one_of(st.none(), st.tuples(st.integers(0, 3), st.integers(0, 255))),
+    cut=st.integers(-3, 3),
+)
+def test_a_text_at_a_glance_is_what_a_reader_makes_of_the_same_bytes(
+    *,
+    opcode: int,
+    content: bytes,
+    fin: bool,
+    damage: tuple[int, int] | None,
+    cut: int,
+) -> None:
+    data = bytearray(masked(opcode, content, fin=fin))
+    if damage is not None and damage[0] < len(data):
+        data[damage[0]] = damage[1]
+    bytes_in = bytes(data[:cut] if cut < 0 else data + b"\x81" * cut)
+    seen = whole_text(bytes_in, max_message=1000)
+    one = reader()
+    told = list(one.feed(bytes_in))
+    if seen is not None:
+        assert told == [Message(seen, is_binary=False)]
+        assert one.at_rest
+    elif opcode == TEXT and fin and damage is None and cut == 0 and len(content) <= 1000:
+        assert told[-1:] == [] or isinstance(told[-1], Fault), "only what is wrong is left over"
+
+
+def test_a_length_that_is_spelt_longer_than_it_need_be_is_left_to_the_reader() -> None:
+    assert whole_text(masked(TEXT, b"hello"), max_message=5) == b"hello"
+    assert whole_text(masked(TEXT, b"hello"), max_message=4) is None
+    spelt_out = b"\x81\xfe\x00\x05\0\0\0\0hello"
+    assert whole_text(spelt_out, max_message=5) is None

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar, Final, cast
 
-from causerie.server.reader import Reader
+from causerie.server.reader import Reader, whole_text
 from causerie.server.scanner import ScannedFrame
 from causerie.server.tracing import TracedReader
 
@@ -38,11 +38,12 @@ _SLICE_IN_FRAMES: Final = 32
 class Readers:
     """The readers of one server's connections. At rest none has one: it is handed on."""
 
-    __slots__ = ("_make", "spare")
+    __slots__ = ("_make", "max_message", "spare")
 
-    def __init__(self, make: Callable[[], Reader]) -> None:
-        """`make` makes a reader at rest."""
+    def __init__(self, make: Callable[[], Reader], *, max_message: int) -> None:
+        """`make` makes a reader at rest, for messages of up to `max_message` bytes."""
         self._make = make
+        self.max_message = max_message
         self.spare: Reader | None = None
         """One at rest, for whoever reads next."""
 
@@ -73,6 +74,10 @@ class Intake(asyncio.Protocol, ABC):
     def _take(self, reader: Reader | TracedReader, data: bytes) -> None:
         """Feeds a reader, and deals with all that it tells."""
 
+    @abstractmethod
+    def _take_text(self, text: bytes) -> None:
+        """Deals with a text that came whole and alone."""
+
     # Reading.
 
     def _read(self, data: bytes) -> None:
@@ -82,6 +87,11 @@ class Intake(asyncio.Protocol, ABC):
             return
         reader = self._reader
         if reader is None:
+            if len(data) <= _SLICE:
+                text = whole_text(data, max_message=self._readers.max_message)
+                if text is not None:
+                    self._take_text(text)
+                    return
             self._reader = reader = self._readers.take()
         if len(data) <= _SLICE:
             self._take(reader, data)

@@ -393,14 +393,19 @@ class WebSocketProtocol(Intake):
                     assert_never(unknown)
         self._write_pongs(pongs)
 
-    def _tell_message(self, message: Message) -> None:
+    def _take_text(self, text: bytes) -> None:
+        """Tells the receiver."""
         self._messages_in += 1
+        self._tell(self._receiver.receive, text)
+
+    def _tell_message(self, message: Message) -> None:
         if message.is_binary:
+            self._messages_in += 1
             binary = self._shared.binary
             assert binary is not None, "the reader takes it for a fault otherwise"
             self._tell(binary, self, message.content)
         else:
-            self._tell(self._receiver.receive, message.content)
+            self._take_text(message.content)
 
     def _write_pongs(self, pongs: list[bytes]) -> None:
         if pongs and self._phase is _OPEN:
@@ -540,7 +545,7 @@ def websocket_protocol(
     class BoundWebSocketProtocol(WebSocketProtocol):
         __slots__ = ()
         _shared = _Shared(accept, settings, binary)
-        _readers = Readers(_shared.new_reader)
+        _readers = Readers(_shared.new_reader, max_message=settings.max_message)
 
     return BoundWebSocketProtocol
 
