@@ -2,14 +2,17 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from tests.server.wire_peer import masked, request, serving, until
 
-from causerie.server.http import Health, http_app
+from causerie.server.http import Health, http_app, is_handshake
+from causerie.server.pauses import Longest
 from causerie.server.web import WebClient
+from causerie.testing.framing import upgrade_request
 from causerie.version import __version__
 
 
@@ -37,6 +40,7 @@ async def ask(
     health: Health = "ok",
     headers: Any = None,
     web: WebClient | None = None,
+    pauses: Callable[[], Longest] | None = None,
 ) -> Response:
     """Asks the application as uvicorn does."""
     path, _, query = target.partition("?")
@@ -65,7 +69,7 @@ async def ask(
         else:
             response.body += message["body"]
 
-    await http_app(lambda: health, web)(scope, receive, send)
+    await http_app(lambda: health, web, pauses)(scope, receive, send)
     return response
 
 
@@ -164,6 +168,16 @@ async def test_healthz_tells_whether_the_server_can_be_relied_on(
     assert response.headers["cache-control"] == "no-store"
 
 
+async def test_healthz_tells_how_long_the_loop_was_held_where_that_is_watched() -> None:
+    response = await ask("/healthz", pauses=lambda: Longest(held=0.0123456, collected=0.002))
+    assert response.json == {
+        "status": "ok",
+        "version": __version__,
+        "loopHeldMs": 12.346,
+        "collectedMs": 2.0,
+    }
+
+
 async def test_the_protocol_s_description_is_served() -> None:
     response = await ask("/asyncapi.json")
     assert response.status == 200
@@ -239,6 +253,60 @@ async def test_a_request_that_comes_in_time_and_a_websocket_are_not_cut() -> Non
         assert await peer.frame() == (1, b"hello")
         assert not ear.is_closed
         await slow.eof()
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_plain"),
+    [
+        ({}, True),
+        ({"Upgrade": "WebSocket", "Connection": "keep-alive, Upgrade"}, True),
+        ({"Origin": "https://example.org", "Cookie": "a=b; c=d"}, True),
+        ({"Host": None}, False),
+        ({"Upgrade": None}, False),
+        ({"Upgrade": "h2c"}, False),
+        ({"Connection": "close"}, False),
+        ({"Connection": "close, TE, Upgrade"}, False),
+        ({"Content_Length": "3"}, False),
+        ({"Transfer_Encoding": "chunked"}, False),
+        ({"X_Name": "Zoë"}, False),
+        ({"X Y": "a header's name has no space"}, False),
+        ({"X_Long": "x" * 9_000}, False),
+    ],
+)
+async def test_a_handshake_that_is_handed_on_as_it_is_is_answered_as_by_the_long_way(
+    headers: dict[str, str | None], *, is_plain: bool
+) -> None:
+    head = upgrade_request("/ws", {name.replace("_", "-"): headers[name] for name in headers})
+    assert is_handshake(head) is is_plain
+    async with serving() as server:
+        at_once, in_parts = await server.connect(), await server.connect()
+        at_once.send(head)
+        in_parts.send(head[:10])
+        await until(lambda: server.connections == 2)
+        in_parts.send(head[10:])
+        one, other = await at_once.answer(), await in_parts.answer()
+    one.headers.pop("date", None)
+    other.headers.pop("date", None)
+    assert one == other
+
+
+async def test_only_a_whole_handshake_and_nothing_behind_it_is_handed_on_as_it_is() -> None:
+    head = request()
+    assert is_handshake(head)
+    assert not any(is_handshake(head[:size]) for size in range(len(head)))
+    assert not is_handshake(head + masked(1, b"early"))
+    assert not is_handshake(head.replace(b"GET", b"POST"))
+    assert not is_handshake(head.replace(b"HTTP/1.1", b"HTTP/1.0"))
+    assert not is_handshake(b"GET /ws HTTP/1.1\r\n folded: line\r\n" + head.partition(b"\r\n")[2])
+
+
+async def test_a_handshake_after_another_request_on_the_same_connection_opens() -> None:
+    async with serving() as server:
+        peer = await server.connect()
+        peer.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await peer.answer()).status == 200
+        peer.send(request())
+        assert (await peer.answer()).status == 101
 
 
 async def test_a_client_that_goes_away_in_the_middle_of_a_request_leaves_nothing() -> None:

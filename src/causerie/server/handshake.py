@@ -29,6 +29,8 @@ NO_REQUEST: Final = (
 _LOGGED: Final = 300
 """Characters of a refusal's reason that are kept for the log."""
 
+_END_OF_HEAD: Final = b"\r\n\r\n"
+
 _V1: Final = Subprotocol(SUBPROTOCOL)
 
 
@@ -83,11 +85,13 @@ class Handshake(ServerProtocol):
 
     def feed(self, data: bytes) -> Opened | Declined | None:
         """Takes bytes, and answers once they are enough to."""
-        # Line by line, so that frames in the same segment are left for who reads them.
+        # Line by line, so that frames in the same segment are left for who reads them; at once
+        # where there can be none.
+        ends_there = data.find(_END_OF_HEAD) == len(data) - len(_END_OF_HEAD)
         at = 0
         requests: list[Request] = []
         while at < len(data) and not requests:
-            end = data.find(b"\n", at) + 1 or len(data)
+            end = len(data) if ends_there else data.find(b"\n", at) + 1 or len(data)
             self.receive_data(data[at:end])
             requests = [event for event in self.events_received() if isinstance(event, Request)]
             at = end
