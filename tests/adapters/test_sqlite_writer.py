@@ -129,6 +129,13 @@ def test_what_has_gathered_is_one_batch_up_to_a_bound(bench: Bench) -> None:
     bench.finish()
     assert [len(batch) for batch in bench.batches] == [sqlite_writer.BATCH, 10]
     assert all(isinstance(outcome, Stored) for outcome in bench.outcomes)
+
+
+def test_now_and_then_the_log_of_changes_is_copied_into_the_database(bench: Bench) -> None:
+    for number in range(sqlite_writer.CHECKPOINT_EVERY + 10):
+        bench.writer.put(draft(str(number)))
+    bench.writer.start()
+    bench.finish()
     assert bench.checkpoints == 1
 
 

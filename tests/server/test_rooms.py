@@ -571,7 +571,7 @@ def test_a_room_that_is_opened_again_and_again_pushes_nothing_out() -> None:
         bob.ask("leave", room="kitchen")
     assert live_room(server).remembered == 100
     rooms = server.hub.rooms
-    assert rooms._ring_closed == sum(not rooms._is_open(room) for room, _ in rooms._ring)
+    assert rooms._ring_closed == sum(not rooms._is_open(room) for room, _, _ in rooms._ring)
     assert len(rooms._ring) <= 200
 
 

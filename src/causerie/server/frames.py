@@ -22,6 +22,9 @@ class Variant(IntEnum):
     PLAIN_SECONDS = 2
 
 
+VARIANTS = tuple(Variant)
+"""To go through them: an enumeration makes a new iterator of its members each time."""
+
 UNITS = {
     Variant.PLAIN_MILLISECONDS: Unit.MILLISECONDS,
     Variant.PLAIN_SECONDS: Unit.SECONDS,

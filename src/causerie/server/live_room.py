@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from causerie.chat.presence import Presence
 from causerie.chat.typing import Typing
 from causerie.ports import Head
-from causerie.server.frames import FramedEntry, Variant
+from causerie.server.frames import VARIANTS, FramedEntry, Variant
 
 if TYPE_CHECKING:
     from causerie.server.connection import Connection
@@ -184,7 +184,7 @@ class LiveRoom:
         size = 0
         for variant, live in enumerate(self.live):
             if live:
-                size = len(framed.frame(Variant(variant)))
+                size = len(framed.frame(VARIANTS[variant]))
                 break
         self._gathered.append(framed)
         self.shown = framed.seq
@@ -201,7 +201,7 @@ class LiveRoom:
             return
         pieces = [
             (live, b"".join([framed.frame(variant) for framed in self._gathered]))
-            for variant, live in zip(Variant, self.live, strict=True)
+            for variant, live in zip(VARIANTS, self.live, strict=True)
             if live
         ]
         self.sent = self.shown

@@ -65,7 +65,7 @@ class Rooms:
         self._stopped_typing = stopped_typing
         self._open: dict[str, LiveRoom] = {}
         self._opening: dict[str, list[Callable[[LiveRoom | Failed], None]]] = {}
-        self._ring: deque[tuple[LiveRoom, FramedEntry]] = deque()
+        self._ring: deque[tuple[LiveRoom, FramedEntry, int]] = deque()
         self._ring_bytes = 0
         # Entries in there of rooms that have been closed since.
         self._ring_closed = 0
@@ -128,12 +128,12 @@ class Rooms:
         # Whatever is wrong with an entry shows here, before it is in the ring.
         cost = _cost(framed)
         room.remember(framed)
-        self._ring.append((room, framed))
+        self._ring.append((room, framed, cost))
         self._ring_bytes += cost
         while self._ring_bytes > self._settings.ring:
-            oldest_room, oldest = self._ring.popleft()
+            oldest_room, oldest, cost = self._ring.popleft()
             oldest_room.forget(oldest)
-            self._ring_bytes -= _cost(oldest)
+            self._ring_bytes -= cost
             if not self._is_open(oldest_room):
                 self._ring_closed -= 1
 
@@ -141,8 +141,8 @@ class Rooms:
         """Lets go of the entries of closed rooms. Done when they are the most: that costs no more
         than remembering them did, and people who come and go push no live room's entries out.
         """
-        self._ring = deque((room, framed) for room, framed in self._ring if self._is_open(room))
-        self._ring_bytes = sum(_cost(framed) for _, framed in self._ring)
+        self._ring = deque(kept for kept in self._ring if self._is_open(kept[0]))
+        self._ring_bytes = sum(cost for _, _, cost in self._ring)
         self._ring_closed = 0
 
     def _is_open(self, room: LiveRoom) -> bool:

@@ -53,7 +53,9 @@ def joined_room(connection: Connection, name: str) -> LiveRoom:
     Raises:
         Refused: `not_joined`, or `invalid` if it is no name.
     """
-    room = connection.hub.rooms.get(room_name(name))
+    rooms = connection.hub.rooms
+    # Nearly always it is given as the log knows it, and so it is looked for first.
+    room = rooms.get(name) or rooms.get(room_name(name))
     if room is None or room not in connection.listeners:
         raise Refused(ErrorCode.NOT_JOINED, field="room")
     return room
