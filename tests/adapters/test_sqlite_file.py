@@ -23,6 +23,7 @@ from causerie.adapters.sqlite_file import (
     TooNew,
     connect,
 )
+from causerie.adapters.sqlite_places import Places, hash_id
 from causerie.testing.powerloss import SimulatedDisk
 from causerie.wire.errors import CauserieError
 
@@ -127,6 +128,14 @@ def test_an_older_database_is_brought_up_to_date_and_what_is_in_it_stays(tmp_pat
     DataFolder(tmp_path).unlock()
     older = connect(tmp_path)
     older.execute("""
+        DROP TABLE places_by_room;
+        DROP TABLE places_by_id;
+        DELETE FROM meta WHERE key = 'indexed';
+        CREATE UNIQUE INDEX entries_by_room ON entries (room, seq);
+        CREATE UNIQUE INDEX entries_by_id ON entries (id, author);
+        INSERT INTO entries (room, seq, author, id, timestamp, private, username, content)
+        VALUES (1, 1, 1, 'a', 1, 0, 'Alice', 'hi'), (2, 1, 1, 'b', 2, 0, 'Alice', 'hi'),
+            (1, 2, 2, 'a', 3, 0, 'Bob', 'hi');
         DROP INDEX names_by_identity;
         ALTER TABLE names DROP COLUMN claimed;
         INSERT INTO names VALUES ('alice', 'alice', 'Alice', 'a', '', 1, 3);
@@ -140,7 +149,11 @@ def test_an_older_database_is_brought_up_to_date_and_what_is_in_it_stays(tmp_pat
     assert newer.pragma("user_version") == SCHEMA_VERSION
     found = newer.execute("SELECT display FROM names WHERE identity = 'a' ORDER BY claimed")
     assert list(found) == [("Bob",), ("Alice",)]
-    assert list(newer.execute("SELECT * FROM meta")) == epoch
+    assert list(newer.execute("SELECT * FROM meta WHERE key = 'epoch'")) == epoch
+    places = Places(newer)
+    assert places.by_room(newer, 1, after=0, upto=9, limit=9) == [1, 3]
+    assert places.by_id(newer, [hash_id(2, "a")]) == [3]
+    assert list(newer.execute("SELECT value FROM meta WHERE key = 'indexed'")) == [("3",)]
     newer.close()
 
 

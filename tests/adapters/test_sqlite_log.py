@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 
 import apsw
 import pytest
@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from tests.adapters.sqlite_storage import SqliteStorage
 
 from causerie.adapters.sqlite_file import DataFolder, FolderInUse
+from causerie.adapters.sqlite_places import hash_id
 from causerie.ports import Failed, Rejected, Stored
 from causerie.testing.contracts import Answer, Rig, draft
 from causerie.testing.powerloss import Operation, SimulatedDisk
@@ -214,7 +215,10 @@ FILL = f"""
     INSERT INTO entries (room, seq, author, id, timestamp, private, username, content)
     WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers LIMIT {MILLION})
     SELECT 1, n, 1, printf('id-%07d', n), 1000 * n, 0, 'Alice', 'what Alice said at ' || n
-    FROM numbers
+    FROM numbers;
+    INSERT INTO places_by_room SELECT room, seq, place FROM entries;
+    INSERT INTO places_by_id SELECT hash_id(author, id), place FROM entries ORDER BY 1;
+    UPDATE meta SET value = '{MILLION}' WHERE key = 'indexed'
 """
 
 
@@ -246,6 +250,9 @@ def test_in_a_room_of_a_million_entries_everything_is_near(tmp_path: Path) -> No
     made = DataFolder(folder)
     connection = made.connect(cache_kib=200_000)
     connection.pragma("synchronous", "OFF")
+    connection.create_scalar_function(
+        "hash_id", cast("apsw.ScalarProtocol", hash_id), 2, deterministic=True
+    )
     with connection:
         connection.execute(FILL)
     connection.close()

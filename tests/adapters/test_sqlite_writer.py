@@ -11,6 +11,7 @@ import pytest
 from causerie.adapters import sqlite_writer
 from causerie.adapters.sqlite_entries import Entries
 from causerie.adapters.sqlite_file import LOCK, DataFolder
+from causerie.adapters.sqlite_places import Places
 from causerie.adapters.sqlite_writer import Answers, Job, Writer
 from causerie.ports import Outcome, Rejected, Stored
 from causerie.testing.contracts import draft
@@ -93,7 +94,7 @@ class Bench:
         self.checkpoints = 0
         self.writer = Writer(
             self.connection,
-            Entries(self.connection, self.folder.epoch),
+            Entries(self.connection, self.folder.epoch, Places(self.connection)),
             Answers(self.calls.put),
             clock=lambda: 0,
             committed=self.batches.append,

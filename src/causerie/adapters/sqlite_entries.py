@@ -5,13 +5,14 @@ at `seq - 1`, and how many lie between two is their difference.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import apsw
 import msgspec
 
 from causerie.adapters.numbering import Tail, number
+from causerie.adapters.sqlite_places import Placed, Places, hash_id
 from causerie.chat.entry import Draft, Entry
 from causerie.ports import Head, Outcome, Stored
 
@@ -24,31 +25,27 @@ ROW_JOINS: Final = """
     LEFT JOIN identities AS peer ON peer.key = e.peer
 """
 
-READ_BACK: Final = f"""
-    SELECT {ROW} FROM entries AS e {ROW_JOINS}
-    WHERE e.room = (SELECT key FROM rooms WHERE name = ?) AND e.seq < ?
-    ORDER BY e.seq DESC LIMIT ?
+_AT_PLACES: Final = f"""
+    SELECT {ROW} FROM json_each(?) AS wanted
+    CROSS JOIN entries AS e ON e.place = wanted.value {ROW_JOINS}
 """  # noqa: S608 no input is in it
-
-_TAIL = """
-    SELECT r.key, e.seq, e.id, e.timestamp, one.identity, other.identity FROM rooms AS r
-    JOIN entries AS e
-        ON e.room = r.key AND e.seq = (SELECT max(seq) FROM entries WHERE room = r.key)
+_SAID_AT: Final = f"""
+    SELECT room.name, {ROW} FROM json_each(?) AS wanted
+    CROSS JOIN entries AS e ON e.place = wanted.value
+    JOIN rooms AS room ON room.key = e.room
+    {ROW_JOINS}
+"""  # noqa: S608 no input is in it
+_ROOM = """
+    SELECT r.key, one.identity, other.identity FROM rooms AS r
     LEFT JOIN identities AS one ON one.key = r.one
     LEFT JOIN identities AS other ON other.key = r.other
     WHERE r.name = ?
 """
+_KEY: Final = "SELECT key FROM rooms WHERE name = ?"
 _IDENTITIES = """
     SELECT i.identity, i.key FROM jsonb_each(?) AS wanted
     CROSS JOIN identities AS i ON i.identity = wanted.value
 """
-_EARLIER = f"""
-    SELECT room.name, {ROW} FROM jsonb_each(?) AS wanted
-    CROSS JOIN entries AS e INDEXED BY entries_by_id
-        ON e.id = wanted.value ->> 0 AND e.author = wanted.value ->> 1
-    JOIN rooms AS room ON room.key = e.room
-    {ROW_JOINS}
-"""  # noqa: S608 no input is in it
 _ADD_IDENTITIES = """
     INSERT INTO identities (key, identity) SELECT value ->> 0, value ->> 1 FROM jsonb_each(?)
 """
@@ -58,10 +55,11 @@ _ADD_ROOMS = """
 """
 _ADD_ENTRIES = """
     INSERT INTO entries (
-        room, seq, author, id, timestamp, private, username, content, recipient, peer, reply_to
+        place, room, seq, author, id, timestamp, private, username, content, recipient, peer,
+        reply_to
     )
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
-        value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10
+        value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11
     FROM jsonb_each(?)
 """
 _ADD_CONVERSATIONS = """
@@ -70,6 +68,9 @@ _ADD_CONVERSATIONS = """
     ON CONFLICT (identity, name) DO UPDATE SET peer_name = excluded.peer_name
     WHERE peer_name <> excluded.peer_name
 """
+
+GREATEST: Final = 2**63 - 1
+"""The greatest number that SQLite knows; no seq comes near it."""
 
 _Value = TypeVar("_Value")
 
@@ -96,40 +97,54 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
     outcomes: list[Outcome]
     writes: list[tuple[str, str]]
     """Statements, each with its one argument: to be carried out in order, all or none."""
+    placed: list[Placed]
+    """Where the new entries will be."""
 
 
 class Entries:
     """The writer's view of the tables: numbers batches, and knows where rooms end.
 
     One thread uses it, and nobody else writes entries, so that a plan holds until the next one is
-    made. If a plan is not carried out, the caller must call `forget`.
+    made. When a plan is carried out, the caller must call `carried_out`, and otherwise `forget`.
     """
 
-    def __init__(self, connection: apsw.Connection, epoch: str, *, cache: int = 10_000) -> None:
+    def __init__(
+        self, connection: apsw.Connection, epoch: str, places: Places, *, cache: int = 10_000
+    ) -> None:
         """Remembers the ends of so many rooms, and the keys of so many identities."""
         self._connection = connection
         self._epoch = epoch
+        self._places = places
         self._cache = cache
         self._tails: _Lru[Tail] = _Lru()
         self._identities: _Lru[int] = _Lru()
+        self._next_place = self._next_key("entries", "place")
+
+    def carried_out(self, plan: Plan) -> None:
+        """Notes that what was planned last is in the database."""
+        self._places.wrote()
+        self._places.add(plan.placed)
 
     def forget(self) -> None:
         """Remembers nothing, for what it knew may have been undone."""
         self._tails.clear()
         self._identities.clear()
+        self._next_place = self._next_key("entries", "place")
 
     def head(self, room: str, *, recent: int) -> Head:
         """Tells where a room ends, with so many of its newest entries."""
         tail = self._tail(room)
         self._tails.trim(self._cache)
-        rows = self._connection.execute(READ_BACK, (room, tail.seq + 1, recent)).fetchall()
+        places = self._places.by_room_back(
+            self._connection, tail.key, before=tail.seq + 1, limit=recent
+        )
         return Head(
             epoch=self._epoch,
             seq=tail.seq,
             id=tail.id,
             timestamp=tail.timestamp,
             members=tail.members,
-            recent=tuple(entry_of(room, row) for row in reversed(rows)),
+            recent=tuple(read_places(self._connection, room, places)),
         )
 
     def plan(self, drafts: Sequence[Draft], *, now: int) -> Plan:
@@ -139,9 +154,10 @@ class Entries:
             UnicodeEncodeError: at least one draft is not text.
         """
         self._find_identities(drafts)
-        outcomes = number(drafts, now=now, stored=self._earlier(drafts), tail=self._tail)
+        hashes = self._hashes(drafts)
+        outcomes = number(drafts, now=now, stored=self._earlier(hashes), tail=self._tail)
         entries = [outcome.entry for outcome in outcomes if type(outcome) is Stored]
-        plan = Plan(outcomes, self._writes(entries) if entries else [])
+        plan = self._plan(outcomes, entries, hashes)
         self._tails.trim(self._cache)
         self._identities.trim(self._cache)
         return plan
@@ -158,16 +174,21 @@ class Entries:
         if unknown:
             known.update(self._connection.execute(_IDENTITIES, (_json(list(unknown)),)))
 
-    def _earlier(self, drafts: Sequence[Draft]) -> dict[tuple[str, str], Entry]:
-        """Finds the entries that are stored under the ids of a batch."""
+    def _hashes(self, drafts: Sequence[Draft]) -> dict[tuple[str, str], int]:
+        """By what the ids of a batch are found, those of identities that have said something."""
         known = self._identities
-        wanted = [(draft.id, known[draft.identity]) for draft in drafts if draft.identity in known]
-        if not wanted:
+        return {
+            (draft.identity, draft.id): hash_id(known[draft.identity], draft.id)
+            for draft in drafts
+            if draft.identity in known
+        }
+
+    def _earlier(self, hashes: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], Entry]:
+        """Finds the entries that are stored under the ids of a batch."""
+        if not hashes:
             return {}
-        entries = [
-            entry_of(room, row)
-            for room, *row in self._connection.execute(_EARLIER, (_json(wanted),))
-        ]
+        places = self._places.by_id(self._connection, list(hashes.values()))
+        entries = said_at(self._connection, places)
         return {(entry.identity, entry.id): entry for entry in entries}
 
     def _tail(self, room: str) -> Tail:
@@ -177,14 +198,23 @@ class Entries:
         return tail
 
     def _find_tail(self, room: str) -> Tail:
-        row = self._connection.execute(_TAIL, (room,)).fetchone()
+        row = self._connection.execute(_ROOM, (room,)).fetchone()
         if row is None:
             return Tail()
-        key, seq, id, timestamp, one, other = row
+        key, one, other = row
         members = () if one is None else (one,) if one == other else (one, other)
-        return Tail(key=key, seq=seq, id=id, timestamp=timestamp, members=members)
+        places = self._places.by_room_back(self._connection, key, before=GREATEST, limit=1)
+        (last,) = read_places(self._connection, room, places)
+        return Tail(key=key, seq=last.seq, id=last.id, timestamp=last.timestamp, members=members)
 
-    def _writes(self, entries: Sequence[Entry]) -> list[tuple[str, str]]:
+    def _plan(
+        self,
+        outcomes: list[Outcome],
+        entries: Sequence[Entry],
+        hashes: Mapping[tuple[str, str], int],
+    ) -> Plan:
+        if not entries:
+            return Plan(outcomes, [], [])
         writes = []
         identities = self._new_identities(entries)
         if identities:
@@ -196,6 +226,7 @@ class Entries:
         tails = self._tails
         rows = [
             (
+                place,
                 tails[entry.room].key,
                 entry.seq,
                 keys[entry.identity],
@@ -208,13 +239,18 @@ class Entries:
                 keys[entry.peer] if entry.peer else None,
                 entry.reply_to or None,
             )
-            for entry in entries
+            for place, entry in enumerate(entries, self._next_place)
         ]
+        self._next_place += len(rows)
         writes.append((_ADD_ENTRIES, _json(rows)))
         conversations = self._conversations(entries)
         if conversations:
             writes.append((_ADD_CONVERSATIONS, _json(conversations)))
-        return writes
+        placed = [
+            (row[0], row[1], row[2], hashes.get((entry.identity, entry.id)) or _hash_of(row))
+            for row, entry in zip(rows, entries, strict=True)
+        ]
+        return Plan(outcomes, writes + self._places.writes(len(rows)), placed)
 
     def _new_identities(self, entries: Sequence[Entry]) -> list[tuple[int, str]]:
         keys = self._identities
@@ -245,11 +281,31 @@ class Entries:
                 names[keys[entry.identity], entry.room] = entry.to
         return [(identity, room, name) for (identity, room), name in names.items()]
 
-    def _next_key(self, table: str) -> int:
-        newest = self._connection.execute(f"SELECT max(key) FROM {table}").fetchone()  # noqa: S608 ours
+    def _next_key(self, table: str, column: str = "key") -> int:
+        newest = self._connection.execute(f"SELECT max({column}) FROM {table}").fetchone()  # noqa: S608 ours
         assert newest is not None, "an aggregate has a row"
         (key,) = newest
         return (key or 0) + 1
+
+
+def room_key(connection: apsw.Connection, room: str) -> int:
+    """The number by which the tables know a room; 0 if there is nothing in it."""
+    row = connection.execute(_KEY, (room,)).fetchone()
+    return row[0] if row is not None else 0
+
+
+def read_places(connection: apsw.Connection, room: str, places: Sequence[int]) -> list[Entry]:
+    """Reads the entries at some places, all of one room, in their order in the log."""
+    if not places:
+        return []
+    rows = connection.execute(_AT_PLACES, (_json(sorted(places)),))
+    return [entry_of(room, row) for row in rows]
+
+
+def said_at(connection: apsw.Connection, places: Sequence[int]) -> list[Entry]:
+    """Reads the entries at some places, of any rooms."""
+    rows = connection.execute(_SAID_AT, (_json(places),)) if places else ()
+    return [entry_of(room, row) for room, *row in rows]
 
 
 def entry_of(room: str, row: Sequence[Any]) -> Entry:
@@ -269,6 +325,11 @@ def entry_of(room: str, row: Sequence[Any]) -> Entry:
         peer=peer or "",
         reply_to=reply_to or "",
     )
+
+
+def _hash_of(row: Sequence[Any]) -> int:
+    """By what an entry is found whose author had said nothing before the batch."""
+    return hash_id(row[3], row[4])
 
 
 def _json(rows: Sequence[object]) -> str:

@@ -13,10 +13,11 @@ import secrets
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, Final, Literal
+from typing import BinaryIO, Final, Literal, cast
 
 import apsw
 
+from causerie.adapters.sqlite_places import hash_id
 from causerie.folders import make_folder
 from causerie.wire.errors import CauserieError
 
@@ -30,7 +31,7 @@ LOCK: Final = "causerie.lock"
 
 APPLICATION_ID: Final = int.from_bytes(b"Caus", "big")
 """Marks the file as ours (https://sqlite.org/fileformat2.html#application_id)."""
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 BUSY_MS: Final = 10_000
 """How long to wait for another process that writes: an operator's command, at most."""
@@ -58,8 +59,7 @@ CREATE TABLE rooms (
 ) STRICT;
 
 -- In the order of commits, whatever the room: a commit that touches a thousand rooms then writes
--- few pages of this table, and only the small ones of the index for each room. Clustered by room
--- it took 1.6 times as long.
+-- few pages.
 CREATE TABLE entries (
     place INTEGER PRIMARY KEY,
     room INTEGER NOT NULL REFERENCES rooms,
@@ -74,8 +74,21 @@ CREATE TABLE entries (
     peer INTEGER REFERENCES identities,
     reply_to TEXT
 ) STRICT;
-CREATE UNIQUE INDEX entries_by_room ON entries (room, seq);
-CREATE UNIQUE INDEX entries_by_id ON entries (id, author);
+
+-- Two indexes of it, which are written later than it: see sqlite_places.py. In `meta`, `indexed` is
+-- the place up to which they are complete.
+CREATE TABLE places_by_room (
+    room INTEGER NOT NULL REFERENCES rooms,
+    seq INTEGER NOT NULL,
+    place INTEGER NOT NULL REFERENCES entries,
+    PRIMARY KEY (room, seq)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE places_by_id (
+    hash INTEGER NOT NULL,               -- of id and author
+    place INTEGER NOT NULL REFERENCES entries,
+    PRIMARY KEY (hash, place)
+) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES ('indexed', '0');
 
 CREATE TABLE conversations (
     identity INTEGER NOT NULL REFERENCES identities,
@@ -104,6 +117,24 @@ UPGRADES: Final = {
         ALTER TABLE names ADD COLUMN claimed INTEGER NOT NULL DEFAULT 0;
         UPDATE names SET claimed = used;
         CREATE INDEX names_by_identity ON names (identity, claimed);
+    """,
+    2: """
+        DROP INDEX entries_by_room;
+        DROP INDEX entries_by_id;
+        CREATE TABLE places_by_room (
+            room INTEGER NOT NULL REFERENCES rooms,
+            seq INTEGER NOT NULL,
+            place INTEGER NOT NULL REFERENCES entries,
+            PRIMARY KEY (room, seq)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE places_by_id (
+            hash INTEGER NOT NULL,
+            place INTEGER NOT NULL REFERENCES entries,
+            PRIMARY KEY (hash, place)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO places_by_room SELECT room, seq, place FROM entries ORDER BY room, seq;
+        INSERT INTO places_by_id SELECT hash_id(author, id), place FROM entries ORDER BY 1, 2;
+        INSERT INTO meta SELECT 'indexed', ifnull(max(place), 0) FROM entries;
     """,
 }
 """By a schema's version, what makes the next one of it."""
@@ -229,13 +260,16 @@ class DataFolder:
                     )
                     connection.pragma("application_id", APPLICATION_ID)
                 else:
+                    connection.create_scalar_function(
+                        "hash_id", cast("apsw.ScalarProtocol", hash_id), 2, deterministic=True
+                    )
                     for earlier in range(version, SCHEMA_VERSION):
                         connection.execute(UPGRADES[earlier])
                 if version != SCHEMA_VERSION:
                     connection.pragma("user_version", SCHEMA_VERSION)
             epoch = connection.execute("SELECT value FROM meta WHERE key = 'epoch'").get
         except apsw.Error as error:
-            raise _explained(self.path, error) from error
+            raise explained(self.path, error) from error
         finally:
             close(connection)
         if not isinstance(epoch, str):
@@ -259,7 +293,7 @@ def connect(folder: Path, *, vfs: str | None = None, create: bool = False) -> ap
     try:
         connection = apsw.Connection(str(path), flags=flags, vfs=vfs)
     except apsw.Error as error:
-        raise _explained(folder, error) from error
+        raise explained(folder, error) from error
     try:
         connection.set_busy_timeout(BUSY_MS)
         connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
@@ -269,7 +303,7 @@ def connect(folder: Path, *, vfs: str | None = None, create: bool = False) -> ap
         (tables,) = next(connection.execute("SELECT count(*) FROM sqlite_schema"))
     except apsw.Error as error:
         close(connection)
-        raise _explained(folder, error) from error
+        raise explained(folder, error) from error
     if application != APPLICATION_ID and (application or version or tables or not create):
         close(connection)
         raise NotAChat(
@@ -291,7 +325,8 @@ def close(connection: apsw.Connection) -> None:
         connection.close(force=True)
 
 
-def _explained(folder: Path, error: apsw.Error) -> StorageError:
+def explained(folder: Path, error: apsw.Error) -> StorageError:
+    """What whoever runs the server is told when the database cannot be read."""
     path = folder / DATABASE
     if isinstance(error, apsw.NotADBError):
         return NotAChat(

@@ -10,8 +10,15 @@ from typing import Any, Final, TypeVar
 import apsw
 import structlog
 
-from causerie.adapters.sqlite_entries import READ_BACK, ROW, ROW_JOINS, Entries, entry_of
-from causerie.adapters.sqlite_file import DataFolder, close
+from causerie.adapters.sqlite_entries import (
+    GREATEST,
+    Entries,
+    read_places,
+    room_key,
+    said_at,
+)
+from causerie.adapters.sqlite_file import DataFolder, close, explained
+from causerie.adapters.sqlite_places import Places, hash_id
 from causerie.adapters.sqlite_writer import Answers, Checkpointer, Job, Writer
 from causerie.chat.entry import Draft, Entry
 from causerie.ports import (
@@ -32,34 +39,16 @@ WRITER_CACHE_KIB: Final = 8_192
 READER_CACHE_KIB: Final = 4_096
 CHECKPOINTER_CACHE_KIB: Final = 64
 
-_GREATEST: Final = 2**63 - 1
-"""The greatest number that SQLite knows; no seq comes near it."""
-
 _Answer = TypeVar("_Answer")
 
 _logger = structlog.get_logger("causerie.log")
 
-_READ: Final = f"""
-    SELECT {ROW} FROM entries AS e {ROW_JOINS}
-    WHERE e.room = (SELECT key FROM rooms WHERE name = ?) AND e.seq > ? AND e.seq <= ?
-    ORDER BY e.seq LIMIT ?
-"""  # noqa: S608 no input is in it
-_HEAD: Final = """
-    SELECT r.key, (SELECT max(seq) FROM entries WHERE room = r.key) FROM rooms AS r
-    WHERE r.name = ?
-"""
-_AT: Final = "SELECT id, timestamp FROM entries WHERE room = ? AND seq = ?"
-_SAID: Final = f"""
-    SELECT room.name, {ROW} FROM entries AS e INDEXED BY entries_by_id {ROW_JOINS}
-    JOIN rooms AS room ON room.key = e.room
-    WHERE e.id = ? AND e.author = (SELECT key FROM identities WHERE identity = ?)
-"""  # noqa: S608 no input is in it
+_AT: Final = "SELECT id, timestamp FROM entries WHERE place = ?"
+_AUTHOR: Final = "SELECT key FROM identities WHERE identity = ?"
 _CONVERSATIONS: Final = """
-    SELECT c.name, c.peer_name, e.seq, e.id, e.timestamp, one.identity, other.identity
+    SELECT c.name, c.peer_name, r.key, one.identity, other.identity
     FROM conversations AS c
     CROSS JOIN rooms AS r ON r.name = c.name
-    JOIN entries AS e
-        ON e.room = r.key AND e.seq = (SELECT max(seq) FROM entries WHERE room = r.key)
     JOIN identities AS one ON one.key = r.one
     JOIN identities AS other ON other.key = r.other
     WHERE c.identity = (SELECT key FROM identities WHERE identity = ?) AND c.name > ?
@@ -101,14 +90,6 @@ class Reader:
 
         self._queue.put(answer)
 
-    def all(self, sql: str, *values: str | int) -> list[Any]:
-        """Reads all rows."""
-        return self._connection.execute(sql, values).fetchall()
-
-    def one(self, sql: str, *values: str | int) -> Any | None:
-        """Reads the first row, if there is one."""
-        return self._connection.execute(sql, values).fetchone()
-
     def _run(self) -> None:
         while (answer := self._queue.get()) is not None and not self._stopping:
             answer()
@@ -142,10 +123,15 @@ class SqliteLog:
         self._answers = Answers(call_threadsafe)
         self.connection = folder.connect(cache_kib=WRITER_CACHE_KIB)
         """The writer's. Only jobs of `do` may use it."""
-        self._entries = Entries(self.connection, folder.epoch)
-        self._reader = Reader(
-            folder.connect(cache_kib=READER_CACHE_KIB, writes=False), self._answers
-        )
+        try:
+            self._places = Places(self.connection)
+            self._entries = Entries(self.connection, folder.epoch, self._places)
+        except apsw.Error as error:
+            close(self.connection)
+            raise explained(folder.path, error) from error
+        self._reading = folder.connect(cache_kib=READER_CACHE_KIB, writes=False)
+        """The reader's. Only what it looks up may use it."""
+        self._reader = Reader(self._reading, self._answers)
         self._checkpointer = Checkpointer(
             folder.connect(cache_kib=CHECKPOINTER_CACHE_KIB),
             lambda reason: self._answers.add(partial(self._fail, reason)),
@@ -222,8 +208,15 @@ class SqliteLog:
         """Reads forward."""
 
         def look() -> Sequence[Entry]:
-            bounds = (min(after, _GREATEST), min(upto, _GREATEST), min(limit, _GREATEST))
-            return [entry_of(room, row) for row in self._reader.all(_READ, room, *bounds)]
+            key = room_key(self._reading, room)
+            places = self._places.by_room(
+                self._reading,
+                key,
+                after=after,
+                upto=min(upto, GREATEST),
+                limit=min(limit, GREATEST),
+            )
+            return read_places(self._reading, room, places)
 
         self._ask(look, done)
 
@@ -238,9 +231,11 @@ class SqliteLog:
         """Reads backward."""
 
         def look() -> Sequence[Entry]:
-            bounds = (min(before, _GREATEST), min(limit, _GREATEST))
-            rows = self._reader.all(READ_BACK, room, *bounds)
-            return [entry_of(room, row) for row in reversed(rows)]
+            key = room_key(self._reading, room)
+            places = self._places.by_room_back(
+                self._reading, key, before=min(before, GREATEST), limit=min(limit, GREATEST)
+            )
+            return read_places(self._reading, room, places)
 
         self._ask(look, done)
 
@@ -250,8 +245,16 @@ class SqliteLog:
         """Tells what was said under an id."""
 
         def look() -> Entry | None:
-            found = self._reader.one(_SAID, id, identity)
-            return None if found is None else entry_of(found[0], found[1:])
+            author = self._reading.execute(_AUTHOR, (identity,)).fetchone()
+            if author is None:
+                return None
+            places = self._places.by_id(self._reading, [hash_id(author[0], id)])
+            said = (
+                entry
+                for entry in said_at(self._reading, places)
+                if (entry.identity, entry.id) == (identity, id)
+            )
+            return next(said, None)
 
         self._ask(look, done)
 
@@ -269,7 +272,8 @@ class SqliteLog:
         """Finds where a reader goes on."""
 
         def look() -> Located:
-            key, head = self._reader.one(_HEAD, room) or (0, 0)
+            key = room_key(self._reading, room)
+            head = self._places.head(self._reading, key)
             end = min(upto, head)
             if epoch != self._epoch or not self._holds(key, head, seq=seq, id=id):
                 return Located(after=max(0, end - limit), recovered="none")
@@ -284,8 +288,14 @@ class SqliteLog:
         """Tells whether the entry at `seq` has that id; 0 with an empty id is before all."""
         if not 0 < seq <= head:
             return seq == 0 and not id
-        at = self._reader.one(_AT, room, seq)
-        return at is not None and at[0] == id
+        return self._at(room, seq)[0] == id
+
+    def _at(self, room: int, seq: int) -> tuple[str, int]:
+        """The id and the time of the entry at a seq that is not behind the head."""
+        (place,) = self._places.by_room(self._reading, room, after=seq - 1, upto=seq, limit=1)
+        rows: list[Any] = self._reading.execute(_AT, (place,)).fetchall()
+        ((id, timestamp),) = rows
+        return id, timestamp
 
     def locate_time(
         self,
@@ -299,17 +309,16 @@ class SqliteLog:
         """Finds the seq after which all is later."""
 
         def look() -> int:
-            key, head = self._reader.one(_HEAD, room) or (0, 0)
-            end = min(upto, head)
+            key = room_key(self._reading, room)
+            end = min(upto, self._places.head(self._reading, key))
             after = max(0, end - limit)
             # Times increase with seq: halve the stretch between the last that is known not to be
             # later, or not to be told, and the first that is known to be later.
             later = end + 1
             while later - after > 1:
                 middle = (after + later) // 2
-                at = self._reader.one(_AT, key, middle)
-                assert at is not None, "no seq up to the head is left out"
-                if at[1] > timestamp:
+                _id, said_at = self._at(key, middle)
+                if said_at > timestamp:
                     later = middle
                 else:
                     after = middle
@@ -328,24 +337,27 @@ class SqliteLog:
         """Lists private conversations."""
 
         def look() -> Sequence[Conversation]:
+            rows: list[Any] = self._reading.execute(
+                _CONVERSATIONS, (identity, after, min(limit, GREATEST))
+            ).fetchall()
             return [
-                Conversation(
-                    room=room,
-                    peer_name=peer_name,
-                    head=Head(
-                        epoch=self._epoch,
-                        seq=seq,
-                        id=id,
-                        timestamp=timestamp,
-                        members=(one,) if one == other else (one, other),
-                    ),
-                )
-                for room, peer_name, seq, id, timestamp, one, other in self._reader.all(
-                    _CONVERSATIONS, identity, after, min(limit, _GREATEST)
-                )
+                Conversation(room=room, peer_name=peer_name, head=self._head(key, one, other))
+                for room, peer_name, key, one, other in rows
             ]
 
         self._ask(look, done)
+
+    def _head(self, room: int, one: str, other: str) -> Head:
+        """Where the conversation of two identities ends."""
+        seq = self._places.head(self._reading, room)
+        id, timestamp = self._at(room, seq)
+        return Head(
+            epoch=self._epoch,
+            seq=seq,
+            id=id,
+            timestamp=timestamp,
+            members=(one,) if one == other else (one, other),
+        )
 
     def close(self, within: float = 4.0) -> None:
         """Commits, tells the outcome, and lets go of the folder.

@@ -244,6 +244,7 @@ class Writer:
     def _carry_out(self, plan: Plan) -> None:
         for statement, rows in plan.writes:
             self._connection.execute(statement, (rows,))
+        self._entries.carried_out(plan)
 
 
 class Checkpointer:

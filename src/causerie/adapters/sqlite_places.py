@@ -1,0 +1,247 @@
+"""Where in the table of entries an entry is: by its room and seq, and by its author and id.
+
+The table is in the order of commits. Two indexes lead into it, and an index that is given keys in
+no order has a page changed for nearly every key, however many a transaction brings: four times what
+the entry itself takes, the more the larger the log has grown, and all of it to be synced before an
+ack. So the newest entries are looked for in memory, a *generation* of `GENERATION` of them, and
+enter the indexes with the next one: in the order of the index, a slice with each batch, so that a
+page is changed once for all of a slice that belongs there. It is how a log-structured merge tree
+puts off its work (O'Neil et al., 1996), with the table of entries for its log.
+
+A note in the table `meta` says up to which place the indexes are complete. What lies behind it is
+read into memory when a log is opened; that some of it is in an index already does no harm.
+
+The writer's thread adds; any thread may look, with a connection of its own. It looks at memory
+first, for what leaves the memory is in the indexes by then.
+"""
+
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import Any, Final
+
+import apsw
+import msgspec
+
+GENERATION: Final = 16_384
+"""Entries; two generations in memory take 5 MB."""
+
+_UP_TO: Final = "SELECT value FROM meta WHERE key = 'indexed'"
+_NEWEST: Final = "SELECT place, room, seq, author, id FROM entries WHERE place > ? ORDER BY place"
+_BY_ID: Final = """
+    SELECT i.place FROM json_each(?) AS wanted CROSS JOIN places_by_id AS i ON i.hash = wanted.value
+"""
+_BY_ROOM: Final = """
+    SELECT place FROM places_by_room WHERE room = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?
+"""
+_BY_ROOM_BACK: Final = """
+    SELECT place FROM places_by_room WHERE room = ? AND seq < ? ORDER BY seq DESC LIMIT ?
+"""
+_HEAD: Final = "SELECT max(seq) FROM places_by_room WHERE room = ?"
+_ADD_BY_ID: Final = """
+    INSERT OR IGNORE INTO places_by_id (hash, place)
+    SELECT value ->> 0, value ->> 1 FROM jsonb_each(?)
+"""
+_ADD_BY_ROOM: Final = """
+    INSERT OR IGNORE INTO places_by_room (room, seq, place)
+    SELECT value ->> 0, value ->> 1, value ->> 2 FROM jsonb_each(?)
+"""
+_SET_UP_TO: Final = "UPDATE meta SET value = json_extract(?, '$') WHERE key = 'indexed'"
+
+
+Placed = tuple[int, int, int, int]
+"""An entry's place in the table, and what leads there: its room, its seq, and `hash_id`."""
+
+
+def hash_id(author: int, id: str) -> int:
+    """What an entry is found by that has this id of this author: 64 bits, signed. Whoever finds one
+    has to see whether it is the right one.
+    """
+    digest = blake2b(b"%d %s" % (author, id.encode()), digest_size=8).digest()
+    return int.from_bytes(digest, signed=True)
+
+
+class Places:
+    """Both indexes, and the newest entries, which are not in them yet."""
+
+    def __init__(self, connection: apsw.Connection, *, generation: int = GENERATION) -> None:
+        """Reads what is not in the indexes. `connection` is the writer's."""
+        self._generation = generation
+        self._generations: tuple[_Generation, ...] = (_Generation(),)
+        """The newest last; the first of two is on its way into the indexes."""
+        self._merge: _Merge | None = None
+        rows: list[tuple[str]] = list(connection.execute(_UP_TO))
+        ((up_to,),) = rows
+        self.add(
+            (place, room, seq, hash_id(author, id))
+            for place, room, seq, author, id in connection.execute(_NEWEST, (int(up_to),))
+        )
+
+    # What the writer's thread calls.
+
+    def add(self, placed: Iterable[Placed]) -> None:
+        """Notes entries that are in the table. Those of a room come in their order."""
+        newest = self._generations[-1]
+        newest.add(placed)
+        if self._merge is None and newest.size >= self._generation:
+            self._merge = _Merge(newest, batches_in=self._generation)
+            self._generations = (newest, _Generation())
+
+    def writes(self, count: int) -> list[tuple[str, str]]:
+        """What is to be written into the indexes with `count` new entries: statements, each with
+        its one argument. `wrote` has to follow if they were carried out.
+        """
+        return self._merge.writes(count) if self._merge is not None and count else []
+
+    def wrote(self) -> None:
+        """What `writes` gave last is in the indexes."""
+        if self._merge is not None and self._merge.wrote():
+            self._merge = None
+            self._generations = self._generations[1:]
+
+    # What any thread calls.
+
+    def by_id(self, connection: apsw.Connection, hashes: Sequence[int]) -> list[int]:
+        """The places of all entries that one of these leads to, some of them perhaps twice."""
+        wanted = set(hashes)
+        found: list[int] = []
+        for generation in self._generations:
+            found += [generation.by_id[known] for known in generation.by_id.keys() & wanted]
+            found += [place for known, place in generation.twins if known in wanted]
+        found += [place for (place,) in connection.execute(_BY_ID, (_json(hashes),))]
+        return found
+
+    def by_room(
+        self, connection: apsw.Connection, room: int, *, after: int, upto: int, limit: int
+    ) -> list[int]:
+        """The places of a room's entries after one seq and up to another, at most `limit`."""
+        stretches = self._stretches(room)
+        indexed_upto = min(upto, stretches[0].first - 1) if stretches else upto
+        found: list[int] = []
+        if after < indexed_upto:
+            rows = connection.execute(_BY_ROOM, (room, after, indexed_upto, limit))
+            found = [place for (place,) in rows]
+        for stretch in stretches:
+            found += stretch.after(after, upto, limit - len(found))
+        return found
+
+    def by_room_back(
+        self, connection: apsw.Connection, room: int, *, before: int, limit: int
+    ) -> list[int]:
+        """The places of a room's entries before a seq, the last of them first, at most `limit`."""
+        stretches = self._stretches(room)
+        found: list[int] = []
+        for stretch in reversed(stretches):
+            found += stretch.before(before, limit - len(found))
+        if len(found) < limit:
+            indexed = min(before, stretches[0].first) if stretches else before
+            rows = connection.execute(_BY_ROOM_BACK, (room, indexed, limit - len(found)))
+            found += [place for (place,) in rows]
+        return found
+
+    def head(self, connection: apsw.Connection, room: int) -> int:
+        """The seq of a room's last entry; 0 if it has none."""
+        if stretches := self._stretches(room):
+            return stretches[-1].last
+        rows: list[tuple[int | None]] = list(connection.execute(_HEAD, (room,)))
+        ((head,),) = rows
+        return head or 0
+
+    def _stretches(self, room: int) -> list["_Stretch"]:
+        """The newest part of a room, in its order."""
+        found = [generation.by_room.get(room) for generation in self._generations]
+        return [stretch for stretch in found if stretch is not None]
+
+
+class _Stretch:
+    """The places of a room's entries from a first seq on, without a gap."""
+
+    __slots__ = ("first", "places")
+
+    def __init__(self, first: int, place: int) -> None:
+        self.first = first
+        self.places = [place]
+
+    @property
+    def last(self) -> int:
+        """The seq of the last one."""
+        return self.first + len(self.places) - 1
+
+    def after(self, seq: int, upto: int, limit: int) -> list[int]:
+        """At most so many after one seq, up to another."""
+        start = max(0, seq + 1 - self.first)
+        end = min(start + max(0, limit), upto + 1 - self.first)
+        return self.places[start : max(start, end)]
+
+    def before(self, seq: int, limit: int) -> list[int]:
+        """At most so many before a seq, the last first."""
+        end = max(0, min(len(self.places), seq - self.first))
+        return self.places[max(0, end - limit) : end][::-1]
+
+
+class _Generation:
+    """Some of the newest entries, in the order of their places."""
+
+    __slots__ = ("by_id", "by_room", "last", "size", "twins")
+
+    def __init__(self) -> None:
+        self.by_id: dict[int, int] = {}
+        self.twins: list[tuple[int, int]] = []
+        """More with a hash that is in `by_id`: there are none, unless somebody has looked for some
+        for a long time."""
+        self.by_room: dict[int, _Stretch] = {}
+        self.size = 0
+        self.last = 0
+
+    def add(self, placed: Iterable[Placed]) -> None:
+        """Takes more."""
+        by_id, by_room = self.by_id, self.by_room
+        for place, room, seq, found_by in placed:
+            if by_id.setdefault(found_by, place) != place:
+                self.twins.append((found_by, place))
+            stretch = by_room.get(room)
+            if stretch is None:
+                # Nobody is to find it empty.
+                by_room[room] = _Stretch(seq, place)
+            else:
+                assert seq == stretch.first + len(stretch.places), "none left out, none twice"
+                stretch.places.append(place)
+            self.size += 1
+            self.last = place
+
+
+class _Merge:
+    """A generation on its way into the indexes, in their order."""
+
+    def __init__(self, generation: _Generation, *, batches_in: int) -> None:
+        """All of it will be written when `batches_in` entries have come."""
+        self._up_to = generation.last
+        self._by_id = sorted([*generation.by_id.items(), *generation.twins])
+        self._by_room = [
+            (room, seq, place)
+            for room, stretch in sorted(generation.by_room.items())
+            for seq, place in enumerate(stretch.places, stretch.first)
+        ]
+        self._for_each = -(-generation.size // batches_in)
+        self._at = 0
+        self._next = 0
+
+    def writes(self, count: int) -> list[tuple[str, str]]:
+        """The next slice."""
+        self._next = min(self._at + count * self._for_each, len(self._by_id))
+        here = slice(self._at, self._next)
+        writes = [
+            (_ADD_BY_ID, _json(self._by_id[here])),
+            (_ADD_BY_ROOM, _json(self._by_room[here])),
+        ]
+        if self._next == len(self._by_id):
+            writes.append((_SET_UP_TO, _json(str(self._up_to))))
+        return writes
+
+    def wrote(self) -> bool:
+        """The slice is written; tells whether that was the last one."""
+        self._at = self._next
+        return self._at == len(self._by_id)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
