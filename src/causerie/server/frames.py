@@ -7,6 +7,8 @@ so that a room keeps its listeners in a list indexed by it.
 from enum import IntEnum
 from typing import assert_never
 
+import msgspec
+
 from causerie.chat.entry import Entry
 from causerie.wire.codec import encode
 from causerie.wire.framing import frame_text
@@ -31,27 +33,45 @@ UNITS = {
 }
 
 
-class FramedEntry:
-    """An entry with its frames, each made when it is first asked for."""
+class FramedEntry(msgspec.Struct, eq=False, gc=False):
+    """An entry with its frames, each made when it is first asked for.
 
-    __slots__ = ("_frames", "_replay", "entry", "seq")
+    There are as many as the ring of recent entries holds, and nothing in one leads back to it: so
+    the garbage collector, which would hold up everybody while it looks at them, does not.
+    """
 
-    def __init__(self, entry: Entry) -> None:
-        self.entry = entry
-        self.seq = entry.seq
-        self._frames: list[bytes | None] = [None, None, None]
-        self._replay: bytes | None = None
+    entry: Entry
+    _v1: bytes | None = None
+    _v1_replay: bytes | None = None
+    _plain_milliseconds: bytes | None = None
+    _plain_seconds: bytes | None = None
+
+    @property
+    def seq(self) -> int:
+        """The entry's."""
+        return self.entry.seq
 
     def frame(self, variant: Variant, *, replay: bool = False) -> bytes:
         """The WebSocket frame; `replay` marks it as said before, where the profile has a mark."""
-        if replay and variant is Variant.V1:
-            if self._replay is None:
-                self._replay = frame_text(encode(v1_entry(self.entry, replay=True)))
-            return self._replay
-        frame = self._frames[variant]
-        if frame is None:
-            frame = self._frames[variant] = frame_text(payload(self.entry, variant))
-        return frame
+        match variant:
+            case Variant.V1 if replay:
+                if self._v1_replay is None:
+                    self._v1_replay = frame_text(encode(v1_entry(self.entry, replay=True)))
+                return self._v1_replay
+            case Variant.V1:
+                if self._v1 is None:
+                    self._v1 = frame_text(encode(v1_entry(self.entry)))
+                return self._v1
+            case Variant.PLAIN_MILLISECONDS:
+                if self._plain_milliseconds is None:
+                    self._plain_milliseconds = frame_text(payload(self.entry, variant))
+                return self._plain_milliseconds
+            case Variant.PLAIN_SECONDS:
+                if self._plain_seconds is None:
+                    self._plain_seconds = frame_text(payload(self.entry, variant))
+                return self._plain_seconds
+            case unknown:
+                assert_never(unknown)
 
 
 def payload(entry: Entry, variant: Variant) -> bytes:
