@@ -53,25 +53,21 @@ class FramedEntry(msgspec.Struct, eq=False, gc=False):
 
     def frame(self, variant: Variant, *, replay: bool = False) -> bytes:
         """The WebSocket frame; `replay` marks it as said before, where the profile has a mark."""
-        match variant:
-            case Variant.V1 if replay:
+        if variant is Variant.V1:
+            if replay:
                 if self._v1_replay is None:
                     self._v1_replay = frame_text(encode(v1_entry(self.entry, replay=True)))
                 return self._v1_replay
-            case Variant.V1:
-                if self._v1 is None:
-                    self._v1 = frame_text(encode(v1_entry(self.entry)))
-                return self._v1
-            case Variant.PLAIN_MILLISECONDS:
-                if self._plain_milliseconds is None:
-                    self._plain_milliseconds = frame_text(payload(self.entry, variant))
-                return self._plain_milliseconds
-            case Variant.PLAIN_SECONDS:
-                if self._plain_seconds is None:
-                    self._plain_seconds = frame_text(payload(self.entry, variant))
-                return self._plain_seconds
-            case unknown:
-                assert_never(unknown)
+            if self._v1 is None:
+                self._v1 = frame_text(encode(v1_entry(self.entry)))
+            return self._v1
+        if variant is Variant.PLAIN_MILLISECONDS:
+            if self._plain_milliseconds is None:
+                self._plain_milliseconds = frame_text(payload(self.entry, variant))
+            return self._plain_milliseconds
+        if self._plain_seconds is None:
+            self._plain_seconds = frame_text(payload(self.entry, variant))
+        return self._plain_seconds
 
 
 def payload(entry: Entry, variant: Variant) -> bytes:
