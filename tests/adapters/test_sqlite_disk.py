@@ -130,7 +130,7 @@ def integrity(rig: Rig) -> object:
     answer = Answer[object]()
     assert isinstance(rig.storage, SqliteStorage)
     log = rig.storage.log
-    log.do(lambda: log.connection.pragma("integrity_check"), answer, writes=False)
+    log.do(lambda: log.connection.pragma("integrity_check"), answer)
     return rig.wait(answer)
 
 

@@ -148,9 +148,9 @@ def test_jobs_are_answered_after_the_drafts_of_their_batch(bench: Bench) -> None
         return lambda: order.append(f"answered after {len(bench.outcomes)}")
 
     bench.writer.put(draft("1"))
-    bench.writer.put(Job(run, writes=True))
+    bench.writer.put(Job(run))
     bench.writer.put(draft("2"))
-    bench.writer.put(Job(run, writes=False))
+    bench.writer.put(Job(run))
     bench.writer.start()
     bench.finish()
     assert order == ["run by causerie-writer"] * 2 + ["answered after 2"] * 2
@@ -169,8 +169,8 @@ def test_an_observer_that_fails_keeps_no_answer_of_the_batch_back(
 
     monkeypatch.setattr(bench.writer, "_committed", fail)
     bench.writer.put(draft("1"))
-    bench.writer.put(Job(lambda: fails, writes=False))
-    bench.writer.put(Job(lambda: lambda: told.append("answered"), writes=False))
+    bench.writer.put(Job(lambda: fails))
+    bench.writer.put(Job(lambda: lambda: told.append("answered")))
     bench.writer.start()
     assert bench.writer.stop(WAIT)
     for _ in range(2):
@@ -194,7 +194,7 @@ def test_bad_rows_are_rejected_and_no_others(bench: Bench, bad: list[int]) -> No
         bench.connection.execute("INSERT INTO meta VALUES ('job', 'done')")
         return lambda: None
 
-    bench.writer.put(Job(run, writes=True))
+    bench.writer.put(Job(run))
     bench.writer.start()
     bench.finish()
     assert [outcome.draft for outcome in bench.outcomes] == drafts
@@ -236,7 +236,7 @@ def test_a_fault_of_ours_ends_the_log_loudly(bench: Bench, monkeypatch: pytest.M
         raise ZeroDivisionError("a mistake")
 
     bench.writer.put(draft("1"))
-    bench.writer.put(Job(run, writes=True))
+    bench.writer.put(Job(run))
     bench.writer.start()
     bench.finish()
     assert bench.failures == ["ZeroDivisionError: a mistake"]

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from causerie.chat.identity import is_lasting
 from causerie.chat.names import Name
 from causerie.ports import Claimed, Holder, Taken, TooManyNames
 
@@ -115,8 +116,9 @@ class Names:
             # Of one and the same, the skeleton that was worked out now counts.
             if last is not None and last.name.display != wished.display:
                 name = last.name
+        mine = self._kept.kept(name.folded)
         evicted = []
-        for folded, holder, used in self._rivals(name):
+        for folded, holder, used in self._rivals(name, mine):
             if holder.identity == identity:
                 continue
             if holder.kept:
@@ -126,7 +128,6 @@ class Names:
             if not free:
                 return Taken(holder=holder, folded=folded)
             evicted.append((folded, holder.kept))
-        mine = self._kept.kept(name.folded)
         if mine is not None and mine.identity != identity:
             mine = None
         counts_for = ""
@@ -155,7 +156,7 @@ class Names:
                 )
             )
         self._use(_Use(name, identity, counts_for, now, claimed))
-        keeps = self._kept.last(identity) is not None
+        keeps = self._last_kept(identity) is not None
         if keeps:
             self.keep(name, identity, now=now)
         return Claimed(
@@ -218,21 +219,25 @@ class Names:
     def _last(self, identity: str) -> _Use | Kept | None:
         """The one of an identity's names that counts for whoever comes back."""
         used = self._in_use_by.get(identity)
-        return self._in_use[next(reversed(used))] if used else self._kept.last(identity)
+        return self._in_use[next(reversed(used))] if used else self._last_kept(identity)
+
+    def _last_kept(self, identity: str) -> Kept | None:
+        """The name that an identity claimed last; only who can come back keeps any."""
+        return self._kept.last(identity) if is_lasting(identity) else None
 
     def _next_claim(self, identity: str, now: int) -> int:
         """The time of a claim that comes after all earlier ones, whatever the clock says."""
-        lasts = (self._last(identity), self._kept.last(identity))
+        lasts = (self._last(identity), self._last_kept(identity))
         return max([now, *(last.claimed + 1 for last in lasts if last is not None)])
 
-    def _rivals(self, name: Name) -> list[tuple[str, Holder, int]]:
+    def _rivals(self, name: Name, exact: Kept | None) -> list[tuple[str, Holder, int]]:
         """Lists who holds the name or what looks like it, with the time of last use; itself first.
+        `exact` is the name itself, if it is kept.
 
         A name in use and kept is told as kept. The skeleton of a name kept long ago may have been
         worked out by older tables, so the name itself is looked for too.
         """
         rivals: dict[str, tuple[str, Holder, int]] = {}
-        exact = self._kept.kept(name.folded)
         for kept in ([] if exact is None else [exact]) + list(self._kept.alike(name.skeleton)):
             holder = Holder(identity=kept.identity, display=kept.display, kept=True)
             rivals[kept.folded] = (kept.folded, holder, kept.used)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import apsw
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from causerie.adapters.naming import Kept, Names
 from causerie.adapters.sqlite_file import StorageError, close, connect
 from causerie.adapters.sqlite_log import SqliteLog
+from causerie.adapters.sqlite_writer import begin
 from causerie.chat.names import Name
 from causerie.ports import ClaimAnswer, Failed, Holder
 
@@ -59,25 +60,25 @@ class SqliteDirectory:
                 name, identity, address=address, now=now, replacing=replacing, returning=returning
             )
 
-        self._log.do(run, done, writes=True)
+        self._log.do(run, done)
 
     def keep(self, name: Name, identity: str, *, now: int) -> None:
         """Makes a borrowed name kept."""
-        self._log.do(lambda: self._names.keep(name, identity, now=now), _nobody, writes=True)
+        self._log.do(lambda: self._names.keep(name, identity, now=now), _nobody)
 
     def release(self, folded: str, identity: str, *, now: int) -> None:
         """Gives up a borrowed name."""
-        self._log.do(lambda: self._names.release(folded, identity, now=now), _nobody, writes=True)
+        self._log.do(lambda: self._names.release(folded, identity, now=now), _nobody)
 
     def sweep(self, *, now: int) -> None:
         """Notes use, and forgets addresses, in one transaction."""
-        self._log.do(lambda: self._names.sweep(now=now), _nobody, writes=True)
+        self._log.do(lambda: self._names.sweep(now=now), _nobody)
 
     def find(
         self, folded: str, *, now: int, done: Callable[[Holder | Failed | None], None]
     ) -> None:
         """Tells who holds a name."""
-        self._log.do(lambda: self._names.find(folded, now=now), done, writes=False)
+        self._log.do(lambda: self._names.find(folded, now=now), done)
 
 
 def release_name(folder: Path, folded: str) -> bool:
@@ -119,13 +120,17 @@ class _KeptNames:
         return [created for (created,) in self._connection.execute(_NEWEST, (address, limit))]
 
     def forget_addresses(self, created: int) -> None:
-        self._connection.execute(_FORGET, (created,))
+        self._write(_FORGET, (created,))
 
     def put(self, kept: Kept) -> None:
-        self._connection.execute(_PUT, msgspec.structs.astuple(kept))
+        self._write(_PUT, msgspec.structs.astuple(kept))
 
     def remove(self, folded: str) -> None:
-        self._connection.execute(_REMOVE, (folded,))
+        self._write(_REMOVE, (folded,))
+
+    def _write(self, statement: str, values: tuple[Any, ...]) -> None:
+        begin(self._connection)
+        self._connection.execute(statement, values)
 
 
 def _kept(row: tuple[str, str, str, str, str, int, int, int]) -> Kept:

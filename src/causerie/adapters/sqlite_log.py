@@ -166,24 +166,19 @@ class SqliteLog:
                 self._told.add(room)
             done(head)
 
-        self.do(lambda: self._entries.head(room, recent=RECENT), tell, writes=False)
+        self.do(lambda: self._entries.head(room, recent=RECENT), tell)
 
     def unwatch(self, room: str) -> None:
         """Ends telling of a room."""
         self._watches.pop(room, None)
         self._told.discard(room)
 
-    def do(
-        self,
-        run: Callable[[], _Answer],
-        done: Callable[[_Answer | Failed], None],
-        *,
-        writes: bool,
-    ) -> None:
+    def do(self, run: Callable[[], _Answer], done: Callable[[_Answer | Failed], None]) -> None:
         """Has `run` called by the writer's thread, after the drafts appended so far.
 
-        What it `writes` is in one transaction with them, or a later one, and durable no later than
-        what is appended afterwards. Once it is, the loop's thread calls `done` with its answer.
+        What it writes, after `begin`, is in one transaction with them, or a later one, and durable
+        no later than what is appended afterwards. Once it is, the loop's thread calls `done` with
+        its answer.
         """
 
         def job() -> Callable[[], None]:
@@ -194,7 +189,7 @@ class SqliteLog:
                 answer = Failed(str(error))
             return lambda: None if self._ended else done(answer)
 
-        self._writer.put(Job(job, writes))
+        self._writer.put(Job(job))
 
     def read(
         self,

@@ -85,8 +85,14 @@ class Job(msgspec.Struct, frozen=True, eq=False):
     """Something else that is done by the writer's thread, in its turn."""
 
     run: Callable[[], Callable[[], None]]
-    """Does it, and gives the answer that the loop is to call once it is durable."""
-    writes: bool
+    """Does it, and gives the answer that the loop is to call once it is durable. If it writes, it
+    begins the transaction where there is none (`begin`)."""
+
+
+def begin(connection: apsw.Connection) -> None:
+    """Begins to write, unless that has begun: what follows becomes durable all or none."""
+    if connection.get_autocommit():
+        connection.execute("BEGIN IMMEDIATE")
 
 
 class Writer:
@@ -164,17 +170,10 @@ class Writer:
 
     def _do(self, batch: Sequence[Draft | Job | None]) -> None:
         """Does a batch in one transaction, and has it answered once that is durable."""
-        drafts = []
-        jobs = []
-        writes = False
-        for item in batch:
-            if type(item) is Draft:
-                drafts.append(item)
-            elif type(item) is Job:
-                jobs.append(item)
-                writes = writes or item.writes
+        drafts = [item for item in batch if type(item) is Draft]
+        jobs = [item for item in batch if type(item) is Job]
         self._look_after_files()
-        outcomes, answers = self._commit(drafts, jobs, writes=writes)
+        outcomes, answers = self._commit(drafts, jobs)
         if outcomes:
             self._answers.add(partial(self._committed, outcomes), *answers)
         elif answers:
@@ -191,30 +190,27 @@ class Writer:
             self._check()
 
     def _commit(
-        self, drafts: Sequence[Draft], jobs: Sequence[Job], *, writes: bool
+        self, drafts: Sequence[Draft], jobs: Sequence[Job]
     ) -> tuple[Sequence[Outcome], Sequence[Callable[[], None]]]:
         """Stores drafts, then does jobs; when it returns, all of that is durable."""
         now = self._clock()
         outcomes: Sequence[Outcome]
-        is_done = False
         try:
             plan = self._entries.plan(drafts, now=now)
-            # What is usual is one statement, a transaction of its own. After each statement this
-            # thread may have to wait for the loop to let it go on.
-            is_done = len(plan.writes) <= 1 and not writes
-            if not is_done:
-                self._connection.execute("BEGIN IMMEDIATE")
+            # One statement is a transaction of its own. After each this thread may have to wait for
+            # the loop to let it go on.
+            if len(plan.writes) > 1:
+                begin(self._connection)
             self._carry_out(plan)
             outcomes = plan.outcomes
         except ROW_FAULTS:
-            is_done = False
             self._entries.forget()
             if not self._connection.get_autocommit():
                 self._connection.execute("ROLLBACK")
             self._connection.execute("BEGIN IMMEDIATE")
             outcomes = self._store_apart(drafts, now)
         answers = [job.run() for job in jobs]
-        if not is_done:
+        if not self._connection.get_autocommit():
             self._connection.execute("COMMIT")
         return outcomes, answers
 
