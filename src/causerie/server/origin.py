@@ -6,6 +6,7 @@ no `Origin`, or may send any: this guards a browser's user, not the server.
 """
 
 from collections.abc import Collection
+from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
@@ -68,6 +69,8 @@ def refuse_origin(
     )
 
 
+# Of a thousand who come back at once most come from a few addresses, or through one proxy.
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Tells whether a host name or address, without brackets, is this very machine."""
     if host.lower() == "localhost":
@@ -122,6 +125,7 @@ def _join(host: str, port: int | None, default: int | None) -> str:
     return bracketed if port in {None, default} else f"{bracketed}:{port}"
 
 
+@lru_cache(maxsize=1024)
 def _unmapped(address: str) -> str:
     """An IPv4 address that came through an IPv6 socket, as IPv4 (RFC 4291, section 2.5.5.2)."""
     try:
