@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from tests.server.wire_peer import masked, request, serving, until
 
-from causerie.server.http import Health, http_app, is_handshake
+from causerie.server.handshake import is_plain_handshake
+from causerie.server.http import Health, http_app
 from causerie.server.pauses import Longest
 from causerie.server.web import WebClient
 from causerie.testing.framing import upgrade_request
@@ -277,7 +278,7 @@ async def test_a_handshake_that_is_handed_on_as_it_is_is_answered_as_by_the_long
     headers: dict[str, str | None], *, is_plain: bool
 ) -> None:
     head = upgrade_request("/ws", {name.replace("_", "-"): headers[name] for name in headers})
-    assert is_handshake(head) is is_plain
+    assert is_plain_handshake(head) is is_plain
     async with serving() as server:
         at_once, in_parts = await server.connect(), await server.connect()
         at_once.send(head)
@@ -288,16 +289,6 @@ async def test_a_handshake_that_is_handed_on_as_it_is_is_answered_as_by_the_long
     one.headers.pop("date", None)
     other.headers.pop("date", None)
     assert one == other
-
-
-async def test_only_a_whole_handshake_and_nothing_behind_it_is_handed_on_as_it_is() -> None:
-    head = request()
-    assert is_handshake(head)
-    assert not any(is_handshake(head[:size]) for size in range(len(head)))
-    assert not is_handshake(head + masked(1, b"early"))
-    assert not is_handshake(head.replace(b"GET", b"POST"))
-    assert not is_handshake(head.replace(b"HTTP/1.1", b"HTTP/1.0"))
-    assert not is_handshake(b"GET /ws HTTP/1.1\r\n folded: line\r\n" + head.partition(b"\r\n")[2])
 
 
 async def test_a_handshake_after_another_request_on_the_same_connection_opens() -> None:

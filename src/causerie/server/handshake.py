@@ -6,11 +6,13 @@ the answer's body. `Handshake` is fed bytes and says what to write; it does no I
 `websockets` does of it is the parsing, and the headers that prove that a WebSocket was meant.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
+from websockets.datastructures import Headers
 from websockets.exceptions import InvalidMessage
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
@@ -29,7 +31,16 @@ NO_REQUEST: Final = (
 _LOGGED: Final = 300
 """Characters of a refusal's reason that are kept for the log."""
 
-_END_OF_HEAD: Final = b"\r\n\r\n"
+_LONGEST: Final = 8_192
+"""Bytes."""
+_HEAD: Final = re.compile(rb"GET /[!-~]* HTTP/1\.1\r\n(?:[A-Za-z0-9-]+:[\t -~]*\r\n){1,100}\r\n")
+_HEADER: Final = re.compile(r"\r\n([A-Za-z0-9-]+):[\t ]*([\t -~]*)")
+_WANTED: Final = (
+    re.compile(rb"\r\nHost:", re.IGNORECASE),
+    re.compile(rb"\r\nUpgrade:[\t ]*websocket[\t ]*\r\n", re.IGNORECASE),
+    re.compile(rb"\r\nConnection:[\t ]*(?:keep-alive, *)?Upgrade[\t ]*\r\n", re.IGNORECASE),
+)
+_BODY: Final = re.compile(rb"\r\n(?:Content-Length|Transfer-Encoding|Expect):", re.IGNORECASE)
 
 _V1: Final = Subprotocol(SUBPROTOCOL)
 
@@ -75,6 +86,7 @@ class Handshake(ServerProtocol):
         `causerie.server.origin.refuse_origin`.
         """
         super().__init__(logger=logger)
+        self._has_begun = False
         self._peer = peer
         self._allow_origin = allow_origin
         self._loopback_only = loopback_only
@@ -85,13 +97,14 @@ class Handshake(ServerProtocol):
 
     def feed(self, data: bytes) -> Opened | Declined | None:
         """Takes bytes, and answers once they are enough to."""
-        # Line by line, so that frames in the same segment are left for who reads them; at once
-        # where there can be none.
-        ends_there = data.find(_END_OF_HEAD) == len(data) - len(_END_OF_HEAD)
+        if not self._has_begun and is_plain_handshake(data):
+            return self._answer(_request(data), early=b"")
+        self._has_begun = True
+        # Line by line, so that frames in the same segment are left for who reads them.
         at = 0
         requests: list[Request] = []
         while at < len(data) and not requests:
-            end = len(data) if ends_there else data.find(b"\n", at) + 1 or len(data)
+            end = data.find(b"\n", at) + 1 or len(data)
             self.receive_data(data[at:end])
             requests = [event for event in self.events_received() if isinstance(event, Request)]
             at = end
@@ -137,6 +150,29 @@ class Handshake(ServerProtocol):
             if refusal is not None:
                 return HTTPStatus.FORBIDDEN, refusal
         return None
+
+
+def is_plain_handshake(data: bytes) -> bool:
+    """Whether bytes are the whole head of a request that asks for a WebSocket, and nothing else,
+    written as plainly as clients write it. Of all else the libraries are to find out what it is.
+    """
+    return (
+        len(data) <= _LONGEST
+        and _HEAD.fullmatch(data) is not None
+        and all(header.search(data) for header in _WANTED)
+        and not _BODY.search(data)
+    )
+
+
+def _request(handshake: bytes) -> Request:
+    """What the library makes of a plain handshake, without its parser: line for line through
+    generators, that takes longer than all else in an answer.
+    """
+    text = handshake.decode("ascii")
+    headers = Headers()
+    for name, value in _HEADER.findall(text):
+        headers.set_insecure(name, value.rstrip("\t "))
+    return Request(text.split(" ", 2)[1], headers)
 
 
 def _for_log(reason: str) -> str:

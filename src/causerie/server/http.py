@@ -21,6 +21,7 @@ from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from causerie.resources import protocol_path
+from causerie.server.handshake import is_plain_handshake
 from causerie.server.pauses import Longest
 from causerie.server.sweep import Sweep
 from causerie.server.web import PAGE, WebClient
@@ -31,17 +32,6 @@ Health = Literal["ok", "stopping", "failed"]
 
 _LANGUAGES: Final = ("en", "fr")
 
-_HANDSHAKE: Final = 8_192
-"""Bytes."""
-_HEAD: Final = re.compile(
-    rb"GET /[!-~]* HTTP/1\.1\r\n(?:[A-Za-z0-9-]+:[\t -~]*\r\n)+\r\n",
-)
-_WANTED: Final = (
-    re.compile(rb"\r\nHost:", re.IGNORECASE),
-    re.compile(rb"\r\nUpgrade:[\t ]*websocket[\t ]*\r\n", re.IGNORECASE),
-    re.compile(rb"\r\nConnection:[\t ]*(?:keep-alive, *)?Upgrade[\t ]*\r\n", re.IGNORECASE),
-)
-_BODY: Final = re.compile(rb"\r\n(?:Content-Length|Transfer-Encoding|Expect):", re.IGNORECASE)
 _HOST: Final = re.compile(
     r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?"
 )
@@ -122,7 +112,7 @@ class _HttpProtocol(H11Protocol):
         self._sweep.watch(self)
 
     def data_received(self, data: bytes) -> None:
-        if self.conn.their_state is h11.IDLE and is_handshake(data) and not self._has_begun():
+        if self.conn.their_state is h11.IDLE and is_plain_handshake(data) and not self._has_begun():
             self._hand_over(data)
             return
         super().data_received(data)
@@ -171,18 +161,6 @@ class _HttpProtocol(H11Protocol):
     def abort(self) -> None:
         """Cuts: the request did not come in time."""
         self.transport.abort()
-
-
-def is_handshake(data: bytes) -> bool:
-    """Whether bytes are the whole head of a request that asks for a WebSocket, and nothing else,
-    written as plainly as clients write it. Of all else uvicorn is to find out what it is.
-    """
-    return (
-        len(data) <= _HANDSHAKE
-        and _HEAD.fullmatch(data) is not None
-        and all(header.search(data) for header in _WANTED)
-        and not _BODY.search(data)
-    )
 
 
 @cache
