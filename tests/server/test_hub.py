@@ -33,6 +33,7 @@ from causerie.ports import Commit
 from causerie.server.hub import Hub
 from causerie.server.plain import PlainConnection
 from causerie.server.settings import HubSettings
+from causerie.server.turn import SHARED_BY
 from causerie.server.v1 import V1Connection
 from causerie.testing.memory_server import MemoryServer, MemorySocket, VirtualClock
 from causerie.wire.profiles import SUBPROTOCOL
@@ -313,6 +314,8 @@ def test_what_is_gathered_under_load_is_shown_to_those_who_come_and_go_meanwhile
     server = MemoryServer(settings=HubSettings(rate=0.0, heartbeat=10_000.0), clock=clock)
     fill(server, "lobby", 10)
     alice, bob, cid = (v1(server, name, "lobby") for name in ("Alice", "Bob", "Cid"))
+    for number in range(SHARED_BY):
+        v1(server, f"member{number}", "lobby")
     server.advance(0.1)
     drain([alice, bob, cid])
     alice.say("one", id="m1")
@@ -372,6 +375,8 @@ def test_a_stop_writes_what_was_gathered() -> None:
     clock = BusyClock(0.001)
     server = MemoryServer(settings=HubSettings(rate=0.0, heartbeat=10_000.0), clock=clock)
     alice, bob = v1(server, "Alice", "lobby"), v1(server, "Bob", "lobby")
+    for number in range(SHARED_BY):
+        v1(server, f"member{number}", "lobby")
     server.advance(0.1)
     drain([alice, bob])
     alice.say("one")

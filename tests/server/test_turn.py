@@ -19,7 +19,7 @@ from tests.server.support import (
 from causerie.server.frames import FramedEntry, Variant
 from causerie.server.live_room import RUN_BYTES, LiveRoom
 from causerie.server.timers import Timers
-from causerie.server.turn import LONGEST_GATHERING, Turn
+from causerie.server.turn import LONGEST_GATHERING, SHARED_BY, Turn
 from causerie.testing.memory_server import MemoryServer, MemorySocket, VirtualClock
 
 Written = list[tuple[MemorySocket, bytes]]
@@ -155,10 +155,18 @@ def test_a_quiet_room_never_waits() -> None:
     assert timers.deadline() is None
 
 
+def crowd(server: MemoryServer, count: int = SHARED_BY) -> list[V1]:
+    """So many in one room, all told who is there."""
+    members = [v1(server, f"member{number}", "lobby") for number in range(count)]
+    server.advance(1.0)
+    drain(members)
+    return members
+
+
 def test_after_writing_took_long_what_comes_next_is_gathered_as_long() -> None:
     clock = BusyClock(0.002)
     turn, scheduled, timers = turn_of(clock)
-    alice = v1(MemoryServer(), "Alice", "lobby")
+    alice, *_ = crowd(MemoryServer())
     alice.take()
     commit(turn, alice, 1)
     assert len(alice.socket.take()) == 2
@@ -181,7 +189,7 @@ def test_after_writing_took_long_what_comes_next_is_gathered_as_long() -> None:
 def test_nothing_is_gathered_for_longer_than_a_reader_would_not_notice() -> None:
     clock = BusyClock(10.0)
     turn, _, timers = turn_of(clock)
-    alice = v1(MemoryServer(), "Alice", "lobby")
+    alice, *_ = crowd(MemoryServer())
     commit(turn, alice, 1)
     written = clock.elapsed
     clock.seconds = 0.0
@@ -192,7 +200,7 @@ def test_nothing_is_gathered_for_longer_than_a_reader_would_not_notice() -> None
 def test_no_more_is_gathered_than_one_write_may_hold() -> None:
     clock = BusyClock(0.002)
     turn, _, _ = turn_of(clock)
-    alice = v1(MemoryServer(), "Alice", "lobby")
+    alice, *_ = crowd(MemoryServer())
     alice.take()
     commit(turn, alice, 1)
     alice.take()
@@ -207,10 +215,10 @@ def test_what_is_told_while_entries_are_gathered_does_not_wait_for_them() -> Non
     clock = BusyClock(0.002)
     server = MemoryServer()
     turn, scheduled, _ = turn_of(clock)
-    alice, bob = v1(server, "Alice", "lobby"), V1(server)
+    (alice, *others), bob = crowd(server), V1(server)
     commit(turn, alice, 1)
     clock.seconds = 0.0
-    drain([alice, bob])
+    drain([alice, *others, bob])
     commit(turn, alice, 2)
     turn.push(bob.connection, b"\x81\x02{}")
     scheduled.pop()()
@@ -219,6 +227,17 @@ def test_what_is_told_while_entries_are_gathered_does_not_wait_for_them() -> Non
     assert alice.socket.take() == [b"{}"]
     turn.flush()
     assert len(alice.socket.take()) == 1
+
+
+def test_what_few_listen_to_is_not_gathered() -> None:
+    clock = BusyClock(0.002)
+    turn, _, timers = turn_of(clock)
+    alice, *_ = crowd(MemoryServer(), SHARED_BY - 1)
+    drain([alice])
+    for seq in (1, 2, 3):
+        commit(turn, alice, seq)
+        assert len(alice.socket.take()) == 2
+    assert timers.deadline() is None
 
 
 def test_what_a_write_sets_off_leaves_with_the_next_turn(

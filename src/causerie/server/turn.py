@@ -6,7 +6,9 @@ counts. Entries are gathered in their rooms, everything else in `Connection.out`
 Under load a turn is stretched: when handing out the last commits took long, what is committed next
 waits about as long before it is handed out too, together with whatever else is committed until
 then. So the writing never takes much more than half of the loop's time, and the busier a server is,
-the more goes into each write. A quiet room never waits: its last writes were over at once.
+the more goes into each write. A quiet room never waits: its last writes were over at once. Nor do
+many small rooms: what comes until then is for others, and would only keep those waiting who have
+something to say next.
 """
 
 from collections.abc import Callable
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 GATHERING = 1.0
 """How long to gather after writing, in units of the time that the writing took."""
+
+SHARED_BY = 8
+"""Writes for each room that was handed out, at least, for which it pays to gather."""
 
 LONGEST_GATHERING = 0.01
 """Seconds. However long the writing took, nothing waits for more than this."""
@@ -105,9 +110,11 @@ class Turn:
                 room.distribute(self.push)
             except Exception as fault:  # noqa: BLE001 `failed` logs it
                 self._failed(room, fault)
+        writes = len(self._connections)
         self.write()
-        ended = self._clock.monotonic()
-        self._not_before = ended + min((ended - begun) * GATHERING, LONGEST_GATHERING)
+        if writes >= SHARED_BY * len(rooms):
+            ended = self._clock.monotonic()
+            self._not_before = ended + min((ended - begun) * GATHERING, LONGEST_GATHERING)
 
     def write(self) -> None:
         """Writes what connections were given; new entries that are being gathered go on waiting."""
