@@ -140,7 +140,8 @@ def _lead(
             kind, what, value = _next(link)
             match kind:
                 case "progress":
-                    shares[link] = what
+                    # A part of a load may begin anew, or last longer than it was meant to.
+                    shares[link] = max(shares[link], min(1.0, what))
                     progress(min(shares.values()))
                 case "meet":
                     brought[link] = value
