@@ -33,6 +33,7 @@ class Table:
         for statement, rows in plan.writes:
             self.connection.execute(statement, (rows,))
         self.entries.carried_out(plan)
+        self.entries.committed()
         return [outcome.entry for outcome in plan.outcomes if isinstance(outcome, Stored)]
 
     def rows(self, sql: str) -> Sequence[tuple[object, ...]]:

@@ -15,8 +15,8 @@ from tests.adapters.sqlite_storage import SqliteStorage
 
 from causerie.adapters.sqlite_file import DataFolder, FolderInUse
 from causerie.adapters.sqlite_places import hash_id
-from causerie.ports import Failed, Rejected, Stored
-from causerie.testing.contracts import Answer, Rig, draft
+from causerie.ports import Failed, Located, Rejected, Stored
+from causerie.testing.contracts import Answer, Rig, draft, private
 from causerie.testing.powerloss import Operation, SimulatedDisk
 
 _Arguments = ParamSpec("_Arguments")
@@ -112,6 +112,34 @@ def test_a_commit_that_takes_too_long_does_not_hold_up_the_end(tmp_path: Path) -
         assert rig.recorder.outcomes == []
         rig._open()
         assert [entry.id for entry in rig.read()] == ["1"]
+    disk.unregister()
+
+
+def test_whoever_looks_while_a_commit_runs_finds_what_was_there_before(tmp_path: Path) -> None:
+    disk = SimulatedDisk("commits-slowly")
+    goes_on = threading.Event()
+    commits = threading.Event()
+
+    def fault(operation: Operation, path: Path) -> None:
+        if operation == "sync" and path.name.endswith("-wal"):
+            commits.set()
+            goes_on.wait(20)
+
+    with rig_in(tmp_path, vfs=disk.name) as (rig, _):
+        epoch = rig.epoch()
+        (entry,) = rig.store(private("1", room="~r"))
+        disk.fault = fault
+        rig.hand_over(private("2", room="~r"))
+        assert commits.wait(20)
+        try:
+            (conversation,) = rig.conversations("alice")
+            located = Answer[Located]()
+            rig.log.locate("~r", seq=2, id="2", epoch=epoch, upto=1, limit=9, done=located)
+            assert rig.wait(located) == Located(after=0, recovered="none")
+        finally:
+            goes_on.set()
+        assert (conversation.head.seq, conversation.head.id) == (1, entry.id)
+        rig.settle()
     disk.unregister()
 
 

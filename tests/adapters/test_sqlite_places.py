@@ -23,8 +23,8 @@ _ENTRY = """
 class Log:
     """A table of entries, and what finds them."""
 
-    def __init__(self, *, generation: int) -> None:
-        self.connection = apsw.Connection(":memory:")
+    def __init__(self, *, generation: int, path: str = ":memory:") -> None:
+        self.connection = apsw.Connection(path)
         self.connection.execute(SCHEMA)
         self.generation = generation
         self.places = Places(self.connection, generation=generation)
@@ -34,7 +34,7 @@ class Log:
         """As after a crash: what was not in the database is gone."""
         self.places = Places(self.connection, generation=self.generation)
 
-    def store(self, *rooms: int) -> None:
+    def store(self, *rooms: int, commits: bool = True) -> None:
         """Stores an entry in each of these rooms, in one batch."""
         batch: list[Placed] = []
         for room in rooms:
@@ -46,6 +46,8 @@ class Log:
             self.connection.execute(statement, (argument,))
         self.places.wrote()
         self.places.add(batch)
+        if commits:
+            self.places.committed()
         self.entries += batch
 
     def of(self, room: int) -> list[int]:
@@ -160,6 +162,7 @@ def test_a_commit_changes_few_pages_however_large_the_log_has_grown(tmp_path: Pa
                 connection.execute(statement, (argument,))
         places.wrote()
         places.add(placed)
+        places.committed()
         if batch >= 100:
             changed.append(connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, True)[0])
     connection.close()
@@ -190,16 +193,45 @@ def test_whoever_looks_while_a_merge_ends_misses_nothing(*, back: bool) -> None:
     assert found == list(range(1, 20))
 
 
+@pytest.mark.parametrize("merging", [False, True])
+def test_until_the_commit_others_find_what_they_found_before(
+    tmp_path: Path, *, merging: bool
+) -> None:
+    log = Log(generation=10, path=str(tmp_path / "log.db"))
+    log.connection.pragma("journal_mode", "wal")
+    other = apsw.Connection(str(tmp_path / "log.db"))
+    log.store(*[1] * (10 if merging else 1))
+    log.connection.execute("BEGIN")
+    log.store(*[1] * 10, commits=False)
+    assert (log.indexed()[0] == 10) == merging, "the last of the merge"
+    places = log.places
+    before = log.of(1)[:-10]
+    assert places.head(other, 1) == len(before)
+    assert places.by_room(other, 1, after=0, upto=EVERYTHING, limit=EVERYTHING) == before
+    assert places.by_room_back(other, 1, before=EVERYTHING, limit=3) == before[:-4:-1]
+    assert set(before) <= set(places.by_id(other, [entry[3] for entry in log.entries]))
+    found = places.by_room_back(log.connection, 1, before=99, limit=3, uncommitted=True)
+    assert found == log.of(1)[:-4:-1]
+    log.connection.execute("COMMIT")
+    places.committed()
+    assert places.by_room(other, 1, after=0, upto=EVERYTHING, limit=EVERYTHING) == log.of(1)
+    assert len(places._generations) == 2, "what is in the indexes is not in memory any more"
+    other.close()
+    log.connection.close()
+
+
 def test_two_with_the_same_hash_are_both_found() -> None:
     log = Log(generation=2)
     twins: list[Placed] = [(1, 1, 1, 42), (2, 1, 2, 42)]
     for place, _, seq, _ in twins:
         log.connection.execute(_ENTRY, (place, 1, seq, str(place)))
     log.places.add(twins)
+    log.places.committed()
     assert sorted(log.places.by_id(log.connection, [42])) == [1, 2]
     for statement, argument in log.places.writes(2):
         log.connection.execute(statement, (argument,))
     log.places.wrote()
+    log.places.committed()
     assert sorted(log.places.by_id(log.connection, [42])) == [1, 2]
 
 

@@ -105,7 +105,8 @@ class Entries:
     """The writer's view of the tables: numbers batches, and knows where rooms end.
 
     One thread uses it, and nobody else writes entries, so that a plan holds until the next one is
-    made. When a plan is carried out, the caller must call `carried_out`, and otherwise `forget`.
+    made. When a plan is carried out, the caller must call `carried_out`, and otherwise `forget`;
+    and when what was carried out is committed, `committed`.
     """
 
     def __init__(
@@ -121,9 +122,13 @@ class Entries:
         self._next_place = self._next_key("entries", "place")
 
     def carried_out(self, plan: Plan) -> None:
-        """Notes that what was planned last is in the database."""
+        """Notes that what was planned last is in the database, if it will be committed."""
         self._places.wrote()
         self._places.add(plan.placed)
+
+    def committed(self) -> None:
+        """Lets others find what was carried out."""
+        self._places.committed()
 
     def forget(self) -> None:
         """Remembers nothing, for what it knew may have been undone."""
@@ -136,7 +141,7 @@ class Entries:
         tail = self._tail(room)
         self._tails.trim(self._cache)
         places = self._places.by_room_back(
-            self._connection, tail.key, before=tail.seq + 1, limit=recent
+            self._connection, tail.key, before=tail.seq + 1, limit=recent, uncommitted=True
         )
         return Head(
             epoch=self._epoch,
@@ -203,7 +208,9 @@ class Entries:
             return Tail()
         key, one, other = row
         members = () if one is None else (one,) if one == other else (one, other)
-        places = self._places.by_room_back(self._connection, key, before=GREATEST, limit=1)
+        places = self._places.by_room_back(
+            self._connection, key, before=GREATEST, limit=1, uncommitted=True
+        )
         (last,) = read_places(self._connection, room, places)
         return Tail(key=key, seq=last.seq, id=last.id, timestamp=last.timestamp, members=members)
 

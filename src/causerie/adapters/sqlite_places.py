@@ -12,9 +12,11 @@ A note in the table `meta` says up to which place the indexes are complete. What
 read into memory when a log is opened; that some of it is in an index already does no harm.
 
 The writer's thread adds; any thread may look, with a connection of its own. It looks at memory
-first, for what leaves the memory is in the indexes by then.
+first, for what leaves the memory is in the indexes by then: committed, since until then another
+connection does not see it. Nor does another thread see what of the memory is not committed yet.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Any, Final
@@ -69,12 +71,19 @@ class Places:
         self._generations: tuple[_Generation, ...] = (_Generation(),)
         """The newest last; the first of two is on its way into the indexes."""
         self._merge: _Merge | None = None
+        self._merged = 0
+        """How many generations are in the indexes, and in memory until that is committed."""
+        self._added = 0
+        """The last place in memory."""
+        self._committed = 0
+        """The last place that other threads may find in memory."""
         rows: list[tuple[str]] = list(connection.execute(_UP_TO))
         ((up_to,),) = rows
         self.add(
             (place, room, seq, hash_id(author, id))
             for place, room, seq, author, id in connection.execute(_NEWEST, (int(up_to),))
         )
+        self.committed()
 
     # What the writer's thread calls.
 
@@ -82,9 +91,10 @@ class Places:
         """Notes entries that are in the table. Those of a room come in their order."""
         newest = self._generations[-1]
         newest.add(placed)
+        self._added = newest.last or self._added
         if self._merge is None and newest.size >= self._generation:
             self._merge = _Merge(newest, batches_in=self._generation)
-            self._generations = (newest, _Generation())
+            self._generations = (*self._generations, _Generation())
 
     def writes(self, count: int) -> list[tuple[str, str]]:
         """What is to be written into the indexes with `count` new entries: statements, each with
@@ -96,7 +106,13 @@ class Places:
         """What `writes` gave last is in the indexes."""
         if self._merge is not None and self._merge.wrote():
             self._merge = None
-            self._generations = self._generations[1:]
+            self._merged += 1
+
+    def committed(self) -> None:
+        """All that was added and written so far is durable: other threads find it from now on."""
+        self._committed = self._added
+        if self._merged:
+            self._generations, self._merged = self._generations[self._merged :], 0
 
     # What any thread calls.
 
@@ -114,6 +130,7 @@ class Places:
         self, connection: apsw.Connection, room: int, *, after: int, upto: int, limit: int
     ) -> list[int]:
         """The places of a room's entries after one seq and up to another, at most `limit`."""
+        committed = self._committed
         stretches = self._stretches(room)
         indexed_upto = min(upto, stretches[0].first - 1) if stretches else upto
         found: list[int] = []
@@ -121,17 +138,28 @@ class Places:
             rows = connection.execute(_BY_ROOM, (room, after, indexed_upto, limit))
             found = [place for (place,) in rows]
         for stretch in stretches:
-            found += stretch.after(after, upto, limit - len(found))
+            shown = min(upto, stretch.last_up_to(committed))
+            found += stretch.after(after, shown, limit - len(found))
         return found
 
     def by_room_back(
-        self, connection: apsw.Connection, room: int, *, before: int, limit: int
+        self,
+        connection: apsw.Connection,
+        room: int,
+        *,
+        before: int,
+        limit: int,
+        uncommitted: bool = False,
     ) -> list[int]:
-        """The places of a room's entries before a seq, the last of them first, at most `limit`."""
+        """The places of a room's entries before a seq, the last of them first, at most `limit`.
+        The writer finds those too that it has not committed yet, if it asks for them.
+        """
+        committed = self._added if uncommitted else self._committed
         stretches = self._stretches(room)
         found: list[int] = []
         for stretch in reversed(stretches):
-            found += stretch.before(before, limit - len(found))
+            shown = min(before, stretch.last_up_to(committed) + 1)
+            found += stretch.before(shown, limit - len(found))
         if len(found) < limit:
             indexed = min(before, stretches[0].first) if stretches else before
             rows = connection.execute(_BY_ROOM_BACK, (room, indexed, limit - len(found)))
@@ -140,8 +168,11 @@ class Places:
 
     def head(self, connection: apsw.Connection, room: int) -> int:
         """The seq of a room's last entry; 0 if it has none."""
-        if stretches := self._stretches(room):
-            return stretches[-1].last
+        committed = self._committed
+        for stretch in reversed(self._stretches(room)):
+            last = stretch.last_up_to(committed)
+            if last >= stretch.first:
+                return last
         rows: list[tuple[int | None]] = list(connection.execute(_HEAD, (room,)))
         ((head,),) = rows
         return head or 0
@@ -161,10 +192,9 @@ class _Stretch:
         self.first = first
         self.places = [place]
 
-    @property
-    def last(self) -> int:
-        """The seq of the last one."""
-        return self.first + len(self.places) - 1
+    def last_up_to(self, place: int) -> int:
+        """The seq of the last one that is not behind a place; before the first if all are."""
+        return self.first + bisect_right(self.places, place) - 1
 
     def after(self, seq: int, upto: int, limit: int) -> list[int]:
         """At most so many after one seq, up to another."""

@@ -212,6 +212,7 @@ class Writer:
         answers = [job.run() for job in jobs]
         if not self._connection.get_autocommit():
             self._connection.execute("COMMIT")
+        self._entries.committed()
         return outcomes, answers
 
     def _store_apart(self, drafts: Sequence[Draft], now: int) -> Sequence[Outcome]:
