@@ -113,6 +113,24 @@ def test_what_is_not_carried_out_is_forgotten(table: Table) -> None:
     assert entry.prev == 0
 
 
+def test_what_was_to_enter_the_indexes_with_a_plan_that_is_not_carried_out_does_so_later(
+    tmp_path: Path,
+) -> None:
+    table = Table(tmp_path, cache=10)
+    drafts = [draft(str(number)) for number in range(30)]
+    entries = table.store(*drafts[:10])
+    table.entries.plan(drafts[10:20], now=0)
+    table.entries.forget()
+    assert table.store(drafts[0]) == []
+    for each in drafts[10:]:
+        entries += table.store(each)
+    assert [entry.seq for entry in entries] == list(range(1, 31))
+    plan = table.entries.plan(drafts, now=0)
+    assert [type(outcome) for outcome in plan.outcomes] == [Repeated] * 30
+    table.connection.close()
+    table.folder.unlock()
+
+
 def test_a_head_has_the_newest_entries(table: Table) -> None:
     assert table.entries.head("room", recent=3).recent == ()
     entries = table.store(*(draft(str(number)) for number in range(5)))

@@ -123,8 +123,11 @@ class Entries:
 
     def carried_out(self, plan: Plan) -> None:
         """Notes that what was planned last is in the database, if it will be committed."""
-        self._places.wrote()
-        self._places.add(plan.placed)
+        # A plan without entries has nothing written into the indexes; one before it, which was
+        # not carried out, may have wanted to.
+        if plan.placed:
+            self._places.wrote()
+            self._places.add(plan.placed)
 
     def committed(self) -> None:
         """Lets others find what was carried out."""
