@@ -143,6 +143,15 @@ def test_more_than_a_generation_is_merged_the_faster() -> None:
     assert log.indexed()[:2] == [35, 35]
 
 
+def test_however_little_is_said_between_two_starts_the_memory_stays_bounded() -> None:
+    log = Log(generation=10)
+    for _ in range(30):
+        log.store(1, 2, 1)
+        log.begin_again()
+        assert sum(generation.size for generation in log.places._generations) < 20
+    assert log.indexed()[2] > 60
+
+
 def test_a_commit_changes_few_pages_however_large_the_log_has_grown(tmp_path: Path) -> None:
     connection = apsw.Connection(str(tmp_path / "log.db"))
     connection.execute(SCHEMA)

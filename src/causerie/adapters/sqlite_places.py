@@ -9,7 +9,9 @@ page is changed once for all of a slice that belongs there. It is how a log-stru
 puts off its work (O'Neil et al., 1996), with the table of entries for its log.
 
 A note in the table `meta` says up to which place the indexes are complete. What lies behind it is
-read into memory when a log is opened; that some of it is in an index already does no harm.
+read into memory when a log is opened; that some of it is in an index already does no harm. A merge
+begins anew then: where there is so much that earlier ones cannot have had the time to end, since
+too little was said between two starts, it is done at once.
 
 The writer's thread adds; any thread may look, with a connection of its own. It looks at memory
 first, for what leaves the memory is in the indexes by then: committed, since until then another
@@ -66,7 +68,9 @@ class Places:
     """Both indexes, and the newest entries, which are not in them yet."""
 
     def __init__(self, connection: apsw.Connection, *, generation: int = GENERATION) -> None:
-        """Reads what is not in the indexes. `connection` is the writer's."""
+        """Reads what is not in the indexes, and if that is very much, writes it into them.
+        `connection` is the writer's.
+        """
         self._generation = generation
         self._generations: tuple[_Generation, ...] = (_Generation(),)
         """The newest last; the first of two is on its way into the indexes."""
@@ -83,6 +87,11 @@ class Places:
             (place, room, seq, hash_id(author, id))
             for place, room, seq, author, id in connection.execute(_NEWEST, (int(up_to),))
         )
+        if self._generations[0].size >= 2 * generation:
+            with connection:
+                for statement, argument in self.writes(generation):
+                    connection.execute(statement, (argument,))
+            self.wrote()
         self.committed()
 
     # What the writer's thread calls.
