@@ -241,3 +241,4 @@ def test_only_a_whole_handshake_and_nothing_behind_it_is_plain() -> None:
     assert not is_plain_handshake(head.replace(b"GET", b"POST"))
     assert not is_plain_handshake(head.replace(b"HTTP/1.1", b"HTTP/1.0"))
     assert not is_plain_handshake(head.replace(b"\r\n", b"\r\n folded: line\r\n", 1))
+    assert not is_plain_handshake(head.replace(b"\r\n", b"\r\nhost: another\r\n", 1))

@@ -40,6 +40,7 @@ _WANTED: Final = (
     re.compile(rb"\r\nUpgrade:[\t ]*websocket[\t ]*\r\n", re.IGNORECASE),
     re.compile(rb"\r\nConnection:[\t ]*(?:keep-alive, *)?Upgrade[\t ]*\r\n", re.IGNORECASE),
 )
+_TWO_HOSTS: Final = re.compile(rb"\r\nHost:.*\r\nHost:", re.IGNORECASE | re.DOTALL)
 _BODY: Final = re.compile(rb"\r\n(?:Content-Length|Transfer-Encoding|Expect):", re.IGNORECASE)
 
 _V1: Final = Subprotocol(SUBPROTOCOL)
@@ -160,6 +161,7 @@ def is_plain_handshake(data: bytes) -> bool:
         len(data) <= _LONGEST
         and _HEAD.fullmatch(data) is not None
         and all(header.search(data) for header in _WANTED)
+        and not _TWO_HOSTS.search(data)
         and not _BODY.search(data)
     )
 
