@@ -1,13 +1,17 @@
+import asyncio
 import base64
 import hashlib
 import json
 import re
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
 from tests.server.wire_peer import masked, request, serving, until
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from causerie.server.handshake import is_plain_handshake
 from causerie.server.http import Health, http_app
@@ -298,6 +302,44 @@ async def test_a_handshake_after_another_request_on_the_same_connection_opens() 
         assert (await peer.answer()).status == 200
         peer.send(request())
         assert (await peer.answer()).status == 101
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_plain", [True, False])
+async def test_who_has_not_read_an_earlier_answer_is_known_for_it_as_a_websocket(
+    *, is_plain: bool
+) -> None:
+    async with serving() as server:
+        loop = asyncio.get_running_loop()
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.setblocking(False)
+            await loop.sock_connect(sock, ("127.0.0.1", server.port))
+            await until(lambda: server.connections)
+            (http,) = server.uvicorn.server_state.connections
+            assert isinstance(http, H11Protocol)
+
+            def is_answered(requests: int) -> bool:
+                return server.uvicorn.server_state.total_requests == requests
+
+            get, asked = b"GET /asyncapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n", 0
+            while not http.flow.write_paused:
+                await loop.sock_sendall(sock, get)
+                asked += 1
+                await until(partial(is_answered, asked))
+            head = request()
+            if not is_plain:
+                await loop.sock_sendall(sock, head[:10])
+                await until(lambda: http.conn.trailing_data[0])
+                head = head[10:]
+            await loop.sock_sendall(sock, head)
+            await until(lambda: server.ears)
+            (ear,) = server.ears
+            assert ear.events == ["paused"]
+            while "resumed" not in ear.events:
+                await loop.sock_recv(sock, 2**20)
+            await loop.sock_sendall(sock, masked(1, b"hello"))
+            await until(lambda: ear.told)
 
 
 async def test_a_client_that_goes_away_in_the_middle_of_a_request_leaves_nothing() -> None:

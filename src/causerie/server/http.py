@@ -149,14 +149,22 @@ class _HttpProtocol(H11Protocol):
             self.config, self.server_state, self.app_state
         )
         successor.connection_made(self.transport)
+        self._hand_on_pause(successor)
         successor.data_received(handshake)
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         early, _closed = self.conn.trailing_data
         super().handle_websocket_upgrade(event)
         successor = self.transport.get_protocol()
-        if early and isinstance(successor, asyncio.Protocol):
-            successor.data_received(early)
+        if isinstance(successor, asyncio.Protocol):
+            self._hand_on_pause(successor)
+            if early:
+                successor.data_received(early)
+
+    def _hand_on_pause(self, successor: asyncio.Protocol) -> None:
+        # The transport says it once: where an earlier answer waits, it would not say it again.
+        if self.flow.write_paused:
+            successor.pause_writing()
 
     def abort(self) -> None:
         """Cuts: the request did not come in time."""
