@@ -155,6 +155,7 @@ def test_however_little_is_said_between_two_starts_the_memory_stays_bounded() ->
 def test_a_commit_changes_few_pages_however_large_the_log_has_grown(tmp_path: Path) -> None:
     connection = apsw.Connection(str(tmp_path / "log.db"))
     connection.execute(SCHEMA)
+    connection.pragma("synchronous", "OFF")
     places = Places(connection, generation=2_000)
     number = 0
     changed = []
