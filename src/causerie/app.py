@@ -351,8 +351,9 @@ def serve(config: Config) -> None:
     # Connections live long, are many, and nearly never garbage. A generation holds up everybody for
     # as long as it takes to look at what came since it was last looked at: of the second, 40,000
     # objects take 3 ms. The third is looked at whole, which at 15,000 connections takes 100 ms:
-    # that is done after 40 million objects, if a quarter of those alive has come since.
-    gc.set_threshold(10_000, 3, 1_000)
+    # that is done after four million objects, if a quarter of those alive has come since. Later,
+    # what asyncio's own loop leaves of each connection could grow to gigabytes.
+    gc.set_threshold(10_000, 3, 100)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(config))
 

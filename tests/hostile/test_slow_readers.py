@@ -54,7 +54,7 @@ def test_a_thousand_who_stop_reading_cost_little_and_miss_nothing(tmp_path: Path
 
 
 def is_ready(client: RawClient, event: int, within: float) -> bool:
-    """Waits so many seconds for a socket; not by `select`, which knows the first 1,024 files only."""
+    """Waits so many seconds for a socket; not by `select`, which knows 1,024 files only."""
     poll = select.poll()
     poll.register(client.socket, event)
     return bool(poll.poll(within * 1000))
