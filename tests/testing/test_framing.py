@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from causerie.testing.framing import (
     BINARY,
@@ -8,6 +10,8 @@ from causerie.testing.framing import (
     TEXT,
     Frame,
     client_frame,
+    deflate,
+    inflate,
     take_frame,
     upgrade_request,
 )
@@ -102,3 +106,33 @@ def test_frames_are_taken_one_by_one() -> None:
 def test_what_a_server_of_whole_plain_frames_never_sends_is_refused(head: bytes) -> None:
     with pytest.raises(ValueError, match="begins with"):
         take_frame(bytearray(head))
+
+
+# Compression (RFC 7692).
+
+
+@given(st.binary(max_size=2000))
+def test_what_was_deflated_inflates_to_what_it_was(text: bytes) -> None:
+    assert inflate(deflate(text)) == text
+
+
+def test_the_examples_of_the_rfc_inflate() -> None:
+    # Section 7.2.3: one block, one that is stored, one marked as the last, and two.
+    for payload in (
+        "f248cdc9c90700",
+        "000500faff48656c6c6f00",
+        "f348cdc9c9070000",
+        "f248050000 00ffffcac9c90700",
+    ):
+        assert inflate(bytes.fromhex(payload)) == b"Hello"
+
+
+def test_what_is_not_deflated_does_not_inflate() -> None:
+    with pytest.raises(ValueError, match="invalid"):
+        inflate(b"\xff\xff\xff")
+
+
+def test_a_compressed_frame_is_inflated_where_that_was_agreed_on_and_others_are_left() -> None:
+    buffer = bytearray(frame_text(deflate(b"hi"), compressed=True) + b"\x81\x02yo" + b"\x89\x00")
+    taken = [take_frame(buffer, compression=True) for _ in range(3)]
+    assert taken == [Frame(TEXT, b"hi"), Frame(TEXT, b"yo"), Frame(PING, b"")]

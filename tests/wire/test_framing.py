@@ -8,7 +8,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
-from causerie.wire.framing import frame_text
+from causerie.wire.framing import frame_text, text_of
 
 
 def received(data: bytes) -> list[Frame]:
@@ -39,6 +39,17 @@ def test_the_head_has_the_shortest_form_that_holds_the_size(size: int, head: str
     frame = frame_text(payload)
     assert frame == bytes.fromhex(head) + payload
     assert received(frame) == [Frame(Opcode.TEXT, payload)]
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536])
+def test_of_a_compressed_text_the_first_reserved_bit_alone_is_different(size: int) -> None:
+    plain, compressed = frame_text(b"x" * size), frame_text(b"x" * size, compressed=True)
+    assert compressed == b"\xc1" + plain[1:]
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536])
+def test_the_text_of_a_frame_is_what_it_was_made_of(size: int) -> None:
+    assert text_of(frame_text(b"x" * size)) == b"x" * size
 
 
 @given(st.lists(st.text().map(str.encode)))
