@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.server.wire_peer import BINARY, CLOSE, CONT, MASK, PING, PONG, TEXT, masked
 
 from causerie.server.scanner import FrameScanner, ScannedFrame
-from causerie.testing.framing import client_frame
+from causerie.testing.framing import RSV1, client_frame
 from causerie.wire.framing import frame_text
 
 OPCODES = st.sampled_from([CONT, TEXT, BINARY, 0x3, CLOSE, PING, PONG, 0xF])
@@ -18,13 +18,14 @@ LENGTHS = st.sampled_from([0, 1, 5, 124, 125, 126, 127, 65_535, 65_536, 70_000])
 @st.composite
 def client_frames(draw: st.DrawFn) -> tuple[bytes, ScannedFrame]:
     """A client's frame, and what there is to see of it."""
-    opcode, length, fin = draw(OPCODES), draw(LENGTHS), draw(st.booleans())
+    opcode, length = draw(OPCODES), draw(LENGTHS)
+    fin, rsv1 = draw(st.booleans()), draw(st.booleans())
     mask = draw(st.binary(min_size=4, max_size=4))
     payload = draw(st.binary(min_size=1, max_size=8)) * length
     payload = payload[:length]
-    data = client_frame(payload, opcode, final=fin, mask=mask)
+    data = client_frame(payload, opcode, final=fin, reserved=RSV1 if rsv1 else 0, mask=mask)
     kept = payload if opcode >= CLOSE and length <= 125 else b""
-    return data, ScannedFrame(fin, opcode, length, len(data), mask, kept)
+    return data, ScannedFrame(fin, rsv1, opcode, length, len(data), mask, kept)
 
 
 @given(
@@ -54,16 +55,38 @@ def test_frames_are_told_as_they_were_made_if_the_bytes_come_one_by_one() -> Non
     scanner = FrameScanner()
     told = [frame for byte in stream for frame in scanner.feed(bytes((byte,)))]
     assert told == [
-        ScannedFrame(fin=False, opcode=TEXT, length=126, size=134, masking_key=MASK, payload=b""),
         ScannedFrame(
-            fin=True, opcode=PING, length=7, size=13, masking_key=MASK, payload=b"between"
-        ),
-        ScannedFrame(fin=True, opcode=CONT, length=0, size=6, masking_key=MASK, payload=b""),
-        ScannedFrame(
-            fin=True, opcode=BINARY, length=65_536, size=65_550, masking_key=MASK, payload=b""
+            fin=False, rsv1=False, opcode=TEXT, length=126, size=134, masking_key=MASK, payload=b""
         ),
         ScannedFrame(
-            fin=True, opcode=CLOSE, length=5, size=11, masking_key=MASK, payload=b"\x03\xe8bye"
+            fin=True,
+            rsv1=False,
+            opcode=PING,
+            length=7,
+            size=13,
+            masking_key=MASK,
+            payload=b"between",
+        ),
+        ScannedFrame(
+            fin=True, rsv1=False, opcode=CONT, length=0, size=6, masking_key=MASK, payload=b""
+        ),
+        ScannedFrame(
+            fin=True,
+            rsv1=False,
+            opcode=BINARY,
+            length=65_536,
+            size=65_550,
+            masking_key=MASK,
+            payload=b"",
+        ),
+        ScannedFrame(
+            fin=True,
+            rsv1=False,
+            opcode=CLOSE,
+            length=5,
+            size=11,
+            masking_key=MASK,
+            payload=b"\x03\xe8bye",
         ),
     ]
 
@@ -74,7 +97,9 @@ def test_a_servers_frames_have_no_key(length: int) -> None:
     (frame,) = FrameScanner().feed(data)
     assert (frame.masking_key, frame.length, frame.size) == (b"", length, len(data))
     assert FrameScanner().feed(b"\x8a\x02ab") == [
-        ScannedFrame(fin=True, opcode=PONG, length=2, size=4, masking_key=b"", payload=b"ab")
+        ScannedFrame(
+            fin=True, rsv1=False, opcode=PONG, length=2, size=4, masking_key=b"", payload=b"ab"
+        )
     ]
 
 

@@ -10,7 +10,7 @@ from tests.server.wire_peer import CLOSE, CONT, MASK, PING, PONG, TEXT, masked
 from causerie.server.reader import Message, Ping, Reader
 from causerie.server.scanner import FrameScanner, ScannedFrame
 from causerie.server.tracing import MOST_FRAMES, Trace, TracedReader
-from causerie.testing.framing import take_frame
+from causerie.testing.framing import RSV1, deflate, take_frame
 from causerie.wire.codec import decode_server_frame
 from causerie.wire.replies import Traced, TracedFrame
 
@@ -57,6 +57,18 @@ def test_frames_of_both_sides_are_told_in_the_order_in_which_they_were_noted() -
         TracedFrame(
             sender="server", time=3, fin=True, opcode=PONG, length=2, size=4, payload=b"?!".hex()
         ),
+    ]
+
+
+def test_of_a_compressed_message_the_length_on_the_wire_is_told_and_that_it_is_compressed() -> None:
+    trace = Trace()
+    payload = deflate(b"so long, " * 50)
+    first = masked(TEXT, payload[:9], fin=False, rsv=RSV1)
+    trace.received(scanned(first, masked(CONT, payload[9:])), 1, 0)
+    frames = told(trace).frames
+    assert [(frame.rsv1, frame.fin, frame.length) for frame in frames] == [
+        (True, False, 9),
+        (False, True, len(payload) - 9),
     ]
 
 
@@ -140,7 +152,7 @@ def test_frames_are_scanned_before_the_reader_says_what_they_amount_to(
     reading = traced.feed(masked(TEXT, b"1") + masked(PING, b"2"))
     assert [frame.opcode for frame in scans[0]] == [TEXT, PING]
     assert list(reading) == [Message(b"1", is_binary=False), Ping(b"\x8a\x012")]
-    assert traced.frames == 2
+    assert traced.cost == 2
 
 
 def test_one_that_stands_in_the_middle_begins_between_two_messages(

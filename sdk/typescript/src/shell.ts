@@ -171,7 +171,7 @@ export class Shell {
       this.#tap({ wire: "opening", at: Date.now(), url: this.url });
       this.#wasOpen = false;
       this.#transport = this.#open(this.url, {
-        opened: () => this.#opened(),
+        opened: (extensions) => this.#opened(extensions),
         received: (text) => this.#received(text),
         closed: (code, reason) => this.#closed(code, reason),
       });
@@ -223,9 +223,9 @@ export class Shell {
 
   // What the transport tells; one that was given up tells nothing any more.
 
-  #opened(): void {
+  #opened(extensions: string): void {
     this.#wasOpen = true;
-    this.#tap({ wire: "opened", at: Date.now(), protocol: SUBPROTOCOL });
+    this.#tap({ wire: "opened", at: Date.now(), protocol: SUBPROTOCOL, extensions });
     this.step((now) => this.#machine.connected(now));
   }
 

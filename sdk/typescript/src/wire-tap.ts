@@ -10,7 +10,13 @@ import { decodeServerFrame } from "./machine/decode.js";
 /** Something that happened on the wire. `at` is in milliseconds since 1970. */
 export type WireEvent =
   | { readonly wire: "opening"; readonly at: number; readonly url: string }
-  | { readonly wire: "opened"; readonly at: number; readonly protocol: string }
+  | {
+      readonly wire: "opened";
+      readonly at: number;
+      readonly protocol: string;
+      /** Those of WebSocket that were agreed upon, as its header has them; empty for none. */
+      readonly extensions: string;
+    }
   | { readonly wire: "sent"; readonly at: number; readonly text: string }
   | { readonly wire: "received"; readonly at: number; readonly text: string }
   | {

@@ -31,7 +31,7 @@ class Peer implements Transport {
 
   /** Opens the connection, and lets the client in. */
   welcome(): void {
-    this.listener.opened();
+    this.listener.opened("");
     const { id } = JSON.parse(this.sent[0] ?? "{}") as Hello;
     const limits = {
       frame: 65_536,

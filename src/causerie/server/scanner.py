@@ -12,6 +12,7 @@ MOST_CONTROL: Final = 125
 
 _FIRST_CONTROL: Final = 0x8
 _FINAL: Final = 0x80
+_RSV1: Final = 0x40
 _MASKED: Final = 0x80
 _KEY_BYTES: Final = 4
 
@@ -20,6 +21,7 @@ class ScannedFrame(NamedTuple):
     """A frame that has been there from its first byte to its last."""
 
     fin: bool
+    rsv1: bool
     opcode: int
     length: int
     """Bytes of the payload."""
@@ -90,6 +92,7 @@ class FrameScanner:
         key = bytes(head[-_KEY_BYTES:]) if head[1] & _MASKED else b""
         frame = ScannedFrame(
             fin=bool(head[0] & _FINAL),
+            rsv1=bool(head[0] & _RSV1),
             opcode=head[0] & 0x0F,
             length=self._size - len(head),
             size=self._size,

@@ -77,6 +77,7 @@ class Trace:
                 sender=sender,
                 time=time,
                 fin=frame.fin,
+                rsv1=frame.rsv1,
                 opcode=frame.opcode,
                 length=frame.length,
                 size=frame.size,
@@ -103,9 +104,9 @@ class TracedReader:
         self._scanner: FrameScanner | None = None
 
     @property
-    def frames(self) -> int:
-        """See `Reader.frames`."""
-        return self.reader.frames
+    def cost(self) -> int:
+        """See `Reader.cost`."""
+        return self.reader.cost
 
     def feed(self, data: bytes) -> Iterator[Message | Ping | Closed | Fault]:
         """See `Reader.feed`."""

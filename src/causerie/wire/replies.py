@@ -274,6 +274,8 @@ class TracedFrame(
     """When the server had read it whole, or wrote it."""
     fin: bool
     """It is the last fragment of its message; of most messages, the only one."""
+    rsv1: bool = False
+    """It is the first of a compressed message (RFC 7692, section 6)."""
     opcode: Annotated[int, msgspec.Meta(ge=0, le=15)]
     """0 continuation, 1 text, 2 binary, 8 close, 9 ping, 10 pong."""
     length: Count
@@ -296,7 +298,7 @@ class Traced(Signal, frozen=True, tag="traced"):
     frames: list[TracedFrame]
     """In the order in which they were read and written: all that the client sends, and the pings,
     pongs and the close frame of the server. What the server says is not among them: each of its
-    messages is one frame, as it came."""
+    messages is one frame, compressed where its length and its extensions allow."""
     missed: Count = 0
     """How many there were besides these since the last `traced`: too many at once, or the client
     did not read."""

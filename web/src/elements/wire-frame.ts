@@ -49,10 +49,15 @@ export class WireFrame extends LocalizedElement {
   ];
 
   protected override render(): TemplateResult {
-    const { time, fin, opcode, length, size, maskingKey } = this.frame;
+    const { time, fin, rsv1, opcode, length, size, maskingKey } = this.frame;
     const content = carried(this.frame);
     return html`<dl>
       <div><dt>FIN</dt><dd>${fin ? 1 : 0}</dd></div>
+      ${
+        rsv1
+          ? html`<div title=${say("web-wire-compressed")}><dt>RSV1</dt><dd>1</dd></div>`
+          : nothing
+      }
       <div><dt>opcode</dt><dd>${nameOf(opcode)}</dd></div>
       <div><dt>MASK</dt><dd>${maskingKey === undefined ? 0 : 1}</dd></div>
       <div><dt>${say("web-wire-length")}</dt><dd>${say("web-wire-bytes", { count: length })}</dd></div>

@@ -373,7 +373,9 @@ export class WirePanel extends LocalizedElement {
             : html`<span class="seen" title=${say("web-wire-seen-about")}
                   >${say("web-wire-seen")}</span
                 > `
-        }${say("web-wire-bytes", { count: summary.bytes })} · ${timeOf(event.at)}</span
+        }${say(summary.isAtMost ? "web-wire-bytes-at-most" : "web-wire-bytes", {
+          count: summary.bytes,
+        })} · ${timeOf(event.at)}</span
       >`;
     const isOpen = this.open.has(number);
     return html`<button

@@ -59,6 +59,8 @@ export interface Summary {
   readonly line: string;
   /** On the wire. */
   readonly bytes: number;
+  /** It may have been compressed, and so less: nobody has told. */
+  readonly isAtMost: boolean;
 }
 
 /** Something that happened on the wire. */
@@ -68,13 +70,16 @@ export class WireRecord {
   readonly event: Happening;
   /** Of what was sent: which message of its connection it is, counted from 1. */
   readonly message: number;
+  /** On its connection messages may be compressed. */
+  readonly mayBeCompressed: boolean;
   #frames: readonly TracedFrame[] = [];
   #summary: Summary | undefined;
 
-  constructor(number: number, event: Happening, message = 0) {
+  constructor(number: number, event: Happening, message = 0, mayBeCompressed = false) {
     this.number = number;
     this.event = event;
     this.message = message;
+    this.mayBeCompressed = mayBeCompressed;
     if (event.wire === "control") {
       this.#frames = [event.frame];
     }
@@ -85,9 +90,13 @@ export class WireRecord {
     return this.#frames;
   }
 
-  /** The key that the first bytes were masked with; empty, where that is not known. */
+  /**
+   * The key that the first bytes of the text were masked with; empty, where that is not known, and
+   * where it was others that were masked, because the text had been compressed.
+   */
   get mask(): string {
-    return this.#frames[0]?.maskingKey ?? "";
+    const first = this.#frames[0];
+    return first?.rsv1 ? "" : (first?.maskingKey ?? "");
   }
 
   /** The server has told of one more frame of it. */
@@ -137,6 +146,8 @@ export class WireLog extends EventTarget {
   #watchers = 0;
   /** How many messages were sent on the present connection. */
   #messages = 0;
+  /** Whether messages of the present connection may be compressed. */
+  #compresses = false;
   /** The first record of the present connection, by its number. */
   #connection = 0;
   /** The last message that the server has surely read: it told of it, or was asked to tell by it. */
@@ -204,6 +215,9 @@ export class WireLog extends EventTarget {
     if (event.wire === "opening") {
       this.#messages = this.#read = 0;
       this.#connection = this.#number + 1;
+      this.#compresses = false;
+    } else if (event.wire === "opened") {
+      this.#compresses = event.extensions.includes("permessage-deflate");
     } else if (event.wire === "sent") {
       this.#messages += 1;
       if (event.text.includes('"trace"') && typeOf(event.text) === "trace") {
@@ -214,7 +228,7 @@ export class WireLog extends EventTarget {
 
   #keep(event: Happening, place = this.#records.length, message = 0): void {
     this.#number += 1;
-    const record = new WireRecord(this.#number, event, message);
+    const record = new WireRecord(this.#number, event, message, this.#compresses);
     this.#records.splice(place, 0, record);
     this.#characters += record.characters;
     this.#forget();
@@ -311,15 +325,19 @@ function socketAfter(event: WireEvent): SocketState | undefined {
   }
 }
 
-function summaryOf({ event, frames }: WireRecord): Summary {
+function summaryOf({ event, frames, mayBeCompressed }: WireRecord): Summary {
   if ("text" in event) {
-    const size = wireSize(bytesOf(event.text), event.wire === "sent");
-    const bytes = frames.length > 1 ? frames.reduce((sum, frame) => sum + frame.size, 0) : size;
-    return { type: typeOf(event.text), line: inline(event.text), bytes };
+    const isTold = frames.length > 0;
+    const bytes = isTold
+      ? frames.reduce((sum, frame) => sum + frame.size, 0)
+      : wireSize(bytesOf(event.text), event.wire === "sent");
+    const isAtMost = mayBeCompressed && !isTold;
+    return { type: typeOf(event.text), line: inline(event.text), bytes, isAtMost };
   }
   if (event.wire === "control") {
     const { frame } = event;
-    return { type: nameOf(frame.opcode), line: carried(frame), bytes: frame.size };
+    const line = carried(frame);
+    return { type: nameOf(frame.opcode), line, bytes: frame.size, isAtMost: false };
   }
-  return { type: "", line: "", bytes: 0 };
+  return { type: "", line: "", bytes: 0, isAtMost: false };
 }

@@ -99,7 +99,7 @@ test("it knows the state of the socket and of the client, and how they came ther
   expect(log.socket).toBeUndefined();
   log.moved({ state: "Connecting" }, 1);
   log.add({ wire: "opening", at: 2, url: "ws://localhost" });
-  log.add({ wire: "opened", at: 3, protocol: "causerie.v1" });
+  log.add({ wire: "opened", at: 3, protocol: "causerie.v1", extensions: "" });
   log.add(sent("hello", 4));
   log.moved({ state: "Connected", since: 0 }, 5);
   log.moved({ state: "Connected", since: 0 }, 6);
@@ -247,7 +247,7 @@ test("how many frames the server could not tell of is noted", () => {
     { wire: "control" },
     { wire: "missed", at: 9, count: 12 },
   ]);
-  expect(log.records[1]?.summary).toEqual({ type: "", line: "", bytes: 0 });
+  expect(log.records[1]?.summary).toMatchObject({ type: "", line: "", bytes: 0 });
 });
 
 test("of every frame the bytes on the wire are told: a header, and of what was sent a key", () => {
@@ -255,4 +255,30 @@ test("of every frame the bytes on the wire are told: a header, and of what was s
   log.add(sent("é"));
   log.add(received("é"));
   expect(log.records.map(({ summary }) => summary.bytes)).toEqual([8, 4]);
+});
+
+test("of a compressed message the server tells the size; until it does, the text's is the most", () => {
+  const log = new WireLog();
+  const opened = { wire: "opened", at: 1, protocol: "causerie.v1" } as const;
+  log.add(opening);
+  log.add({ ...opened, extensions: "permessage-deflate; server_no_context_takeover" });
+  log.add(sent("x".repeat(200)));
+  log.add(received("short"));
+  const sizes = () => log.records.slice(2).map(({ summary }) => [summary.bytes, summary.isAtMost]);
+  expect(sizes()).toEqual([
+    [208, true],
+    [7, true],
+  ]);
+  const frame = { sender: "client", time: 2, fin: true, rsv1: true, opcode: 1 } as const;
+  log.add(traced([{ ...frame, length: 20, size: 26, maskingKey: "01020304", message: 1 }]));
+  expect(sizes()).toEqual([
+    [26, false],
+    [7, true],
+  ]);
+  // What was masked is not the text.
+  expect(log.lastMasked).toBeUndefined();
+  log.add(opening);
+  log.add({ ...opened, extensions: "" });
+  log.add(received("short"));
+  expect(log.records.at(-1)?.summary.isAtMost).toBe(false);
 });

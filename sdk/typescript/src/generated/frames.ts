@@ -383,6 +383,8 @@ export interface TracedFrame {
   readonly time: number;
   /** It is the last fragment of its message; of most messages, the only one. */
   readonly fin: boolean;
+  /** It is the first of a compressed message (RFC 7692, section 6). */
+  readonly rsv1?: boolean;
   /** 0 continuation, 1 text, 2 binary, 8 close, 9 ping, 10 pong. */
   readonly opcode: number;
   /** Bytes of the payload. */
@@ -409,7 +411,7 @@ export interface Traced {
   /**
    * In the order in which they were read and written: all that the client sends, and the pings,
    * pongs and the close frame of the server. What the server says is not among them: each of its
-   * messages is one frame, as it came.
+   * messages is one frame, compressed where its length and its extensions allow.
    */
   readonly frames: readonly TracedFrame[];
   /**

@@ -136,6 +136,7 @@ const tracedFrame = object<TracedFrame>({
   sender: oneOf("client", "server"),
   time: count,
   fin: flag,
+  rsv1: optional(flag),
   opcode: that((value) => Number.isInteger(value) && (value as number) >> 4 === 0),
   length: count,
   size: count,

@@ -6,8 +6,12 @@
 
 /** What a transport tells whoever opened it. After `closed` nothing more is told. */
 export interface TransportListener {
-  /** The connection is open, and the v1 profile is agreed upon. */
-  opened(): void;
+  /**
+   * The connection is open, and the v1 profile is agreed upon.
+   *
+   * @param extensions - Those of WebSocket that are agreed upon, as its header has them.
+   */
+  opened(extensions: string): void;
   /** A text message came. */
   received(text: string): void;
   /**

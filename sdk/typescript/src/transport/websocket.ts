@@ -27,6 +27,7 @@ export interface WebSocketClosed {
 /** What is used of a WebSocket. */
 export interface WebSocketLike {
   readonly protocol: string;
+  readonly extensions?: string;
   addEventListener(type: "open", listener: () => void): void;
   addEventListener(type: "message", listener: (event: { readonly data: unknown }) => void): void;
   addEventListener(type: "error", listener: (event: object) => void): void;
@@ -145,7 +146,7 @@ class WebSocketTransport implements Transport {
       return;
     }
     this.#isOpen = true;
-    this.#listener?.opened();
+    this.#listener?.opened(this.#socket.extensions ?? "");
   }
 
   #received(data: unknown): void {
