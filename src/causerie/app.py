@@ -162,6 +162,7 @@ class App:
                         allow_origin=frozenset(config.allow_origin),
                         loopback_only=is_loopback_only(sockets),
                         max_connections=config.max_connections or None,
+                        compression=config.compression == "on",
                     ),
                 ),
                 lifespan="off",

@@ -50,9 +50,11 @@ class BusyClock(VirtualClock):
 class Client:
     """One link to a server, and the frames that came over it and were not looked at yet."""
 
-    def __init__(self, server: MemoryServer, *, v1: bool, address: str = "") -> None:
+    def __init__(
+        self, server: MemoryServer, *, v1: bool, compression: bool = False, address: str = ""
+    ) -> None:
         self.server = server
-        self.socket: MemorySocket = server.connect(v1=v1, address=address)
+        self.socket: MemorySocket = server.connect(v1=v1, compression=compression, address=address)
         self._arrived: list[Frame] = []
         self._ids = count(1)
 
@@ -103,8 +105,10 @@ class Client:
 class V1(Client):
     """A client of the v1 profile."""
 
-    def __init__(self, server: MemoryServer, *, address: str = "") -> None:
-        super().__init__(server, v1=True, address=address)
+    def __init__(
+        self, server: MemoryServer, *, compression: bool = False, address: str = ""
+    ) -> None:
+        super().__init__(server, v1=True, compression=compression, address=address)
 
     def ask(self, kind: str, **fields: object) -> Frame:
         """Sends a command and takes its reply, be it an error; other frames stay."""

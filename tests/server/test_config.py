@@ -81,6 +81,7 @@ def test_every_field_can_be_set_by_the_environment_and_by_the_file(tmp_path: Pat
         "names_per_address": ("0", "0", 0),
         "heartbeat": ("10", "10", 10.0),
         "grace": ("0", "0", 0.0),
+        "compression": ("on", "'on'", "on"),
         "watch_loop": ("yes", "true", True),
         "log_format": ("json", "'json'", "json"),
         "log_level": ("debug", "'debug'", "debug"),

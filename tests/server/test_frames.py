@@ -5,9 +5,12 @@ from dataclasses import dataclass
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.server.test_deflate import shown
 
 from causerie.chat.entry import Entry
-from causerie.server.frames import FramedEntry, Variant, payload
+from causerie.server.frames import INFLATED, UNITS, FramedEntry, Variant, payload
 from causerie.wire.codec import decode_server_frame
 from causerie.wire.framing import frame_text
 from causerie.wire.replies import Message, Private
@@ -111,5 +114,37 @@ def test_a_replay_is_marked_in_v1_and_is_the_same_in_plain(entry: Entry) -> None
     framed = FramedEntry(entry)
     replayed = json.loads(framed.frame(Variant.V1, replay=True)[4:])
     assert replayed == json.loads(payload(entry, Variant.V1)) | {"replay": True}
-    for variant in (Variant.PLAIN_SECONDS, Variant.PLAIN_MILLISECONDS):
+    for variant in UNITS:
         assert framed.frame(variant, replay=True) is framed.frame(variant)
+
+
+# Compressed.
+
+LONG = msgspec.structs.replace(SAID, content="Once upon a time there was a room. " * 20)
+
+
+@pytest.mark.parametrize("entry", [SAID, LONG, WHISPERED])
+@pytest.mark.parametrize("variant", INFLATED)
+@pytest.mark.parametrize("replay", [False, True])
+def test_what_is_compressed_inflates_to_what_the_others_get(
+    entry: Entry, variant: Variant, replay: bool
+) -> None:
+    framed = FramedEntry(entry)
+    plain = framed.frame(INFLATED[variant], replay=replay)
+    frame = framed.frame(variant, replay=replay)
+    assert shown(frame) == plain[4 if plain[1] == 126 else 2 :]
+    assert framed.frame(variant, replay=replay) is frame, "it is made once"
+    assert (len(frame) < len(plain)) == (entry is LONG)
+
+
+def test_what_is_short_is_the_same_bytes_for_all() -> None:
+    framed = FramedEntry(SAID)
+    for variant, plain in INFLATED.items():
+        assert framed.frame(variant) is framed.frame(plain)
+
+
+@given(st.text(min_size=400, max_size=4000))
+def test_whatever_was_said_is_shown_alike_to_all(content: str) -> None:
+    framed = FramedEntry(msgspec.structs.replace(SAID, content=content))
+    for variant, plain in INFLATED.items():
+        assert shown(framed.frame(variant)) == shown(framed.frame(plain))

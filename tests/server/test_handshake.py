@@ -16,8 +16,13 @@ LOGGER = logging.getLogger(__name__)
 
 
 def handshake(peer: str = "127.0.0.1", **allowed: Any) -> Handshake:
-    pages = {"allow_origin": frozenset(), "loopback_only": True, **allowed}
-    return Handshake(peer, logger=LOGGER, **pages)
+    settings = {
+        "allow_origin": frozenset(),
+        "loopback_only": True,
+        "compression": False,
+        **allowed,
+    }
+    return Handshake(peer, logger=LOGGER, **settings)
 
 
 def opened(answer: Opened | Declined | None) -> Opened:
@@ -45,9 +50,80 @@ def test_a_websocket_opens_on_its_paths(path: str) -> None:
     assert header(answer, "Sec-WebSocket-Accept") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
 
-def test_no_extension_is_agreed_on() -> None:
-    answer = opened(handshake().feed(request(Sec_WebSocket_Extensions="permessage-deflate"))).answer
-    assert header(answer, "Sec-WebSocket-Extensions") is None
+# Compression: what RFC 7692, section 7.1, has of it.
+
+NEVER_TAKEN_OVER = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+
+
+def agreed(offer: str | None, *, compression: bool = True) -> str | None:
+    """What of an offer is agreed on, as the answer says it."""
+    asked = request(Sec_WebSocket_Extensions=offer)
+    answer = opened(handshake(compression=compression).feed(asked))
+    said = header(answer.answer, "Sec-WebSocket-Extensions")
+    assert answer.compression == (said is not None)
+    return said
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        "permessage-deflate",
+        "permessage-deflate; client_max_window_bits",  # browsers
+        "permessage-deflate; server_no_context_takeover",
+        "permessage-deflate; client_no_context_takeover; server_no_context_takeover",
+        "x-webkit-deflate-frame, permessage-deflate; client_max_window_bits",
+        "permessage-deflate; made_up, permessage-deflate",
+    ],
+)
+def test_compression_is_agreed_on_where_it_is_offered_and_never_takes_context_over(
+    offer: str,
+) -> None:
+    assert agreed(offer) == NEVER_TAKEN_OVER
+
+
+@pytest.mark.parametrize(
+    "limit", ["server_max_window_bits=15", "client_max_window_bits=9", 'client_max_window_bits="8"']
+)
+def test_a_limit_that_we_can_keep_to_is_agreed_on(limit: str) -> None:
+    assert agreed(f"permessage-deflate; {limit}") == f"{NEVER_TAKEN_OVER}; " + limit.replace(
+        '"', ""
+    )
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        None,
+        "permessage-bzip2",
+        # What is sent to all refers back farther than that.
+        *(f"permessage-deflate; server_max_window_bits={bits}" for bits in range(8, 15)),
+        "permessage-deflate; server_max_window_bits",
+        "permessage-deflate; server_max_window_bits=015",
+        "permessage-deflate; client_max_window_bits=16",
+        "permessage-deflate; client_max_window_bits=7",
+        "permessage-deflate; server_no_context_takeover=true",
+        "permessage-deflate; client_no_context_takeover; client_no_context_takeover",
+        "permessage-deflate; made_up",
+    ],
+)
+def test_what_is_no_offer_of_it_or_a_malformed_one_is_declined(offer: str | None) -> None:
+    assert agreed(offer) is None
+
+
+def test_of_several_offers_the_first_that_we_can_keep_to_is_agreed_on_and_once() -> None:
+    short, long = (f"permessage-deflate; server_max_window_bits={bits}" for bits in (10, 15))
+    said = agreed(f"{short}, {long}, permessage-deflate, permessage-deflate")
+    assert said == f"{NEVER_TAKEN_OVER}; server_max_window_bits=15"
+
+
+def test_no_extension_is_agreed_on_where_compression_is_off() -> None:
+    assert agreed("permessage-deflate", compression=False) is None
+
+
+def test_a_header_that_is_no_list_of_extensions_is_refused() -> None:
+    asked = request(Sec_WebSocket_Extensions="permessage-deflate; =, ;")
+    # RFC 6455, section 9.1: it is not even a list.
+    assert refused(handshake(compression=True).feed(asked)).status == 400
 
 
 def test_there_is_no_websocket_elsewhere() -> None:

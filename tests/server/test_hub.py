@@ -30,6 +30,7 @@ from causerie.adapters.memory_store import MemoryStore
 from causerie.chat.entry import Entry
 from causerie.chat.presence import TOLD_UP_TO
 from causerie.ports import Commit
+from causerie.server.frames import INFLATED
 from causerie.server.hub import Hub
 from causerie.server.plain import PlainConnection
 from causerie.server.settings import HubSettings
@@ -45,10 +46,28 @@ def test_who_offers_the_subprotocol_speaks_v1_and_all_others_plain() -> None:
     server = MemoryServer()
     for subprotocol, kind in ((SUBPROTOCOL, V1Connection), (None, PlainConnection)):
         socket = MemorySocket(server)
-        connection = server.hub.accept(socket, subprotocol=subprotocol, address="192.0.2.7")
+        connection = server.hub.accept(
+            socket, subprotocol=subprotocol, compression=False, address="192.0.2.7"
+        )
         assert type(connection) is kind
+        assert connection.variant not in INFLATED
         assert connection.address == "192.0.2.7"
         assert connection in server.hub.connections
+
+
+@pytest.mark.parametrize("subprotocol", [SUBPROTOCOL, None])
+def test_with_whom_compression_is_agreed_on_is_shown_the_same_and_long_entries_compressed(
+    subprotocol: str | None,
+) -> None:
+    hub = MemoryServer().hub
+    plain, packed = (
+        hub.accept(
+            MemorySocket(MemoryServer()), subprotocol=subprotocol, compression=agreed, address=""
+        )
+        for agreed in (False, True)
+    )
+    assert type(plain) is type(packed)
+    assert INFLATED[packed.variant] is plain.variant
 
 
 def test_ids_and_identities_are_128_bits_by_chance() -> None:

@@ -14,6 +14,7 @@ from tests.server.wire_peer import (
     PING,
     TEXT,
     Ear,
+    deflated,
     fill,
     masked,
     quiet,
@@ -388,6 +389,27 @@ async def test_of_large_messages_too_only_some_are_told_in_one_turn() -> None:
         await until(lambda: len(ear.told) == 100)
         telling = False
         assert most <= 4, "of each 16 KiB, and of what was begun before"
+
+
+async def test_of_what_inflates_to_large_messages_too_only_some_are_told_in_one_turn() -> None:
+    async with serving(quiet, compression=True) as server:
+        peer, ear = await server.open(Sec_WebSocket_Extensions="permessage-deflate")
+        most, told, telling = 0, 0, True
+
+        def next_turn() -> None:
+            nonlocal most, told
+            most, told = max(most, len(ear.told) - told), len(ear.told)
+            if telling:
+                asyncio.get_running_loop().call_soon(next_turn)
+
+        next_turn()
+        bomb = deflated(b" " * 65_536)
+        assert len(bomb) < 100
+        peer.send(bomb * 400)
+        await until(lambda: len(ear.told) == 400)
+        telling = False
+        assert set(ear.told) == {b" " * 65_536}
+        assert most <= 4, "a slice of 256 bytes, and what was begun before"
 
 
 async def test_the_receiver_can_have_the_reading_stopped() -> None:

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
-from tests.server.support import V1, Plain, drain, entry, fill, live_room, v1
+from tests.server.support import UNLIMITED, V1, Plain, drain, entry, fill, live_room, v1
 
 from causerie.ports import Head
 from causerie.server.connection import Connection
+from causerie.server.deflate import deflate_frame
 from causerie.server.frames import FramedEntry, Variant
 from causerie.server.live_room import RUN_BYTES, Listener, LiveRoom
 from causerie.server.settings import HubSettings
@@ -93,6 +94,83 @@ def test_each_variant_is_given_its_own_frames(pushed: Pushed) -> None:
         (listeners[0].connection, framed(1).frame(Variant.V1)),
         (listeners[1].connection, framed(1).frame(Variant.PLAIN_MILLISECONDS)),
     ]
+
+
+def talk(server: MemoryServer, speaker: V1) -> list[str]:
+    """Has somebody say things of all lengths."""
+    said = [f"{n}: " + "and so on " * n for n in range(0, 300, 7)]
+    for content in said:
+        speaker.send("message", room="lobby", content=content)
+    server.run()
+    return said
+
+
+def test_those_who_agreed_on_compression_get_the_same_entries_in_the_same_order() -> None:
+    server = MemoryServer(settings=UNLIMITED)
+    alice = v1(server, "Alice", "lobby")
+    packed, behind = (V1(server, compression=True) for _ in range(2))
+    for client, name in ((packed, "Bob"), (behind, "Carol")):
+        client.hello(name)
+        client.join()
+    drain([alice, packed, behind])
+    behind.socket.window = 0
+    said = talk(server, alice)
+    writes = packed.socket.writes
+    shown = alice.take("message")
+    assert [entry["content"] for entry in shown] == said
+    assert packed.take("message") == shown
+    assert writes < len(said), "what is compressed is written together as well"
+    assert behind.take("message") == []
+    behind.socket.read_more(None)
+    assert behind.take("message") == shown
+    late = V1(server, compression=True)
+    late.hello("Dora")
+    joined = late.join(limit=1000)
+    assert late.take("message") == [{**entry, "replay": True} for entry in shown]
+    page = late.ask("history", room="lobby", limit=100)
+    assert page["entries"] == alice.ask("history", room="lobby", limit=100)["entries"]
+    assert joined["head"]["seq"] == shown[-1]["seq"]
+
+
+def test_entries_pages_and_long_lists_of_names_take_less_for_who_agreed_on_compression() -> None:
+    server = MemoryServer(settings=UNLIMITED)
+    crowd = [v1(server, f"Somebody{n}", "lobby") for n in range(150)]
+    taken: list[int] = []
+    for compression in (False, True):
+        client = V1(server, compression=compression)
+        client.hello("Zoe")
+        before = client.socket.received
+        client.join()
+        talk(server, crowd[0])
+        client.ask("history", room="lobby")
+        taken.append(client.socket.received - before)
+        client.quit()
+        server.advance(1.0)
+    assert taken[1] < taken[0] / 4
+
+
+def test_an_entry_is_compressed_once_and_only_if_somebody_live_wants_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[bytes] = []
+
+    def deflate(frame: bytes) -> bytes:
+        made.append(frame)
+        return deflate_frame(frame)
+
+    monkeypatch.setattr("causerie.server.frames.deflate_frame", deflate)
+    server = MemoryServer(settings=UNLIMITED)
+    alice = v1(server, "Alice", "lobby")
+    talk(server, alice)
+    assert made == []
+    for name in ("Bob", "Carol"):
+        client = V1(server, compression=True)
+        client.hello(name)
+        client.join()
+    alice.say("x " * 30)
+    assert made == [], "it is too short to be worth it"
+    alice.say("x " * 400)
+    assert len(made) == 1
 
 
 def test_how_much_was_gathered_is_told_if_anybody_is_given_it(pushed: Pushed) -> None:

@@ -7,9 +7,10 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.server.wire_peer import BINARY, CLOSE, CONT, PING, PONG, TEXT, masked
+from tests.server.wire_peer import BINARY, CLOSE, CONT, PING, PONG, TEXT, deflated, masked
 
 from causerie.server.reader import Closed, Fault, Message, Ping, Reader, whole_text
+from causerie.testing.framing import RSV1, deflate
 
 LOGGER = logging.getLogger(__name__)
 
@@ -152,7 +153,123 @@ def test_it_is_at_rest_between_two_messages_only() -> None:
 def test_frames_are_counted_whether_they_tell_anything_or_not() -> None:
     one = reader()
     list(one.feed(masked(PONG) * 3 + masked(TEXT, fin=False) + masked(CONT, fin=False) * 4))
-    assert one.frames == 8
+    assert one.cost == 8
+
+
+# Compression (RFC 7692).
+
+SAYING = "Whoever reads this has inflated it: " + "so it goes on and on, " * 20
+
+
+def inflating(*, max_message: int = 1000) -> Reader:
+    one = reader(max_message=max_message)
+    one.inflate(on=True)
+    return one
+
+
+def fragments(payload: bytes, *cuts: int) -> bytes:
+    """A compressed message, cut into frames; the first alone has the mark (section 6.1)."""
+    parts = [payload[start:end] for start, end in pairwise([0, *cuts, len(payload)])]
+    return b"".join(
+        masked(CONT if at else TEXT, part, fin=at == len(cuts), rsv=0 if at else RSV1)
+        for at, part in enumerate(parts)
+    )
+
+
+def test_a_compressed_message_is_told_as_it_was_before_and_one_beside_it_too() -> None:
+    frames = deflated(SAYING.encode()) + masked(TEXT, b"as it is") + deflated(b"")
+    assert list(inflating().feed(frames)) == [text(SAYING), text("as it is"), text("")]
+
+
+def test_a_block_that_says_it_is_the_last_is_inflated_like_any_other() -> None:
+    # The example of RFC 7692, section 7.2.3.4.
+    final = bytes.fromhex("f348cdc9c90700 00")
+    assert list(inflating().feed(masked(TEXT, final, rsv=RSV1))) == [text("Hello")]
+
+
+@given(
+    said=st.text(max_size=300),
+    cuts=st.lists(st.integers(0, 200), max_size=4),
+    size=st.integers(1, 50),
+)
+def test_it_may_come_in_fragments_cut_anywhere(said: str, cuts: list[int], size: int) -> None:
+    payload = deflate(said.encode())
+    stream = fragments(payload, *sorted(cut for cut in cuts if cut < len(payload)))
+    one = inflating(max_message=2000)
+    found = [
+        told for at in range(0, len(stream), size) for told in one.feed(stream[at : at + size])
+    ]
+    assert found == [text(said)]
+    assert one.at_rest
+
+
+def test_a_ping_between_two_fragments_is_no_part_of_them() -> None:
+    payload = deflate(SAYING.encode())
+    one = inflating()
+    head, tail = masked(TEXT, payload[:9], fin=False, rsv=RSV1), masked(CONT, payload[9:])
+    assert list(one.feed(head + masked(PING, b"?") + tail)) == [pong(b"?"), text(SAYING)]
+
+
+@pytest.mark.parametrize("cuts", [(), (20,), (20, 40)])
+def test_what_inflates_beyond_the_limit_is_too_big_though_it_came_small(
+    cuts: tuple[int, ...],
+) -> None:
+    payload = deflate(b" " * 50_000)
+    assert len(payload) < 100
+    assert fault(list(inflating().feed(fragments(payload, *cuts)))) == 1009
+    fits = deflate(b" " * 1000)
+    assert list(inflating().feed(masked(TEXT, fits, rsv=RSV1))) == [text(" " * 1000)]
+
+
+@pytest.mark.parametrize(
+    ("frames", "code"),
+    [
+        (masked(TEXT, b"\xff\xff\xff", rsv=RSV1), 1002),
+        (masked(PING, deflate(b"?"), rsv=RSV1), 1002),
+        (masked(CLOSE, b"\x03\xe8", rsv=RSV1), 1002),
+        (
+            masked(TEXT, deflate(b"a"), fin=False, rsv=RSV1) + masked(CONT, b"\x00", rsv=RSV1),
+            1002,
+        ),
+        (masked(TEXT, deflate(b"a"), rsv=RSV1 | 1), 1002),
+        (deflated(b"\xff"), 1007),
+        (deflated(b"x", BINARY), 1003),
+    ],
+)
+def test_what_breaks_the_compression_or_what_it_carries_is_a_fault(
+    frames: bytes, code: int
+) -> None:
+    assert fault(list(inflating().feed(frames))) == code
+
+
+def test_without_an_agreement_a_compressed_message_is_a_fault_whoever_had_the_reader_before() -> (
+    None
+):
+    one = reader()
+    for _ in range(2):
+        one.inflate(on=True)
+        assert list(one.feed(deflated(b"agreed"))) == [text("agreed")]
+        one.inflate(on=False)
+        assert list(one.feed(masked(TEXT, b"plain"))) == [text("plain")]
+    assert fault(list(one.feed(deflated(b"not agreed")))) == 1002
+
+
+def test_at_rest_nothing_that_inflates_is_kept() -> None:
+    one = inflating()
+    list(one.feed(deflated(SAYING.encode())))
+    (extension,) = one.extensions
+    assert not hasattr(extension, "decoder")
+    payload = deflate(SAYING.encode())
+    list(one.feed(masked(TEXT, payload[:9], fin=False, rsv=RSV1)))
+    assert hasattr(extension, "decoder"), "so it would have been seen"
+    with pytest.raises(AssertionError):
+        one.inflate(on=False)
+
+
+def test_what_was_inflated_costs_as_what_had_come_so_long() -> None:
+    one = inflating(max_message=65_536)
+    list(one.feed(deflated(b" " * 65_536) + masked(PING)))
+    assert one.cost == 2 + 65_536 // 128
 
 
 @given(

@@ -158,7 +158,8 @@ async def bare(**settings: Any) -> AsyncIterator[tuple[Server, set[Any]]]:
     state = ServerState()
     server = Server(0, uvicorn.Server(uvicorn.Config("", log_config=None)))
 
-    def accept(socket: Socket, *, subprotocol: str | None, address: str) -> Ear:
+    def accept(socket: Socket, *, subprotocol: str | None, compression: bool, address: str) -> Ear:
+        assert not compression
         server.ears.append(Ear(socket, subprotocol, address))
         return server.ears[-1]
 
@@ -831,6 +832,7 @@ async def test_a_connection_has_one_line_when_it_opens_and_one_when_it_ends_with
         "connection": number,
         "address": "198.51.100.7",
         "profile": "plain",
+        "compression": False,
     }
     assert closed.pop("seconds") >= 0
     assert closed == {

@@ -17,6 +17,7 @@ from tests.server.wire_peer import (
     Ear,
     Peer,
     Server,
+    deflated,
     fill,
     masked,
     read_again,
@@ -44,9 +45,9 @@ class Watched(Ear):
             self.socket.trace(on=text == b"trace")
 
 
-async def open_traced(server: Server) -> tuple[Peer, Ear]:
+async def open_traced(server: Server, **headers: str) -> tuple[Peer, Ear]:
     """Opens a WebSocket that is traced by its first message."""
-    peer, ear = await server.open()
+    peer, ear = await server.open(**headers)
     peer.send(masked(TEXT, b"trace"))
     await until(lambda: ear.told)
     return peer, ear
@@ -72,6 +73,17 @@ async def frames(peer: Peer, count: int) -> list[TracedFrame]:
 
 def short(told: list[TracedFrame]) -> list[Told]:
     return [(frame.sender, frame.opcode, frame.payload or "") for frame in told]
+
+
+async def test_a_compressed_message_is_told_as_what_it_was_on_the_wire() -> None:
+    async with serving(Watched, compression=True) as server:
+        peer, ear = await open_traced(server, Sec_WebSocket_Extensions="permessage-deflate")
+        peer.send(deflated(b"far " * 200) + masked(TEXT, b"as it is"))
+        told = await frames(peer, 2)
+        assert [(frame.rsv1, frame.message) for frame in told] == [(True, 2), (False, 3)]
+        assert told[0].size == len(deflated(b"far " * 200))
+        assert told[0].length < 100
+        assert ear.told[1] == b"far " * 200
 
 
 async def quiet(peer: Peer) -> None:

@@ -18,9 +18,11 @@ from causerie.testing.framing import (
     CLOSE,
     PING,
     PONG,
+    RSV1,
     TEXT,
     Frame,
     client_frame,
+    deflate,
     take_frame,
     upgrade_request,
 )
@@ -39,6 +41,7 @@ __all__ = [
     "Ear",
     "Peer",
     "Server",
+    "deflated",
     "fill",
     "masked",
     "quiet",
@@ -65,6 +68,11 @@ async def until(condition: Callable[[], object], why: str = "") -> None:
 def masked(opcode: int, payload: bytes = b"", *, fin: bool = True, rsv: int = 0) -> bytes:
     """A client's frame; its mask is not zero, so that a server that forgets it is found out."""
     return client_frame(payload, opcode, final=fin, reserved=rsv, mask=MASK)
+
+
+def deflated(text: bytes, opcode: int = TEXT) -> bytes:
+    """A client's message, compressed, in one frame."""
+    return masked(opcode, deflate(text), rsv=RSV1)
 
 
 def request(path: str = "/ws", **headers: str | None) -> bytes:
@@ -145,6 +153,7 @@ class Ear:
     events: list[str] = field(default_factory=list)
     code: int | None = None
     echoes: bool = True
+    compression: bool = False
 
     def heard(self) -> None:
         self.heard_times += 1
@@ -235,8 +244,11 @@ async def serving(
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as sock:
         server: Server
 
-        def accept(socket: Socket, *, subprotocol: str | None, address: str) -> Ear:
+        def accept(
+            socket: Socket, *, subprotocol: str | None, compression: bool, address: str
+        ) -> Ear:
             ear = make(socket, subprotocol, address)
+            ear.compression = compression
             server.ears.append(ear)
             return ear
 

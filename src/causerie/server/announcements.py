@@ -1,11 +1,11 @@
 """Signals of a room as frames: who came and went, who types.
 
-Never stored, and told to the live listeners only.
+Never stored, and told to the live listeners only. They are short, and never compressed.
 """
 
 from causerie.chat.names import SYSTEM
 from causerie.chat.presence import Change
-from causerie.server.frames import UNITS, Variant
+from causerie.server.frames import UNITS, V1_VARIANTS, Variant
 from causerie.server.live_room import LiveRoom
 from causerie.server.settings import Clock
 from causerie.server.turn import Turn
@@ -28,10 +28,11 @@ def announce_presence(turn: Turn, clock: Clock, room: LiveRoom, change: Change) 
     In a large room the change names nobody: v1 is told the count, plain nothing. Who left is told
     before who joined, since one may come under the name of another who goes.
     """
-    if live := room.live[Variant.V1]:
+    if any(room.live[variant] for variant in V1_VARIANTS):
         frame = frame_text(encode(_presence(room, change)))
-        for connection in live:
-            turn.push(connection, frame)
+        for variant in V1_VARIANTS:
+            for connection in room.live[variant]:
+                turn.push(connection, frame)
     texts = [
         *(f"{name} has left the chat" for name in change.left),
         *(f"{old} is now known as {new}" for old, new in change.renamed),
@@ -69,9 +70,10 @@ def announce_typing(
     Plain clients are told only if they have used typing themselves, and in their spelling.
     """
     v1 = frame_text(encode(Typing(room=room.name, username=display, is_typing=is_typing)))
-    for connection in room.live[Variant.V1]:
-        if connection.display != display:
-            turn.push(connection, v1)
+    for variant in V1_VARIANTS:
+        for connection in room.live[variant]:
+            if connection.display != display:
+                turn.push(connection, v1)
     now = clock.wall()
     made: dict[tuple[Variant, str], bytes] = {}
     for variant, unit in UNITS.items():

@@ -11,13 +11,16 @@ from functools import partial
 
 from causerie.chat.entry import Entry
 from causerie.ports import Failed, Log
-from causerie.server.frames import FramedEntry, Variant
+from causerie.server.frames import INFLATED, FramedEntry, Variant
 from causerie.server.live_room import RUN_BYTES, Listener, LiveRoom
 from causerie.server.turn import Turn
 from causerie.wire.codes import CloseCode
 
 READ_ENTRIES = 100
 """Entries read from the log at a time."""
+
+DEFLATING = 8
+"""So many bytes that go out as they are take as long as one that is compressed first."""
 
 READS_AT_ONCE = 16
 """Pages of entries under way or not yet handed out: what comes back is kept until its turn."""
@@ -149,7 +152,8 @@ class CatchUp:
             self._read(listener)
             return
         frames, listener.cursor = run
-        self._left -= len(frames)
+        is_deflated = listener.connection.variant in INFLATED
+        self._left -= len(frames) * DEFLATING if is_deflated else len(frames)
         listener.connection.send(frames)
         if listener.cursor == room.shown and not listener.connection.is_paused:
             self._live(listener)

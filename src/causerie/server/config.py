@@ -104,6 +104,10 @@ class Config:
     grace: float = 15.0
     """Seconds after a lost connection before the others are told that somebody has left."""
 
+    compression: Literal["off", "on"] = "off"
+    """Compress messages of 512 bytes and more, and pages of history, for clients that offer to
+    (permessage-deflate)."""
+
     watch_loop: bool = False
     """Measure how long the event loop is held up; /healthz tells the longest since it was asked
     last. Costs 0.1 % of a core."""

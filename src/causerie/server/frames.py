@@ -1,7 +1,8 @@
 """One entry as the bytes that go out, made once for all who want the same.
 
-A *variant* is a way of showing entries: v1, or plain in either unit of time. It is a small number,
-so that a room keeps its listeners in a list indexed by it.
+A *variant* is a way of showing entries: v1, or plain in either unit of time, and each of them with
+long messages compressed or not. It is a small number, so that a room keeps its listeners in a list
+indexed by it.
 """
 
 from enum import IntEnum
@@ -10,6 +11,7 @@ from typing import assert_never
 import msgspec
 
 from causerie.chat.entry import Entry
+from causerie.server.deflate import WORTHWHILE, deflate_frame
 from causerie.wire.codec import encode
 from causerie.wire.framing import frame_text
 from causerie.wire.plain import PlainMessage, PlainPrivate, Unit, in_unit
@@ -22,15 +24,33 @@ class Variant(IntEnum):
     V1 = 0
     PLAIN_MILLISECONDS = 1
     PLAIN_SECONDS = 2
+    V1_DEFLATED = 3
+    PLAIN_MILLISECONDS_DEFLATED = 4
+    PLAIN_SECONDS_DEFLATED = 5
 
 
 VARIANTS = tuple(Variant)
 """To go through them: an enumeration makes a new iterator of its members each time."""
 
+INFLATED = {
+    Variant.V1_DEFLATED: Variant.V1,
+    Variant.PLAIN_MILLISECONDS_DEFLATED: Variant.PLAIN_MILLISECONDS,
+    Variant.PLAIN_SECONDS_DEFLATED: Variant.PLAIN_SECONDS,
+}
+"""For those of connections on which compression was agreed on, the same without it."""
+
+DEFLATED = {inflated: deflated for deflated, inflated in INFLATED.items()}
+"""The other way round."""
+
+V1_VARIANTS = (Variant.V1, Variant.V1_DEFLATED)
+
 UNITS = {
     Variant.PLAIN_MILLISECONDS: Unit.MILLISECONDS,
     Variant.PLAIN_SECONDS: Unit.SECONDS,
+    Variant.PLAIN_MILLISECONDS_DEFLATED: Unit.MILLISECONDS,
+    Variant.PLAIN_SECONDS_DEFLATED: Unit.SECONDS,
 }
+"""The plain ones, and what they count time in."""
 
 
 class FramedEntry(msgspec.Struct, eq=False, gc=False):
@@ -45,6 +65,8 @@ class FramedEntry(msgspec.Struct, eq=False, gc=False):
     _v1_replay: bytes | None = None
     _plain_milliseconds: bytes | None = None
     _plain_seconds: bytes | None = None
+    _deflated: dict[bytes, bytes] | None = None
+    """Of those above that are worth it, each compressed."""
 
     @property
     def seq(self) -> int:
@@ -65,14 +87,27 @@ class FramedEntry(msgspec.Struct, eq=False, gc=False):
             if self._plain_milliseconds is None:
                 self._plain_milliseconds = frame_text(payload(self.entry, variant))
             return self._plain_milliseconds
-        if self._plain_seconds is None:
-            self._plain_seconds = frame_text(payload(self.entry, variant))
-        return self._plain_seconds
+        if variant is Variant.PLAIN_SECONDS:
+            if self._plain_seconds is None:
+                self._plain_seconds = frame_text(payload(self.entry, variant))
+            return self._plain_seconds
+        return self._deflate(variant, replay=replay)
+
+    def _deflate(self, variant: Variant, *, replay: bool) -> bytes:
+        frame = self.frame(INFLATED[variant], replay=replay)
+        if len(frame) < WORTHWHILE:
+            return frame
+        if self._deflated is None:
+            self._deflated = {}
+        deflated = self._deflated.get(frame)
+        if deflated is None:
+            deflated = self._deflated[frame] = deflate_frame(frame)
+        return deflated
 
 
 def payload(entry: Entry, variant: Variant) -> bytes:
     """The JSON of an entry."""
-    if variant is Variant.V1:
+    if variant in V1_VARIANTS:
         return encode(v1_entry(entry))
     return encode(plain_entry(entry, UNITS[variant]))
 

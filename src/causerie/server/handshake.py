@@ -1,9 +1,10 @@
 """The opening handshake of a WebSocket, as the server sees it (RFC 6455, section 4.2).
 
-A client asks over HTTP that the connection become a WebSocket, and may offer subprotocols. It is
-answered 101, and from the next byte on both sides send frames; or it is refused with the reason in
-the answer's body. `Handshake` is fed bytes and says what to write; it does no I/O. What the library
-`websockets` does of it is the parsing, and the headers that prove that a WebSocket was meant.
+A client asks over HTTP that the connection become a WebSocket, and may offer subprotocols, and to
+compress messages (RFC 7692). It is answered 101, and from the next byte on both sides send frames;
+or it is refused with the reason in the answer's body. `Handshake` is fed bytes and says what to
+write; it does no I/O. What the library `websockets` does of it is the parsing, and the headers that
+prove that a WebSocket was meant.
 """
 
 import re
@@ -13,11 +14,17 @@ from http import HTTPStatus
 from typing import Final
 
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidMessage
+from websockets.exceptions import InvalidMessage, NegotiationError
+from websockets.extensions import Extension
+from websockets.extensions.permessage_deflate import (
+    PerMessageDeflate,
+    ServerPerMessageDeflateFactory,
+)
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
-from websockets.typing import LoggerLike, Subprotocol
+from websockets.typing import ExtensionParameter, LoggerLike, Subprotocol
 
+from causerie.server.deflate import WINDOW_BITS
 from causerie.server.origin import client_address, refuse_origin
 from causerie.wire.profiles import SUBPROTOCOL
 
@@ -53,6 +60,8 @@ class Opened:
     answer: bytes
     subprotocol: str | None
     """The one agreed on; None for the plain profile."""
+    compression: bool
+    """Both sides may compress messages, each by itself."""
     address: str
     """The client's; empty where it is this very machine."""
     early: bytes
@@ -75,18 +84,50 @@ class Declined:
         return int(self.answer.split(b" ", 2)[1])
 
 
+class _Deflate(ServerPerMessageDeflateFactory):
+    """Agrees to permessage-deflate, but to no *context takeover*: each message is compressed as if
+    it were the first, so that all are sent the same bytes, and nothing is kept for a connection.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(server_no_context_takeover=True, client_no_context_takeover=True)
+
+    def process_request_params(
+        self, params: Sequence[ExtensionParameter], accepted_extensions: Sequence[Extension]
+    ) -> tuple[list[ExtensionParameter], PerMessageDeflate]:
+        """Accepts an offer, or declines it (RFC 7692, section 7).
+
+        Raises:
+            NegotiationError: it is malformed, the second one, or of a client that does not remember
+                as much of a message as those that we compress for all refer back to.
+        """
+        answer, agreed = super().process_request_params(params, accepted_extensions)
+        if agreed.local_max_window_bits < WINDOW_BITS:
+            raise NegotiationError("unsupported server_max_window_bits")
+        return answer, agreed
+
+
+_DEFLATE: Final = _Deflate()
+
+
 class Handshake(ServerProtocol):
     """One opening handshake. To be fed until it answers, and dropped then."""
 
     def __init__(
-        self, peer: str, *, allow_origin: Collection[str], loopback_only: bool, logger: LoggerLike
+        self,
+        peer: str,
+        *,
+        allow_origin: Collection[str],
+        loopback_only: bool,
+        compression: bool,
+        logger: LoggerLike,
     ) -> None:
         """Makes a handshake with a client that TCP knows under the address `peer`.
 
         `allow_origin` and `loopback_only` decide which pages may open a socket: see
-        `causerie.server.origin.refuse_origin`.
+        `causerie.server.origin.refuse_origin`. `compression` agrees to it where it is offered.
         """
-        super().__init__(logger=logger)
+        super().__init__(logger=logger, extensions=[_DEFLATE] if compression else None)
         self._has_begun = False
         self._peer = peer
         self._allow_origin = allow_origin
@@ -133,7 +174,7 @@ class Handshake(ServerProtocol):
         self.send_response(response)
         answer = b"".join(self.data_to_send())
         if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
-            return Opened(answer, self.subprotocol, address, early)
+            return Opened(answer, self.subprotocol, bool(self.extensions), address, early)
         why = bytes(response.body).decode().strip()
         return Declined(answer, _for_log(why), address)
 

@@ -22,7 +22,7 @@ from causerie.ports import Commit, Directory, Log, Outcome, Rejected
 from causerie.server.announcements import announce_presence, announce_typing
 from causerie.server.catchup import CatchUp
 from causerie.server.connection import Connection
-from causerie.server.frames import FramedEntry, Variant
+from causerie.server.frames import DEFLATED, FramedEntry, Variant
 from causerie.server.live_room import Listener, LiveRoom
 from causerie.server.origin import network_of
 from causerie.server.plain import PlainConnection
@@ -107,14 +107,20 @@ class Hub:
 
     # What sockets tell.
 
-    def accept(self, socket: Socket, *, subprotocol: str | None, address: str) -> Connection:
+    def accept(
+        self, socket: Socket, *, subprotocol: str | None, compression: bool, address: str
+    ) -> Connection:
         """Begins a connection. Is the `Acceptor` of sockets."""
         connection: Connection
         address = network_of(address)
         if subprotocol == SUBPROTOCOL:
-            connection = V1Connection(self, socket, address, Variant.V1)
+            variant = Variant.V1_DEFLATED if compression else Variant.V1
+            connection = V1Connection(self, socket, address, variant)
         else:
-            connection = PlainConnection(self, socket, address, Variant.PLAIN_MILLISECONDS)
+            variant = Variant.PLAIN_MILLISECONDS
+            connection = PlainConnection(
+                self, socket, address, DEFLATED[variant] if compression else variant
+            )
         self.connections[connection] = None
         slot = self._chance.randrange(len(self._wheel))
         self._slots[connection] = slot

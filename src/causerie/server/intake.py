@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar, Final, cast
 
-from causerie.server.reader import Reader, whole_text
+from causerie.server.reader import BYTES_IN_FRAMES, Reader, whole_text
 from causerie.server.scanner import ScannedFrame
 from causerie.server.tracing import TracedReader
 
@@ -29,10 +29,10 @@ _TURN: Final = 4
 
 # So that a client that sends much at once holds up the others for a millisecond only: its bytes are
 # parsed in slices, and after so many frames, be they ever so small, the rest waits for the next
-# turn. A slice of a large one costs as much as some small ones: it is copied, checked and stored.
+# turn. What is compressed may be a thousand times as long as the slice that it comes in.
 _SLICE: Final = 4096
+_COMPRESSED_SLICE: Final = 256
 _FRAMES_A_TURN: Final = 128
-_SLICE_IN_FRAMES: Final = 32
 
 
 class Readers:
@@ -47,20 +47,23 @@ class Readers:
         self.spare: Reader | None = None
         """One at rest, for whoever reads next."""
 
-    def take(self) -> Reader:
-        """A reader at rest, from now on its taker's."""
-        reader, self.spare = self.spare, None
-        return reader if reader is not None else self._make()
+    def take(self, *, inflates: bool) -> Reader:
+        """A reader at rest, from now on its taker's; `inflates` if messages may be compressed."""
+        spare, self.spare = self.spare, None
+        reader = spare if spare is not None else self._make()
+        reader.inflate(on=inflates)
+        return reader
 
 
 class Intake(asyncio.Protocol, ABC):
     """What of an asyncio protocol reads: in turns, and not while it is held.
 
     `_held`, `_reader` and `_unread` are its own; who builds on it calls its methods, sets
-    `_transport` before the first of them, and names the `_readers`.
+    `_transport` before the first of them, and `_inflates` if messages may be compressed, and names
+    the `_readers`.
     """
 
-    __slots__ = ("_held", "_reader", "_transport", "_unread")
+    __slots__ = ("_held", "_inflates", "_reader", "_transport", "_unread")
 
     _readers: ClassVar[Readers]
     _transport: asyncio.Transport
@@ -69,6 +72,7 @@ class Intake(asyncio.Protocol, ABC):
         self._reader: Reader | TracedReader | None = None
         self._unread = b""
         self._held = 0
+        self._inflates = False
 
     @abstractmethod
     def _take(self, reader: Reader | TracedReader, data: bytes) -> None:
@@ -92,8 +96,8 @@ class Intake(asyncio.Protocol, ABC):
                 if text is not None:
                     self._take_text(text)
                     return
-            self._reader = reader = self._readers.take()
-        if len(data) <= _SLICE:
+            self._reader = reader = self._readers.take(inflates=self._inflates)
+        if len(data) <= (_COMPRESSED_SLICE if self._inflates else _SLICE):
             self._take(reader, data)
         else:
             self._read_in_turns(reader, data)
@@ -103,6 +107,7 @@ class Intake(asyncio.Protocol, ABC):
 
     def _read_in_turns(self, reader: Reader | TracedReader, data: bytes) -> None:
         at, frames_left = 0, _FRAMES_A_TURN
+        size = _COMPRESSED_SLICE if self._inflates else _SLICE
         while at < len(data) and self._reader is not None:
             if self._held or frames_left <= 0:
                 self._unread = data[at:]
@@ -110,9 +115,9 @@ class Intake(asyncio.Protocol, ABC):
                     self._hold(_TURN)
                     asyncio.get_running_loop().call_soon(self._release, _TURN)
                 return
-            self._take(reader, data[at : at + _SLICE])
-            at += _SLICE
-            frames_left -= max(reader.frames, _SLICE_IN_FRAMES)
+            self._take(reader, data[at : at + size])
+            at += size
+            frames_left -= max(reader.cost, size // BYTES_IN_FRAMES)
 
     def _read_on(self) -> None:
         """Reads what was left, and then on, unless there is a reason not to."""
@@ -147,7 +152,9 @@ class Intake(asyncio.Protocol, ABC):
 
     def _scan(self, scanned: Callable[[list[ScannedFrame]], None]) -> None:
         """Tells of the frames of what is read from now on, before it is dealt with."""
-        reader = cast(Reader | None, self._reader) or self._readers.take()
+        reader = cast(Reader | None, self._reader)
+        if reader is None:
+            reader = self._readers.take(inflates=self._inflates)
         self._reader = TracedReader(reader, scanned)
 
     def _scan_no_more(self) -> None:
@@ -161,7 +168,7 @@ class Intake(asyncio.Protocol, ABC):
         against reading.
         """
         if self._reader is None:
-            self._reader = self._readers.take()
+            self._reader = self._readers.take(inflates=self._inflates)
         self._reader.ignore_messages()
         self._let_in()
         if self._unread:

@@ -80,7 +80,7 @@ class LiveRoom:
         self.presence = Presence(grace)
         self.typing = Typing()
         self.listeners: dict[Connection, Listener] = {}
-        self.live: tuple[dict[Connection, Listener], ...] = ({}, {}, {})
+        self.live: tuple[dict[Connection, Listener], ...] = tuple({} for _ in VARIANTS)
         """The live ones, by variant."""
         self.pins = 0
         """How many operations under way need the room to stay."""

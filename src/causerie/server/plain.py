@@ -17,7 +17,7 @@ from causerie.server import steps
 from causerie.server.announcements import system_frame
 from causerie.server.connection import Connection
 from causerie.server.fields import room_name, username
-from causerie.server.frames import UNITS, Variant
+from causerie.server.frames import DEFLATED, INFLATED, UNITS, Variant
 from causerie.server.live_room import LiveRoom
 from causerie.server.rooms import Start
 from causerie.server.sessions import Session
@@ -125,6 +125,8 @@ class PlainConnection(Connection):
             return
         self._taught = True
         wanted = Variant.PLAIN_SECONDS if unit is Unit.SECONDS else Variant.PLAIN_MILLISECONDS
+        if self.variant in INFLATED:
+            wanted = DEFLATED[wanted]
         if wanted is self.variant:
             return
         live = [room for room, listener in self.listeners.items() if listener.live]

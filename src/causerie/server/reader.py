@@ -2,7 +2,8 @@
 
 A message is one frame, or several *fragments*; between two fragments there may be pings. `Reader`
 is fed bytes and tells what they amount to; it does no I/O. The library `websockets` parses the
-frames and holds them to the protocol: here they become messages, and text is checked to be UTF-8.
+frames, inflates those that are compressed (RFC 7692), and holds them to the protocol: here they
+become messages, and text is checked to be UTF-8.
 
 What nearly every read brings, one whole text and nothing else, `whole_text` sees at a glance: in 1
 µs, where the library's parser, made for whatever may come, takes 9.
@@ -12,6 +13,8 @@ import codecs
 from collections.abc import Iterator
 from typing import Final, NamedTuple, cast
 
+from websockets.extensions import Extension
+from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side
 from websockets.typing import LoggerLike
@@ -24,6 +27,12 @@ except ImportError:  # where it was installed without a compiler
     from websockets.utils import apply_mask
 
 _DATA: Final = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
+
+BYTES_IN_FRAMES: Final = 128
+"""So many bytes of a large frame cost as much as a small one: they are copied, checked, stored."""
+
+_LARGEST_WINDOW: Final = 15
+"""In bits. It inflates what was deflated with a smaller one as well."""
 
 _TEXT_FINAL: Final = 0x81
 _MASKED: Final = 0x80
@@ -96,11 +105,27 @@ class Reader(Protocol):
         super().__init__(Side.SERVER, max_size=max_message, logger=logger)
         self.at_rest = True
         """Stands between two messages, and holds nothing."""
-        self.frames = 0
-        """How many frames the last `feed` has parsed: what it cost, whatever it told."""
+        self.cost = 0
+        """What the last `feed` cost, whatever it told: as much as so many small frames."""
         self._binary = binary
         self._partial: _Partial | None = None
         self._ignores_messages = False
+        # Between two messages it holds nothing.
+        self._inflating: list[Extension] = [
+            PerMessageDeflate(
+                remote_no_context_takeover=True,
+                local_no_context_takeover=True,
+                remote_max_window_bits=_LARGEST_WINDOW,
+                local_max_window_bits=_LARGEST_WINDOW,
+            )
+        ]
+
+    def inflate(self, *, on: bool) -> None:
+        """Reads, from here on, a connection on which messages may be compressed, or may not. Only
+        to be called at rest.
+        """
+        assert self.at_rest, "a message is of one connection"
+        self.extensions = self._inflating if on else []
 
     def feed(self, data: bytes) -> Iterator[Message | Ping | Closed | Fault]:
         """Takes bytes, and tells one by one what they complete, in the order in which it was said.
@@ -113,7 +138,9 @@ class Reader(Protocol):
         # A pong to each ping, and at the end the answer to a close frame.
         answers = iter(self.data_to_send())
         frames = cast("list[Frame]", self.events_received())
-        self.frames = len(frames)
+        self.cost = len(frames)
+        if self.extensions:
+            self.cost += sum([len(frame.data) for frame in frames]) // BYTES_IN_FRAMES
         for frame in frames:
             opcode = frame.opcode
             if opcode is Opcode.PING:

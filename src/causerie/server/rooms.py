@@ -24,9 +24,9 @@ FRAMING_COST = 1_400
 """Bytes that an entry in the ring takes besides its content: objects, and what stands around the
 content in each frame of it."""
 
-CONTENT_COST = 6
-"""Bytes for each byte of its content in JSON: four frames, once all have been asked for, and the
-text as Python keeps it. In JSON a character may be six bytes."""
+CONTENT_COST = 10
+"""Bytes for each byte of its content in JSON: four frames, and as many compressed, once all have
+been asked for, and the text as Python keeps it. In JSON a character may be six bytes."""
 
 BEHIND_IN = 10
 """Times as many conversations as a connection may be in rooms: who cannot be written to, and is

@@ -71,7 +71,10 @@ class Receiver(Protocol):
 class Acceptor(Protocol):
     """Makes the receiver of a connection whose handshake is done."""
 
-    def __call__(self, socket: Socket, *, subprotocol: str | None, address: str) -> Receiver:
-        """`subprotocol` is the one agreed on (None: the plain profile); `address` is the peer's,
-        empty where it is this very machine.
+    def __call__(
+        self, socket: Socket, *, subprotocol: str | None, compression: bool, address: str
+    ) -> Receiver:
+        """`subprotocol` is the one agreed on (None: the plain profile); with `compression` the peer
+        takes messages that `causerie.server.deflate` has compressed; `address` is the peer's, empty
+        where it is this very machine.
         """

@@ -13,6 +13,7 @@ from causerie.chat.limits import check_content
 from causerie.ports import Failed, Holder, Outcome, Rejected
 from causerie.server import pages, steps
 from causerie.server.connection import Connection
+from causerie.server.deflate import frame_deflated
 from causerie.server.fields import folded, room_name, username
 from causerie.server.frames import Variant
 from causerie.server.live_room import LiveRoom
@@ -335,7 +336,8 @@ class V1Connection(Connection):
 
     def reply(self, frame: replies.AnyServerFrame) -> None:
         """Sends a frame."""
-        self.send(frame_text(encode(frame)))
+        text = encode(frame)
+        self.send(frame_text(text) if self.variant is Variant.V1 else frame_deflated(text))
 
 
 def _is_same(command: commands.SendMessage | commands.SendPrivate, entry: Entry) -> bool:

@@ -79,6 +79,8 @@ class WebSocketSettings:
     """The server listens on the loopback alone: see `causerie.server.origin.refuse_origin`."""
     max_connections: int | None = None
     """Further ones are closed with 1013. None: as many as the system allows."""
+    compression: bool = False
+    """Agrees to compress messages with clients that offer to (RFC 7692)."""
 
 
 class _Phase(Enum):
@@ -138,6 +140,7 @@ class _Shared:
             str(peer[0]) if isinstance(peer, tuple) and peer else "localhost",
             allow_origin=self.settings.allow_origin,
             loopback_only=self.settings.loopback_only,
+            compression=self.settings.compression,
             logger=_library_log,
         )
 
@@ -333,6 +336,7 @@ class WebSocketProtocol(Intake):
     def _open(self, opened: Opened) -> None:
         shared = self._shared
         self._address = opened.address
+        self._inflates = opened.compression
         self._transport.set_write_buffer_limits(high=0)
         self._transport.write(opened.answer)
         shared.sweep.forget(self)
@@ -353,13 +357,19 @@ class WebSocketProtocol(Intake):
             connection=self._number,
             address=self._address or "local",
             profile=opened.subprotocol or "plain",
+            compression=opened.compression,
         )
-        self._tell(self._accept, opened.subprotocol)
+        self._tell(self._accept, opened)
         if opened.early:
             self.data_received(opened.early)
 
-    def _accept(self, subprotocol: str | None) -> None:
-        self._receiver = self._shared.accept(self, subprotocol=subprotocol, address=self._address)
+    def _accept(self, opened: Opened) -> None:
+        self._receiver = self._shared.accept(
+            self,
+            subprotocol=opened.subprotocol,
+            compression=opened.compression,
+            address=opened.address,
+        )
         # The acceptor may have written already.
         if self._is_held(UNSENT):
             self._receiver.paused()

@@ -48,8 +48,9 @@ class MemorySocket:
     client lets come before it stops reading (None: it reads everything).
     """
 
-    def __init__(self, server: "MemoryServer") -> None:
+    def __init__(self, server: "MemoryServer", *, compression: bool = False) -> None:
         self._server = server
+        self._compression = compression
         self.receiver: Receiver
         self.window: int | None = None
         self._unsent = bytearray()
@@ -64,6 +65,8 @@ class MemorySocket:
         self.is_traced = False
         """Whether the client is to be told of its frames: this link has none to tell of."""
         self.writes = 0
+        self.received = 0
+        """Bytes that the client has let come."""
         self.close_code: int | None = None
         self.close_reason = ""
         self.aborted = False
@@ -156,7 +159,7 @@ class MemorySocket:
     def take(self) -> list[bytes]:
         """The texts that have arrived since the last call."""
         texts: list[bytes] = []
-        while (frame := take_frame(self._arrived)) is not None:
+        while (frame := take_frame(self._arrived, compression=self._compression)) is not None:
             assert frame.opcode == TEXT, "the hub writes whole text messages only"
             texts.append(frame.payload)
         return texts
@@ -188,6 +191,7 @@ class MemorySocket:
     def _transmit(self) -> None:
         size = len(self._unsent) if self.window is None else min(self.window, len(self._unsent))
         self._arrived += self._unsent[:size]
+        self.received += size
         del self._unsent[:size]
         if self.window is not None:
             self.window -= size
@@ -226,11 +230,16 @@ class MemoryServer:
         """Puts a step behind those that wait."""
         self._steps.append(step)
 
-    def connect(self, *, v1: bool = True, address: str = "") -> MemorySocket:
+    def connect(
+        self, *, v1: bool = True, compression: bool = False, address: str = ""
+    ) -> MemorySocket:
         """Opens a link; the handshake is done."""
-        socket = MemorySocket(self)
+        socket = MemorySocket(self, compression=compression)
         socket.receiver = self.hub.accept(
-            socket, subprotocol=SUBPROTOCOL if v1 else None, address=address
+            socket,
+            subprotocol=SUBPROTOCOL if v1 else None,
+            compression=compression,
+            address=address,
         )
         return socket
 

@@ -1,0 +1,48 @@
+"""Messages of the server, compressed (permessage-deflate, RFC 7692).
+
+Each is compressed by itself, without *context takeover*: so an entry is compressed once for all who
+want it, and no connection keeps anything. What that leaves to be saved are long messages, and pages
+of history, in which every entry has the same fields; see `WORTHWHILE`.
+"""
+
+import zlib
+from typing import Final
+
+from causerie.wire.framing import frame_text, text_of
+
+WINDOW_BITS: Final = 15
+"""How far back a compressed text refers to itself: 2 to the power of this, in bytes."""
+
+WORTHWHILE: Final = 512
+"""Bytes of a frame from which on it is compressed."""
+
+LEVEL: Final = 1
+
+_END: Final = b"\x00\x00\xff\xff"
+"""What the end of each message would be, and is left out (RFC 7692, section 7.2.1)."""
+
+_SHORT: Final = 8 * 1024
+_SHORT_WINDOW_BITS: Final = 12
+_SHORT_MEMORY: Final = 5
+_LONG_MEMORY: Final = 8
+
+
+def frame_deflated(text: bytes) -> bytes:
+    """One whole text message, as it is sent to those with whom compression was agreed on:
+    compressed if that makes it shorter and pays, otherwise as to anybody else.
+    """
+    frame = frame_text(text)
+    return deflate_frame(frame) if len(frame) >= WORTHWHILE else frame
+
+
+def deflate_frame(frame: bytes) -> bytes:
+    """A frame that `frame_text` has made, compressed; the frame itself where that is no longer."""
+    text = text_of(frame)
+    if len(text) <= _SHORT:
+        deflating = zlib.compressobj(LEVEL, zlib.DEFLATED, -_SHORT_WINDOW_BITS, _SHORT_MEMORY)
+    else:
+        deflating = zlib.compressobj(LEVEL, zlib.DEFLATED, -WINDOW_BITS, _LONG_MEMORY)
+    deflated = deflating.compress(text) + deflating.flush(zlib.Z_SYNC_FLUSH)
+    assert deflated.endswith(_END), "so ends what was flushed (RFC 1951, section 3.2.4)"
+    compressed = frame_text(deflated[: -len(_END)], compressed=True)
+    return compressed if len(compressed) < len(frame) else frame
