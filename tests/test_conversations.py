@@ -14,6 +14,7 @@ from typing import Any, assert_never, get_args
 
 import pytest
 from tests.support.server_process import ServerProcess
+from websockets.asyncio.client import ClientConnection, connect
 
 from causerie.resources import protocol_path
 from causerie.server.settings import HubSettings
@@ -153,6 +154,33 @@ class RealServer(WebSocketDriver):
                 raise AssertionError("a real disk cannot be told to fail")
             case unknown:
                 assert_never(unknown)
+
+
+@pytest.mark.real
+@pytest.mark.slow
+async def test_they_hold_with_a_real_server_that_compresses_what_is_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extensions: list[str] = []
+
+    async def connect_compressed(url: str, **options: Any) -> ClientConnection:
+        connection = await connect(url, **{**options, "compression": "deflate"})
+        extensions.extend(extension.name for extension in connection.protocol.extensions)
+        return connection
+
+    monkeypatch.setattr("causerie.client.transport.connect", connect_compressed)
+    with ServerProcess(tmp_path / "data", "--compression", "on", "--grace", "1") as server:
+        driver, chance = WebSocketDriver(f"{server.ws}/ws"), SystemRandom()
+        greeting = await welcome(driver, chance)
+        played = 0
+        # Who tells of typing is not answered: the others' frames may be read before theirs.
+        for conversation in [one for one in CONVERSATIONS if "typing" not in one.tags]:
+            if unmet(conversation, greeting, driver.abilities) is None:
+                await play(conversation, driver, greeting, chance)
+                played += 1
+    assert played > 80
+    assert len(extensions) > played
+    assert {*extensions} == {"permessage-deflate"}
 
 
 @pytest.mark.real
