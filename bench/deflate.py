@@ -40,7 +40,7 @@ from causerie.wire.profiles import SUBPROTOCOL
 OFFER: Final = "permessage-deflate; client_max_window_bits"
 """What browsers offer."""
 
-OPTIONS: Final = ("--rate-limit", "0", "--compression", "on")
+OPTIONS: Final = ("--compression", "on")
 
 ROOM: Final = "bench"
 READ: Final = 256 * 1024
@@ -200,7 +200,10 @@ def fan_out(load: Load, prose: Prose, seconds: float, *, compression: bool) -> C
         assert time.monotonic() - begun < DEADLINE
         crowd.settle()
         deliveries = said * load.members
-        return Cost(crowd.bytes / deliveries, (server.use().cpu - cpu) / deliveries * 1e6)
+        cost = Cost(crowd.bytes / deliveries, (server.use().cpu - cpu) / deliveries * 1e6)
+        for member in members:
+            member.socket.close()
+        return cost
 
 
 def flat_out(load: Load, prose: Prose, seconds: float, crowd: Crowd, members: list[Member]) -> int:
