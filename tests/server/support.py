@@ -149,8 +149,10 @@ class V1(Client):
 class Plain(Client):
     """A client of the plain profile."""
 
-    def __init__(self, server: MemoryServer, *, address: str = "") -> None:
-        super().__init__(server, v1=False, address=address)
+    def __init__(
+        self, server: MemoryServer, *, compression: bool = False, address: str = ""
+    ) -> None:
+        super().__init__(server, v1=False, compression=compression, address=address)
 
     def join(self, name: str, **fields: object) -> list[str]:
         """Joins; tells what System said."""

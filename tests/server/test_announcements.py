@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.server.support import UNLIMITED, Client, Frame, Plain, drain, live_room, plain, v1
+from tests.server.support import UNLIMITED, V1, Client, Frame, Plain, drain, live_room, plain, v1
 
 from causerie.chat.presence import Change
 from causerie.server.announcements import announce_presence, system_frame
@@ -119,6 +119,31 @@ def test_who_is_behind_is_told_nothing() -> None:
     server.hub.tell_typing(live_room(server), "A", is_typing=True)
     assert (alice.take(), bob.take()) == ([], [])
     assert (alice.connection.out, bob.connection.out) == (b"", b"")
+
+
+def test_those_who_agreed_on_compression_are_told_as_the_others_are() -> None:
+    server = MemoryServer()
+    alice = v1(server, "Alice", "lobby")
+    bob = V1(server, compression=True)
+    bob.hello("Bob")
+    bob.join()
+    carol, dora = Plain(server, compression=True), Plain(server, compression=True)
+    carol.send("join", username="Carol", timestamp=NOW)
+    dora.send("join", username="Dora", timestamp=NOW / 1000)
+    for one in (carol, dora):
+        one.send("typing", isTyping=False)
+    drain([alice, bob, carol, dora])
+    announce(server, Change(4, joined=("A",), left=("B",)))
+    assert presence(bob) == presence(alice)
+    words = ["B has left the chat", "A has joined the chat"]
+    assert [frame["content"] for frame in carol.take()] == words
+    assert [frame["timestamp"] for frame in dora.take()] == [NOW / 1000] * 2
+    alice.send("typing", room="lobby", isTyping=True)
+    for client in (bob, carol, dora):
+        assert client.only("typing")["username"] == "Alice"
+    bob.send("typing", room="lobby", isTyping=True)
+    assert alice.only("typing")["username"] == "Bob"
+    assert bob.take("typing") == [], "the typist is not told"
 
 
 def test_what_system_says_in_a_room_and_outside_of_one() -> None:

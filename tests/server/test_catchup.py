@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.server.support import (
     UNLIMITED,
+    V1,
     assert_nothing_is_left,
     drain,
     entry,
@@ -425,3 +426,21 @@ def test_those_who_are_live_get_entries_in_the_very_next_turn_while_1000_catch_u
         seqs = [frame["seq"] for frame in one.take("message")]
         assert seqs[: len(expected)] == expected
         assert seqs == [*range(1, seqs[-1] + 1)]
+
+
+@pytest.mark.parametrize(("compression", "served"), [(False, 8), (True, 3)])
+def test_of_those_for_whom_entries_have_to_be_compressed_fewer_are_served_in_a_turn(
+    compression: bool, served: int
+) -> None:
+    server = server_with(90, content="{}" + " and so on" * 90)
+    many = [V1(server, compression=compression) for _ in range(20)]
+    for number, one in enumerate(many):
+        one.hello(f"User{number}")
+    for number, one in enumerate(many):
+        # Each stands somewhere else, so that no two are given the same bytes.
+        one.send("join", room="lobby", **at(number + 1))
+    run_until(server, lambda: len(server.hub.catch_up._ready) == 20)
+    server.hub.catch_up.pump()
+    assert sum(bool(one.arrived("message")) for one in many) == served
+    server.run()
+    assert all(listener(one).live for one in many)
