@@ -106,7 +106,8 @@ class Config:
 
     compression: Literal["off", "on"] = "off"
     """Compress messages of 512 bytes and more, and pages of history, for clients that offer to
-    (permessage-deflate)."""
+    (permessage-deflate). A page takes a quarter to two fifths of its bytes then, and up to twice
+    its CPU; a long message about half of its bytes, and in a small room a third more CPU."""
 
     watch_loop: bool = False
     """Measure how long the event loop is held up; /healthz tells the longest since it was asked

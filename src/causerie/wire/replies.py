@@ -298,7 +298,7 @@ class Traced(Signal, frozen=True, tag="traced"):
     frames: list[TracedFrame]
     """In the order in which they were read and written: all that the client sends, and the pings,
     pongs and the close frame of the server. What the server says is not among them: each of its
-    messages is one frame, compressed where its length and its extensions allow."""
+    messages is one frame, which may be compressed where that was agreed on."""
     missed: Count = 0
     """How many there were besides these since the last `traced`: too many at once, or the client
     did not read."""

@@ -411,7 +411,7 @@ export interface Traced {
   /**
    * In the order in which they were read and written: all that the client sends, and the pings,
    * pongs and the close frame of the server. What the server says is not among them: each of its
-   * messages is one frame, compressed where its length and its extensions allow.
+   * messages is one frame, which may be compressed where that was agreed on.
    */
   readonly frames: readonly TracedFrame[];
   /**
