@@ -622,8 +622,17 @@ def test_what_has_no_id_to_read_has_none(data: bytes) -> None:
 # Whatever comes.
 
 
+def is_noise(data: bytes) -> bool:
+    """Whether it cannot be a frame: Hypothesis tries texts out of the sources too, and some are."""
+    try:
+        frame = json.loads(data)
+    except (ValueError, RecursionError):
+        return True
+    return not (isinstance(frame, dict) and "type" in frame)
+
+
 @both
-@given(data=st.binary() | st.text().map(str.encode))
+@given(data=(st.binary() | st.text().map(str.encode)).filter(is_noise))
 @example(data=b"\xff")
 def test_noise_is_refused(decode: Decode, data: bytes) -> None:
     refusal(decode, data)
