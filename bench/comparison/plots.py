@@ -212,7 +212,7 @@ def _rooms(comparison: Comparison, pyplot: Any) -> Any:
 
 
 def _costs(comparison: Comparison, pyplot: Any, group: str, title: str) -> Any:
-    """A line for each server; both axes are logarithmic."""
+    """A line for each server; both axes are logarithmic where there are several."""
     figure, axes = pyplot.subplots(figsize=(6.5, 4), layout="constrained")
     loads = comparison.group(group)
     for server in comparison.servers:
@@ -231,13 +231,17 @@ def _costs(comparison: Comparison, pyplot: Any, group: str, title: str) -> Any:
                 linewidth=2.4 if server.name == V1 else 1.4,
             )
     axes.set_xscale("log")
-    axes.set_yscale("log")
+    if len(axes.lines) > 1:
+        axes.set_yscale("log")
+        _plain_numbers(axes.yaxis)
+    else:
+        # There is nothing to compare it with but nothing.
+        axes.set_ylim(bottom=0)
     axes.set_xticks([load.x for load in loads], [f"{load.x:,}" for load in loads])
     axes.minorticks_off()
     axes.set_xlabel(group)
     axes.set_title(title)
     axes.grid(visible=True)
-    _plain_numbers(axes.yaxis)
     if len(axes.lines) > 1:
         axes.legend()
     return figure
