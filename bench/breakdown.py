@@ -57,6 +57,8 @@ STEPS: Final[dict[str, str]] = {
 }
 REST: Final = "anything else"
 
+SPY: Final = Path(sys.executable).parent / "py-spy"
+
 _FRAME: Final = re.compile(r"(?P<function>\S+) \(")
 
 
@@ -118,11 +120,10 @@ def watch(arguments: Sequence[str], seconds: float) -> Seen:
 
 
 def _look(server: OwnServer, stacks: Path, seconds: float) -> None:
-    spy = Path(sys.executable).parent / "py-spy"
     what = ["--pid", str(server.pid), "--format", "raw", "--output", str(stacks)]
     # Without stopping the server each time; a stack that changes meanwhile is thrown away.
     how = ["--rate", str(SAMPLES), "--duration", str(round(seconds)), "--nonblocking"]
-    subprocess.run([str(spy), "record", *what, *how], check=True, capture_output=True)
+    subprocess.run([str(SPY), "record", *what, *how], check=True, capture_output=True)
 
 
 def _stored(data: Path) -> int:
@@ -140,6 +141,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Tells where the server's time goes.")
     parser.add_argument("--seconds", type=float, default=10.0)
     seconds = parser.parse_args().seconds
+    if not SPY.exists():
+        parser.error(
+            f"py-spy is not here, which looks at the server: {sys.executable} -m pip install py-spy"
+        )
     rooms = watch(["rooms"], seconds)
     fanout = watch(["fanout"], seconds)
     columns = [
