@@ -1,11 +1,11 @@
 """`causerie bench …` as people type it."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from secrets import token_hex
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final, Protocol, TypeVar
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
@@ -25,6 +25,8 @@ from causerie.bench.signals import ended_in_order
 from causerie.bench.target import Target, at_url, own_server
 
 FAILURE: Final = 1
+
+_Load_contra = TypeVar("_Load_contra", contravariant=True)
 
 app = App(
     name="bench",
@@ -57,17 +59,25 @@ class Common:
     """Write JSON instead of a table."""
 
 
-class Bench(NamedTuple):
-    """What a load needs to run."""
+class Run(Protocol[_Load_contra]):
+    """Puts a load on a server, and tells what it has shown."""
 
-    target: Target
-    dialect: Dialect
-    room: str
-    processes: int
-    progress: Step
+    def __call__(
+        self,
+        load: _Load_contra,
+        target: Target,
+        dialect: Dialect,
+        /,
+        *,
+        room: str,
+        processes: int,
+        progress: Step,
+    ) -> Result | list[Result]:
+        """Runs it."""
+        ...
 
 
-def measure(common: Common, title: str, load: Callable[[Bench], list[Result]]) -> int:
+def measure(common: Common, load: _Load_contra, run: Run[_Load_contra]) -> int:
     """Runs a load and shows what it has shown; returns the exit code."""
     dialect = DIALECTS["plain" if common.plain else "v1"]
     try:
@@ -76,13 +86,14 @@ def measure(common: Common, title: str, load: Callable[[Bench], list[Result]]) -
         with (
             ended_in_order(),
             _target(common) as target,
-            progress_bar(title, sys.stderr) as step,
+            progress_bar(str(load), sys.stderr) as step,
         ):
             room = f"bench-{token_hex(4)}"
-            results = load(Bench(target, dialect, room, common.processes, step))
+            found = run(load, target, dialect, room=room, processes=common.processes, progress=step)
     except LoadFailed as error:
         sys.stderr.write(f"causerie: {error}.\n")
         return FAILURE
+    results = found if isinstance(found, list) else [found]
     (write_json if common.json else write_table)(results, sys.stdout)
     return 0
 
@@ -134,20 +145,7 @@ def fanout(
         seconds=seconds,
         size=size,
     )
-    return measure(
-        common,
-        str(load),
-        lambda bench: [
-            _fanout.run(
-                load,
-                bench.target,
-                bench.dialect,
-                room=bench.room,
-                processes=bench.processes,
-                progress=bench.progress,
-            )
-        ],
-    )
+    return measure(common, load, _fanout.run)
 
 
 @app.command
@@ -175,20 +173,7 @@ def connections(
         it was told otherwise, so less does not show what pings cost.
     """
     load = _connections.Connections(count=count, rooms=rooms, rate=rate, seconds=seconds)
-    return measure(
-        common,
-        str(load),
-        lambda bench: [
-            _connections.run(
-                load,
-                bench.target,
-                bench.dialect,
-                room=bench.room,
-                processes=bench.processes,
-                progress=bench.progress,
-            )
-        ],
-    )
+    return measure(common, load, _connections.run)
 
 
 @app.command
@@ -223,20 +208,7 @@ def reconnect(
     load = _reconnect.Reconnect(
         clients=clients, entries=entries, behind=behind, kill=kill, size=size
     )
-    return measure(
-        common,
-        str(load),
-        lambda bench: [
-            _reconnect.run(
-                load,
-                bench.target,
-                bench.dialect,
-                room=bench.room,
-                processes=bench.processes,
-                progress=bench.progress,
-            )
-        ],
-    )
+    return measure(common, load, _reconnect.run)
 
 
 @app.command
@@ -268,20 +240,7 @@ def rooms(
         Bytes of content.
     """
     load = _rooms.Rooms(rooms=rooms, members=members, rate=rate, seconds=seconds, size=size)
-    return measure(
-        common,
-        str(load),
-        lambda bench: [
-            _rooms.run(
-                load,
-                bench.target,
-                bench.dialect,
-                room=bench.room,
-                processes=bench.processes,
-                progress=bench.progress,
-            )
-        ],
-    )
+    return measure(common, load, _rooms.run)
 
 
 @app.command
@@ -319,18 +278,7 @@ def history(
     load = _history.History(
         entries=entries, rooms=rooms, limit=limit, pages=pages, size=size, seed=seed
     )
-    return measure(
-        common,
-        str(load),
-        lambda bench: _history.run(
-            load,
-            bench.target,
-            bench.dialect,
-            room=bench.room,
-            processes=bench.processes,
-            progress=bench.progress,
-        ),
-    )
+    return measure(common, load, _history.run)
 
 
 @app.command
@@ -372,20 +320,7 @@ def mixed(
     load = _mixed.Mixed(
         members=members, rate=rate, cuts=cuts, seconds=seconds, size=size, seed=seed
     )
-    return measure(
-        common,
-        str(load),
-        lambda bench: [
-            _mixed.run(
-                load,
-                bench.target,
-                bench.dialect,
-                room=bench.room,
-                processes=bench.processes,
-                progress=bench.progress,
-            )
-        ],
-    )
+    return measure(common, load, _mixed.run)
 
 
 @app.command
@@ -417,15 +352,4 @@ def stalled(
         Bytes of content.
     """
     load = _stalled.Stalled(stalled=stalled, members=members, rate=rate, seconds=seconds, size=size)
-    return measure(
-        common,
-        str(load),
-        lambda bench: _stalled.run(
-            load,
-            bench.target,
-            bench.dialect,
-            room=bench.room,
-            processes=bench.processes,
-            progress=bench.progress,
-        ),
-    )
+    return measure(common, load, _stalled.run)

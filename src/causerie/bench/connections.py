@@ -51,16 +51,6 @@ class Connections:
 
 
 @dataclass(frozen=True)
-class _Work:
-    """What each process is told."""
-
-    load: Connections
-    dialect: Dialect
-    address: tuple[str, int]
-    room: str
-
-
-@dataclass(frozen=True)
 class _Tally:
     """What one process has counted. Times are those of the monotonic clock, in ns."""
 
@@ -84,7 +74,7 @@ def run(
     require_connections(load.count, processes, target)
     ran = crew.run(
         _work,
-        _Work(load, dialect, target.address, room),
+        crew.Task(load, dialect, target.address, room),
         target,
         processes=processes,
         measured=("empty", "entered"),
@@ -134,7 +124,7 @@ def _pace(count: int, elapsed: int) -> float:
     return count / max(1, elapsed) * 1e9
 
 
-def _work(post: crew.Post, work: _Work) -> _Tally:
+def _work(post: crew.Post, work: crew.Task[Connections, Dialect]) -> _Tally:
     load = work.load
     generator = Generator(work.address, work.dialect, 0)
     members = [

@@ -10,11 +10,13 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from causerie.bench.allowance import allow_many_files
+from causerie.bench.dialects import Dialect
 from causerie.bench.generator import LoadFailed
 from causerie.bench.signals import interrupts_held
 from causerie.bench.target import Target, Use
@@ -62,6 +64,21 @@ class Ran(NamedTuple):
     """What the server had used when all had met there."""
     busy: float
     """The share of a core that the busiest process used while the load ran."""
+
+
+_Load = TypeVar("_Load")
+_Dialect = TypeVar("_Dialect", bound=Dialect)
+
+
+@dataclass(frozen=True)
+class Task(Generic[_Load, _Dialect]):
+    """What each process is told of most loads."""
+
+    load: _Load
+    dialect: _Dialect
+    address: tuple[str, int]
+    """Of the server."""
+    room: str
 
 
 Work = Callable[[Post, Any], Any]

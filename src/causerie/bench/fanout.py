@@ -13,7 +13,7 @@ from causerie.bench.allowance import require_connections
 from causerie.bench.dialects import Dialect
 from causerie.bench.generator import Generator, LoadFailed, Member, reset
 from causerie.bench.opening import call_the_roll, open_members
-from causerie.bench.pace import intended_times
+from causerie.bench.pace import NOTHING_SAID, intended_times
 from causerie.bench.percentiles import percentiles
 from causerie.bench.result import Result
 from causerie.bench.target import Target
@@ -49,16 +49,6 @@ class Fanout:
 
 
 @dataclass(frozen=True)
-class _Work:
-    """What each process is told."""
-
-    load: Fanout
-    dialect: Dialect
-    address: tuple[str, int]
-    room: str
-
-
-@dataclass(frozen=True)
 class _Tally:
     """What one process has counted."""
 
@@ -79,7 +69,7 @@ def run(
     require_connections(load.members, processes, target)
     ran = crew.run(
         _work,
-        _Work(load, dialect, target.address, room),
+        crew.Task(load, dialect, target.address, room),
         target,
         # Each has to have one who speaks.
         processes=min(processes, load.senders),
@@ -89,7 +79,7 @@ def run(
     empty, begin, end = (ran.moments[name] for name in ("empty", "begin", "settled"))
     deliveries = sum(tally.deliveries for tally in ran.results)
     if not deliveries:
-        raise LoadFailed("nothing was said: give it more --seconds, or a higher --rate")
+        raise LoadFailed(NOTHING_SAID)
     latencies = [latency for tally in ran.results for latency in tally.latencies]
     elapsed = end.at - begin.at
     figures = {
@@ -104,7 +94,7 @@ def run(
     return Result(f"fanout: {load}", target.name, figures, latencies)
 
 
-def _work(post: crew.Post, work: _Work) -> _Tally:
+def _work(post: crew.Post, work: crew.Task[Fanout, Dialect]) -> _Tally:
     load = work.load
     generator = Generator(work.address, work.dialect, load.size)
     mine, speaking = post.mine(load.members), post.mine(load.senders)

@@ -9,6 +9,7 @@ from typing import Final
 from causerie.bench.crew import Post
 from causerie.bench.generator import Generator, Member, ServerFailed, reset
 from causerie.bench.marks import CALL, MARK
+from causerie.bench.pace import read_until
 
 AT_ONCE: Final = 64
 """Connections that are being opened at a time, unless there is a rate: no server's backlog is
@@ -52,8 +53,7 @@ def open_members(
     for number, member in enumerate(members):
         if rate:
             intended = begun + int(number / rate * 1e9)
-            while (wait := (intended - time.monotonic_ns()) / 1e9) > 0:
-                generator.read(wait)
+            read_until(generator, intended)
         else:
             enough = before + number - at_once + 1
             generator.wait_until(partial(_have_entered, generator, enough), NOT_OPENED)

@@ -10,6 +10,9 @@ from causerie.bench.generator import Generator
 SHORT: Final = 0.001
 """Seconds: epoll counts in milliseconds and rounds up, so a shorter wait needs another call."""
 
+NOTHING_SAID: Final = "nothing was said: give it more --seconds, or a higher --rate"
+"""Why a load has nothing to show."""
+
 LATE: Final = 32
 """Things said one after another, at most, before what has come is read: also when all are late."""
 

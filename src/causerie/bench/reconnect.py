@@ -56,16 +56,6 @@ class Reconnect:
         return f"{self.clients:,} clients, {self.behind:,} behind of {self.entries:,}, {how}"
 
 
-@dataclass(frozen=True)
-class _Work:
-    """What each process is told."""
-
-    load: Reconnect
-    dialect: V1
-    address: tuple[str, int]
-    room: str
-
-
 class Faults(NamedTuple):
     """What is wrong with what clients were given, in entries."""
 
@@ -163,7 +153,7 @@ def run(
     require_connections(load.clients + 1, processes, target)
     ran = crew.run(
         _work,
-        _Work(load, dialect, target.address, room),
+        crew.Task(load, dialect, target.address, room),
         target,
         processes=min(processes, load.clients),
         measured=("back", "caught up"),
@@ -215,7 +205,7 @@ def faults(received: Sequence[bytes], expected: Sequence[bytes]) -> Faults:
     )
 
 
-def _work(post: crew.Post, work: _Work) -> _Tally:
+def _work(post: crew.Post, work: crew.Task[Reconnect, V1]) -> _Tally:
     load = work.load
     missed = range(load.entries, load.entries + load.behind)
     expected = [b"%d" % number for number in missed]

@@ -16,7 +16,7 @@ from causerie.bench.dialects import Dialect
 from causerie.bench.generator import Generator, LoadFailed, Member, reset
 from causerie.bench.marks import MARK
 from causerie.bench.opening import call_the_roll, open_members
-from causerie.bench.pace import intended_times
+from causerie.bench.pace import NOTHING_SAID, intended_times
 from causerie.bench.percentiles import percentiles
 from causerie.bench.result import Result
 from causerie.bench.target import Target
@@ -29,8 +29,6 @@ OPENING: Final = 0.2
 
 WARMING: Final = 0.1
 """The part of the progress that is the warming up."""
-
-NOTHING: Final = "nothing was said: give it more --seconds, or a higher --rate"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,16 +48,6 @@ class Rooms:
     def __str__(self) -> str:
         how = f"{self.rate:,.0f} messages/s" if self.rate else "1 in flight in each"
         return f"{self.rooms:,} rooms of {self.members:,}, {how}"
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What each process is told."""
-
-    load: Rooms
-    dialect: Dialect
-    address: tuple[str, int]
-    room: str
 
 
 @dataclass(frozen=True)
@@ -128,7 +116,7 @@ def run(
     require_connections(load.rooms * load.members, processes, target)
     ran = crew.run(
         _work,
-        _Work(load, dialect, target.address, room),
+        crew.Task(load, dialect, target.address, room),
         target,
         processes=min(processes, load.rooms),
         measured=("begin", "settled"),
@@ -137,7 +125,7 @@ def run(
     empty, begin, end = (ran.moments[name] for name in ("empty", "begin", "settled"))
     acks = sum(tally.acks for tally in ran.results)
     if not acks:
-        raise LoadFailed(NOTHING)
+        raise LoadFailed(NOTHING_SAID)
     latencies = [latency for tally in ran.results for latency in tally.latencies]
     elapsed, connections = end.at - begin.at, load.rooms * load.members
     figures = {
@@ -154,12 +142,12 @@ def run(
     return Result(f"rooms: {load}", target.name, figures, latencies)
 
 
-def _work(post: crew.Post, work: _Work) -> _Tally:
+def _work(post: crew.Post, work: crew.Task[Rooms, Dialect]) -> _Tally:
     with closing(Answers(work.address, work.dialect, work.load.size)) as generator:
         return _measured(post, work, generator)
 
 
-def _measured(post: crew.Post, work: _Work, generator: Answers) -> _Tally:
+def _measured(post: crew.Post, work: crew.Task[Rooms, Dialect], generator: Answers) -> _Tally:
     load = work.load
     members: list[Member] = []
     speakers: list[Member] = []

@@ -15,7 +15,7 @@ from causerie.bench.dialects import Dialect
 from causerie.bench.generator import READ, Generator, LoadFailed, Member, reset
 from causerie.bench.marks import SPOKEN
 from causerie.bench.opening import call_the_roll, open_members
-from causerie.bench.pace import intended_times
+from causerie.bench.pace import NOTHING_SAID, intended_times
 from causerie.bench.percentiles import percentiles
 from causerie.bench.result import Result
 from causerie.bench.target import Target, Use
@@ -31,8 +31,6 @@ FILLERS: Final = 400
 
 FILLER_SIZE: Final = 900
 """Bytes of content of each."""
-
-NOTHING: Final = "nothing was said: give it more --seconds, or a higher --rate"
 
 QUIET: Final = 5.0
 """Seconds without a message after which nothing more comes."""
@@ -65,16 +63,6 @@ class Stalled:
     def connections(self) -> int:
         """Of all."""
         return self.members + self.stalled
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What each process is told."""
-
-    load: Stalled
-    dialect: Dialect
-    address: tuple[str, int]
-    room: str
 
 
 @dataclass(frozen=True)
@@ -155,11 +143,11 @@ def run(
         LoadFailed: Nothing would be said, or the server does not go on.
     """
     if not load.messages:
-        raise LoadFailed(NOTHING)
+        raise LoadFailed(NOTHING_SAID)
     require_connections(load.connections, processes, target)
     ran = crew.run(
         _work,
-        _Work(load, dialect, target.address, room),
+        crew.Task(load, dialect, target.address, room),
         target,
         # Each has to have one who speaks.
         processes=min(processes, load.members),
@@ -209,12 +197,12 @@ def _figures(load: Stalled, latencies: Sequence[int], begin: Use, end: Use) -> d
     }
 
 
-def _work(post: crew.Post, work: _Work) -> _Tally:
+def _work(post: crew.Post, work: crew.Task[Stalled, Dialect]) -> _Tally:
     with closing(Stalling(work.address, work.dialect, work.load.size)) as generator:
         return _measured(post, work, generator)
 
 
-def _measured(post: crew.Post, work: _Work, generator: Stalling) -> _Tally:
+def _measured(post: crew.Post, work: crew.Task[Stalled, Dialect], generator: Stalling) -> _Tally:
     load = work.load
     mine = post.mine(load.members)
     witness = Witness(mine[0], work.room, is_reader=True)
