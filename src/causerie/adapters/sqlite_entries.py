@@ -12,7 +12,7 @@ import apsw
 import msgspec
 
 from causerie.adapters.numbering import Tail, number
-from causerie.adapters.sqlite_places import Placed, Places, hash_id
+from causerie.adapters.sqlite_places import Placed, Places, as_json, hash_id
 from causerie.chat.entry import Draft, Entry
 from causerie.ports import Head, Outcome, Stored
 
@@ -180,7 +180,7 @@ class Entries:
             if draft.peer and known.use(draft.peer) is None:
                 unknown.add(draft.peer)
         if unknown:
-            known.update(self._connection.execute(_IDENTITIES, (_json(list(unknown)),)))
+            known.update(self._connection.execute(_IDENTITIES, (as_json(list(unknown)),)))
 
     def _hashes(self, drafts: Sequence[Draft]) -> dict[tuple[str, str], int]:
         """By what the ids of a batch are found, those of identities that have said something."""
@@ -228,10 +228,10 @@ class Entries:
         writes = []
         identities = self._new_identities(entries)
         if identities:
-            writes.append((_ADD_IDENTITIES, _json(identities)))
+            writes.append((_ADD_IDENTITIES, as_json(identities)))
         rooms = self._new_rooms(entries)
         if rooms:
-            writes.append((_ADD_ROOMS, _json(rooms)))
+            writes.append((_ADD_ROOMS, as_json(rooms)))
         keys = self._identities
         tails = self._tails
         rows = [
@@ -252,10 +252,10 @@ class Entries:
             for place, entry in enumerate(entries, self._next_place)
         ]
         self._next_place += len(rows)
-        writes.append((_ADD_ENTRIES, _json(rows)))
+        writes.append((_ADD_ENTRIES, as_json(rows)))
         conversations = self._conversations(entries)
         if conversations:
-            writes.append((_ADD_CONVERSATIONS, _json(conversations)))
+            writes.append((_ADD_CONVERSATIONS, as_json(conversations)))
         placed = [
             (row[0], row[1], row[2], hashes.get((entry.identity, entry.id)) or _hash_of(row))
             for row, entry in zip(rows, entries, strict=True)
@@ -308,13 +308,13 @@ def read_places(connection: apsw.Connection, room: str, places: Sequence[int]) -
     """Reads the entries at some places, all of one room, in their order in the log."""
     if not places:
         return []
-    rows = connection.execute(_AT_PLACES, (_json(sorted(places)),))
+    rows = connection.execute(_AT_PLACES, (as_json(sorted(places)),))
     return [entry_of(room, row) for row in rows]
 
 
 def said_at(connection: apsw.Connection, places: Sequence[int]) -> list[Entry]:
     """Reads the entries at some places, of any rooms."""
-    rows = connection.execute(_SAID_AT, (_json(places),)) if places else ()
+    rows = connection.execute(_SAID_AT, (as_json(places),)) if places else ()
     return [entry_of(room, row) for room, *row in rows]
 
 
@@ -340,7 +340,3 @@ def entry_of(room: str, row: Sequence[Any]) -> Entry:
 def _hash_of(row: Sequence[Any]) -> int:
     """By what an entry is found whose author had said nothing before the batch."""
     return hash_id(row[3], row[4])
-
-
-def _json(rows: Sequence[object]) -> str:
-    return msgspec.json.encode(rows).decode()

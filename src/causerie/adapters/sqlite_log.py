@@ -312,8 +312,8 @@ class SqliteLog:
             later = end + 1
             while later - after > 1:
                 middle = (after + later) // 2
-                _id, said_at = self._at(key, middle)
-                if said_at > timestamp:
+                _id, then = self._at(key, middle)
+                if then > timestamp:
                     later = middle
                 else:
                     after = middle

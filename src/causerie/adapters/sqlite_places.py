@@ -132,7 +132,7 @@ class Places:
         for generation in self._generations:
             found += [generation.by_id[known] for known in generation.by_id.keys() & wanted]
             found += [place for known, place in generation.twins if known in wanted]
-        found += [place for (place,) in connection.execute(_BY_ID, (_json(hashes),))]
+        found += [place for (place,) in connection.execute(_BY_ID, (as_json(hashes),))]
         return found
 
     def by_room(
@@ -269,11 +269,11 @@ class _Merge:
         self._next = min(self._at + count * self._for_each, len(self._by_id))
         here = slice(self._at, self._next)
         writes = [
-            (_ADD_BY_ID, _json(self._by_id[here])),
-            (_ADD_BY_ROOM, _json(self._by_room[here])),
+            (_ADD_BY_ID, as_json(self._by_id[here])),
+            (_ADD_BY_ROOM, as_json(self._by_room[here])),
         ]
         if self._next == len(self._by_id):
-            writes.append((_SET_UP_TO, _json(str(self._up_to))))
+            writes.append((_SET_UP_TO, as_json(str(self._up_to))))
         return writes
 
     def wrote(self) -> bool:
@@ -282,5 +282,6 @@ class _Merge:
         return self._at == len(self._by_id)
 
 
-def _json(value: Any) -> str:
+def as_json(value: Any) -> str:
+    """A value as the one argument of a statement that goes through it by `json_each`."""
     return msgspec.json.encode(value).decode()
