@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 from tests.support.server_process import ServerProcess
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +82,13 @@ class Person:
     def pill(self, state: str) -> None:
         """Waits for a state of the connection."""
         self.page.locator(f"connection-pill .pill.{state}").wait_for()
+
+    def is_with(self, *others: str) -> None:
+        """Waits until the room is joined (a connection alone is not), and others are in it too."""
+        here = self.page.locator("member-list li")
+        expect(here).to_have_count(1 + len(others))
+        for name in others:
+            expect(here.filter(has_text=name)).to_have_count(1)
 
     def messages(self) -> list[str]:
         """All messages that are drawn, from top to bottom."""

@@ -50,6 +50,7 @@ def test_typing_shows_ends_two_seconds_after_the_last_key_and_at_once_with_the_m
 ) -> None:
     alice, bob = meet("Alice"), meet("Bob")
     line = alice.page.locator(".typing")
+    bob.is_with("Alice")
     bob.page.locator("message-composer textarea").press_sequentially("hm")
     expect(line).to_have_text("Bob is typing…")
     expect(line).to_have_text("", timeout=5_000)
@@ -183,6 +184,7 @@ def test_a_reply_shows_what_it_answers(meet: Meet) -> None:
 def test_it_speaks_french(meet: Meet) -> None:
     alice, bob = meet("Alice", locale="fr-FR"), meet("Bob", locale="fr-CA")
     expect(alice.page.locator("html")).to_have_attribute("lang", "fr")
+    bob.is_with("Alice")
     bob.page.locator("message-composer textarea").press_sequentially("b")
     expect(alice.page.locator(".typing")).to_have_text("Bob est en train de taper…")
     expect(alice.page.locator("connection-pill .words")).to_have_text(re.compile("^Connecté"))
