@@ -125,6 +125,7 @@ class App:
                 config.data,
                 clock=self._clock.wall,
                 call_threadsafe=loop.call_soon_threadsafe,
+                schedule=loop.call_soon,
                 names_per_address=config.names_per_address,
             )
         except BaseException:

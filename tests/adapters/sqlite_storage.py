@@ -36,6 +36,7 @@ class SqliteStorage(Storage):
             self.folder,
             clock=clock,
             call_threadsafe=self.calls.put,
+            schedule=self.calls.put,
             names_per_address=names_per_address,
             vfs=self._vfs,
             synchronous=self._synchronous,

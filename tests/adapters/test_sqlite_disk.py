@@ -348,7 +348,9 @@ class Observer:
         sys.exit(reason)
 
 calls = SimpleQueue()
-log, _ = open_folder(Path(sys.argv[1]), clock=lambda: 0, call_threadsafe=calls.put)
+log, _ = open_folder(
+    Path(sys.argv[1]), clock=lambda: 0, call_threadsafe=calls.put, schedule=lambda call: call()
+)
 log.observe(Observer())
 number = 0
 while True:

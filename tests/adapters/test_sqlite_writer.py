@@ -92,6 +92,7 @@ class Bench:
         self.batches: list[Sequence[Outcome]] = []
         self.failures: list[str] = []
         self.checkpoints = 0
+        self.scheduled: list[Callable[[], None]] = []
         self.writer = Writer(
             self.connection,
             Entries(self.connection, self.folder.epoch, Places(self.connection)),
@@ -101,6 +102,7 @@ class Bench:
             failed=self.failures.append,
             checkpoint=self.checkpoint,
             check=self.folder.check,
+            schedule=self.scheduled.append,
         )
 
     def checkpoint(self) -> None:
@@ -121,6 +123,32 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(tmp_path)
     yield bench
     bench.folder.unlock()
+
+
+def test_what_a_turn_of_the_loop_brings_is_handed_over_in_one_piece_when_it_ends(
+    bench: Bench,
+) -> None:
+    bench.writer.start()
+    for turn in range(3):
+        for number in range(5):
+            bench.writer.put(draft(f"{turn}-{number}"))
+        (hand_over,) = bench.scheduled
+        assert bench.calls.empty(), "the thread has nothing to do before"
+        bench.scheduled.clear()
+        hand_over()
+        bench.calls.get(timeout=WAIT)()
+    bench.finish()
+    assert [len(batch) for batch in bench.batches] == [5, 5, 5]
+
+
+def test_a_full_batch_is_handed_over_before_the_turn_ends(bench: Bench) -> None:
+    bench.writer.start()
+    for number in range(sqlite_writer.BATCH + 1):
+        bench.writer.put(draft(str(number)))
+    bench.calls.get(timeout=WAIT)()
+    assert [len(batch) for batch in bench.batches] == [sqlite_writer.BATCH]
+    bench.finish()
+    assert [len(batch) for batch in bench.batches] == [sqlite_writer.BATCH, 1]
 
 
 def test_what_has_gathered_is_one_batch_up_to_a_bound(bench: Bench) -> None:
@@ -213,6 +241,7 @@ def test_a_row_that_the_database_refuses_takes_nothing_along_that_is_answered(
 ) -> None:
     bench.writer.put(draft("0"))
     bench.writer.start()
+    bench.scheduled.pop()()
     bench.calls.get(timeout=WAIT)()
     bench.connection.limit(apsw.SQLITE_LIMIT_LENGTH, 100_000)
     too_big = draft("too big", content="x" * 100_000)

@@ -15,6 +15,7 @@ def open_folder(
     *,
     clock: Callable[[], int],
     call_threadsafe: Callable[[Callable[[], None]], object],
+    schedule: Callable[[Callable[[], None]], object],
     names_per_address: int = 0,
     vfs: str | None = None,
     synchronous: Synchronous = "FULL",
@@ -23,8 +24,9 @@ def open_folder(
 
     The folder is this server's until `close` of the log, which serves the directory too. `clock`
     tells microseconds, and is called from another thread; `call_threadsafe` has a function called
-    by the thread that drives the server, from whichever thread it is called. So many new names a
-    day may be kept from one address (0: no limit). `vfs` and `synchronous` are for tests of what a
+    by the thread that drives the server, from whichever thread it is called, and `schedule` does so
+    from that very thread, after what is going on. So many new names a day may be kept from one
+    address (0: no limit). `vfs` and `synchronous` are for tests of what a
     loss of power takes.
 
     Raises:
@@ -32,7 +34,7 @@ def open_folder(
     """
     data = DataFolder(folder, vfs=vfs, synchronous=synchronous)
     try:
-        log = SqliteLog(data, clock=clock, call_threadsafe=call_threadsafe)
+        log = SqliteLog(data, clock=clock, call_threadsafe=call_threadsafe, schedule=schedule)
     except BaseException:
         data.unlock()
         raise

@@ -100,8 +100,9 @@ class SqliteLog:
     """A `causerie.ports.Log` in a data folder.
 
     The caller's thread is the one that drives the server; `call_threadsafe` has a function called
-    by it (`asyncio.AbstractEventLoop.call_soon_threadsafe`, say). `clock` tells microseconds; the
-    writer's thread calls it.
+    by it (`asyncio.AbstractEventLoop.call_soon_threadsafe`, say), and `schedule` does so in that
+    thread, after what is going on (`call_soon`). `clock` tells microseconds; the writer's thread
+    calls it.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class SqliteLog:
         *,
         clock: Callable[[], int],
         call_threadsafe: Callable[[Callable[[], None]], object],
+        schedule: Callable[[Callable[[], None]], object],
     ) -> None:
         """Begins to serve a folder, which ends being locked when the log is closed."""
         self._folder = folder
@@ -145,6 +147,7 @@ class SqliteLog:
             failed=self._fail,
             checkpoint=self._checkpointer.want,
             check=folder.check,
+            schedule=schedule,
         )
         for thread in (self._reader, self._checkpointer, self._writer):
             thread.start()

@@ -1,8 +1,9 @@
 """The one thread that writes to SQLite, and the way of its answers to the event loop.
 
-It commits whatever has gathered while the last commit ran. What may come to the loop's thread goes
-there in one wake-up a batch, since the two threads share the interpreter: `sys.setswitchinterval`
-at its usual 5 ms would let a busy loop hold each statement up for so long, and whoever runs a
+It commits whatever has gathered while the last commit ran. The two threads share the interpreter,
+and each time that one wakes the other costs both: so what a turn of the loop brings is handed over
+in one piece when the turn ends, and what a batch has brought goes back in one. At its usual 5 ms
+`sys.setswitchinterval` would let a busy loop hold each statement up for so long; whoever runs a
 server on this should set 0.5 ms.
 
 A row that breaks a rule of the database fails alone. Every other error ends the writer: of a
@@ -28,8 +29,8 @@ from causerie.chat.entry import Draft
 from causerie.ports import Outcome, Rejected
 
 BATCH: Final = 256
-"""How many drafts and jobs one transaction takes, so that none waits for too many others, and that
-to tell of it (some 25 µs for each) holds up the event loop for a few milliseconds only."""
+"""With so many drafts and jobs a transaction is full, so that none waits for too many others, and
+that to tell of it (some 25 µs for each) holds up the event loop for a few milliseconds only."""
 CHECKPOINT_EVERY: Final = 1_000
 """After so many entries the log of changes is copied into the database in the background."""
 CHECKPOINT_AT: Final = 16_000
@@ -100,7 +101,8 @@ class Writer:
 
     `committed` is called by the loop's thread with the outcomes of each batch that had drafts,
     before the answers of the batch's jobs; `failed` at most once, and nothing after it. `check`
-    raises StorageError where nothing may be written any more.
+    raises StorageError where nothing may be written any more. `schedule` has a function called by
+    the loop's thread when the turn ends that is going on.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class Writer:
         failed: Callable[[str], None],
         checkpoint: Callable[[], None],
         check: Callable[[], None],
+        schedule: Callable[[Callable[[], None]], object],
     ) -> None:
         self._connection = connection
         self._entries = entries
@@ -125,9 +128,11 @@ class Writer:
         self._check = check
         self._checked_at = float("-inf")
         self._since_checkpoint = 0
-        self._queue: SimpleQueue[Draft | Job | None] = SimpleQueue()
-        self.put = self._queue.put
-        """Hands over a draft or a job, or (None) the word to stop after what came before."""
+        self._schedule = schedule
+        self._put: list[Draft | Job] = []
+        """What this turn of the loop has brought so far."""
+        self._queue: SimpleQueue[list[Draft | Job] | None] = SimpleQueue()
+        """What turns have brought, and the word to stop."""
         self._thread = threading.Thread(target=self._run, name="causerie-writer", daemon=True)
         connection.wal_autocheckpoint(CHECKPOINT_AT)
 
@@ -135,21 +140,36 @@ class Writer:
         """Begins."""
         self._thread.start()
 
+    def put(self, item: Draft | Job) -> None:
+        """Gives it something to do, after all that it was given before. Only the loop's thread may
+        call this.
+        """
+        put = self._put
+        put.append(item)
+        if len(put) == 1:
+            self._schedule(self._hand_over)
+        elif len(put) == BATCH:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        if self._put:
+            self._queue.put(self._put)
+            self._put = []
+
     def stop(self, timeout: float) -> bool:
-        """Does what was handed over, and ends. Tells whether it did within so many seconds."""
-        self.put(None)
+        """Does what it was given, and ends. Tells whether it did within so many seconds."""
+        self._hand_over()
+        self._queue.put(None)
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
         try:
             while True:
-                batch = self._gather()
-                last = batch[-1] is None
-                if last:
-                    batch.pop()
-                self._do(batch)
-                if last:
+                batch, is_last = self._gather()
+                if batch:
+                    self._do(batch)
+                if is_last:
                     break
         except (apsw.Error, StorageError) as error:
             self._answers.add(partial(self._failed, f"{type(error).__name__}: {error}"))
@@ -160,15 +180,20 @@ class Writer:
         finally:
             close(self._connection)
 
-    def _gather(self) -> list[Draft | Job | None]:
-        """Waits for something to do, and takes what is there, up to the word to stop."""
+    def _gather(self) -> tuple[list[Draft | Job], bool]:
+        """Waits for something to do, and takes what is there, up to the word to stop; tells whether
+        that came.
+        """
         queue = self._queue
-        batch = [queue.get()]
-        while batch[-1] is not None and len(batch) < BATCH and not queue.empty():
-            batch.append(queue.get())
-        return batch
+        batch: list[Draft | Job] = []
+        while not batch or (len(batch) < BATCH and not queue.empty()):
+            put = queue.get()
+            if put is None:
+                return batch, True
+            batch += put
+        return batch, False
 
-    def _do(self, batch: Sequence[Draft | Job | None]) -> None:
+    def _do(self, batch: Sequence[Draft | Job]) -> None:
         """Does a batch in one transaction, and has it answered once that is durable."""
         drafts = [item for item in batch if type(item) is Draft]
         jobs = [item for item in batch if type(item) is Job]
