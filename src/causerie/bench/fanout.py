@@ -99,7 +99,13 @@ def _work(post: crew.Post, work: crew.Task[Fanout, Dialect]) -> _Tally:
     generator = Generator(work.address, work.dialect, load.size)
     mine, speaking = post.mine(load.members), post.mine(load.senders)
     members = [
-        Member(number, f"m{number}", work.room, is_scanned=place < max(SAMPLED, len(speaking)))
+        Member(
+            number,
+            f"m{number}",
+            work.room,
+            is_scanned=place < max(SAMPLED, len(speaking)),
+            is_sampled=place < SAMPLED,
+        )
         for place, number in enumerate(mine)
     ]
     senders = members[: len(speaking)]

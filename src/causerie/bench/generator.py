@@ -61,6 +61,7 @@ class Member:
         "intended",
         "is_entered",
         "is_hailed",
+        "is_sampled",
         "is_scanned",
         "is_upgraded",
         "number",
@@ -70,12 +71,16 @@ class Member:
         "username",
     )
 
-    def __init__(self, number: int, username: str, room: str, *, is_scanned: bool) -> None:
+    def __init__(
+        self, number: int, username: str, room: str, *, is_scanned: bool, is_sampled: bool = True
+    ) -> None:
         self.number = number
         self.username = username
         self.room = room.encode()
         self.is_scanned = is_scanned
-        """Whether its messages are read, not only counted; whoever speaks has to be."""
+        """Whether whole frames are read, and not marks counted alone; whoever speaks has to be."""
+        self.is_sampled = is_sampled
+        """Whether, if so, it is found out how late each is: that costs most of all."""
         self.answer = b""
         self.socket: socket.socket
         """From `connect` on, as the descriptor."""
@@ -327,9 +332,12 @@ class Generator:
         """Takes whole frames that a scanned member was sent. For loads that want to know more of
         them, this is what to replace; `now` is in ns, and each answer adds to `answered`.
         """
-        spoken = SPOKEN.findall(data)
-        member.entries += len(spoken)
-        self.latencies.extend([now - int(number) for _, number in spoken])
+        if member.is_sampled:
+            spoken = SPOKEN.findall(data)
+            member.entries += len(spoken)
+            self.latencies.extend([now - int(number) for _, number in spoken])
+        else:
+            member.entries += data.count(MARK)
         if member.said:
             if answers := data.count(member.answer):
                 answered.extend([member] * answers)
