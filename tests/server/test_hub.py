@@ -83,7 +83,7 @@ def test_connections_are_spread_over_the_wheel_and_each_is_asked_once_a_turn_of_
     clients = [V1(server) for _ in range(200)]
     hub = server.hub
     assert sum(map(len, hub._wheel)) == 200
-    assert max(map(len, hub._wheel)) < 30
+    assert max(map(len, hub._wheel)) - min(map(len, hub._wheel)) <= 1
     for client in clients:
         client.socket.answers_pings = False
     server.advance(27.0)

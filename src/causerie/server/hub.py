@@ -58,8 +58,8 @@ class Hub:
 
         `schedule` has something called soon, after what is going on; `arm` asks for `tick` to be
         called at a time of the monotonic clock (the nearest one asked for counts); `chance` makes
-        ids and spreads the heartbeats, and has to be unpredictable outside tests; `failed` is told
-        once if the log can no longer be trusted.
+        ids, and has to be unpredictable outside tests; `failed` is told once if the log can no
+        longer be trusted.
         """
         self.log = log
         self.directory = directory
@@ -99,6 +99,7 @@ class Hub:
         self._in_flight: dict[int, tuple[Connection, str | None]] = {}
         self._wheel: list[dict[Connection, None]] = [{} for _ in range(round(settings.heartbeat))]
         self._slots: dict[Connection, int] = {}
+        self._slot = 0
         self._wheel_at = 0
         self._stopping = False
         self._when_stopped: Callable[[], None] | None = None
@@ -122,7 +123,8 @@ class Hub:
                 self, socket, address, DEFLATED[variant] if compression else variant
             )
         self.connections[connection] = None
-        slot = self._chance.randrange(len(self._wheel))
+        # By turns, so that those who come together are not pinged together.
+        self._slot = slot = (self._slot - 1) % len(self._wheel)
         self._slots[connection] = slot
         self._wheel[slot][connection] = None
         if self._stopping:
