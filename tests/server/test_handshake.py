@@ -1,16 +1,12 @@
 """The opening handshake: who is let in, who is refused and told why, and what is left behind it."""
 
-import dataclasses
 import logging
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.server.wire_peer import TEXT, masked, request
 
-from causerie.server.handshake import Declined, Handshake, Opened, is_plain_handshake
-from causerie.testing.framing import upgrade_request
+from causerie.server.handshake import Declined, Handshake, Opened
 
 LOGGER = logging.getLogger(__name__)
 
@@ -261,60 +257,14 @@ def test_a_request_that_says_it_has_no_body_is_one() -> None:
     opened(handshake().feed(request(Content_Length="0")))
 
 
-def in_parts(data: bytes, **allowed: Any) -> Opened | Declined | None:
-    """What is answered to a handshake that comes in two parts, by the long way."""
-    one = handshake(**allowed)
-    assert one.feed(data[:5]) is None
-    return one.feed(data[5:])
-
-
-def without_date(answer: Opened | Declined | None) -> Any:
-    assert answer is not None
-    lines = answer.answer.split(b"\r\n")
-    answered = b"\r\n".join(line for line in lines if not line.startswith(b"Date: "))
-    return dataclasses.replace(answer, answer=answered)
-
-
-@given(
-    path=st.sampled_from(["/", "/ws", "/ws?a=b", "/elsewhere", "/%", "/a b"]),
-    headers=st.dictionaries(
-        st.sampled_from([
-            "Host", "Origin", "Sec_WebSocket_Key", "Sec_WebSocket_Version", "Upgrade",
-            "Sec_WebSocket_Protocol", "Sec_WebSocket_Extensions", "X_Forwarded_For", "Cookie",
-            "Connection", "Content_Length", "Transfer_Encoding",
-        ]),
-        st.one_of(
-            st.none(),
-            st.sampled_from([
-                "13", "8", "0", "", " ", "causerie.v1", "soap, causerie.v1", "permessage-deflate",
-                "http://localhost:8080", "https://example.org", "203.0.113.7", "websocket",
-                "WebSocket", "keep-alive, Upgrade", "upgrade ", "dGhlIHNhbXBsZSBub25jZQ==", "é",
-            ]),
-            st.text(st.characters(min_codepoint=9, max_codepoint=126), max_size=12),
-        ),
-        max_size=4,
-    ),
-)  # fmt: skip
-def test_a_plain_handshake_is_answered_as_by_the_long_way(
-    path: str, headers: dict[str, str | None]
-) -> None:
-    written = {name.replace("_", "-"): value for name, value in headers.items()}
-    data = upgrade_request(path, written)
-    if is_plain_handshake(data):
-        assert without_date(handshake().feed(data)) == without_date(in_parts(data))
-
-
-def test_the_handshakes_of_usual_clients_are_plain() -> None:
-    assert is_plain_handshake(request())
-    assert is_plain_handshake(request(Origin="http://localhost:8080", Cookie="a=b; c=d"))
-    assert is_plain_handshake(request(Upgrade="WebSocket", Connection="keep-alive, Upgrade"))
-
-
-def test_only_a_whole_handshake_and_nothing_behind_it_is_plain() -> None:
-    head = request()
-    assert not any(is_plain_handshake(head[:size]) for size in range(len(head)))
-    assert not is_plain_handshake(head + masked(TEXT, b"early"))
-    assert not is_plain_handshake(head.replace(b"GET", b"POST"))
-    assert not is_plain_handshake(head.replace(b"HTTP/1.1", b"HTTP/1.0"))
-    assert not is_plain_handshake(head.replace(b"\r\n", b"\r\n folded: line\r\n", 1))
-    assert not is_plain_handshake(head.replace(b"\r\n", b"\r\nhost: another\r\n", 1))
+def test_a_request_that_has_been_read_already_is_answered() -> None:
+    asked = {
+        "host": "localhost:8080",
+        "upgrade": "websocket",
+        "connection": "Upgrade",
+        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "sec-websocket-version": "13",
+    }
+    assert opened(handshake().take("/ws", asked)).early == b""
+    assert refused(handshake().take("/elsewhere", asked)).status == 404
+    assert refused(handshake().take("/ws", {**asked, "sec-websocket-version": "8"})).status == 400

@@ -13,9 +13,9 @@ import pytest
 from tests.server.wire_peer import masked, request, serving, until
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from causerie.server.handshake import is_plain_handshake
 from causerie.server.http import Health, http_app
 from causerie.server.pauses import Longest
+from causerie.server.upgrade import read_upgrade
 from causerie.server.web import WebClient
 from causerie.testing.framing import upgrade_request
 from causerie.version import __version__
@@ -282,7 +282,7 @@ async def test_a_handshake_that_is_handed_on_as_it_is_is_answered_as_by_the_long
     headers: dict[str, str | None], *, is_plain: bool
 ) -> None:
     head = upgrade_request("/ws", {name.replace("_", "-"): headers[name] for name in headers})
-    assert is_plain_handshake(head) is is_plain
+    assert (read_upgrade(head) is not None) is is_plain
     async with serving() as server:
         at_once, in_parts = await server.connect(), await server.connect()
         at_once.send(head)

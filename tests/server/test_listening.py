@@ -141,3 +141,19 @@ def test_other_faults_are_told(monkeypatch: pytest.MonkeyPatch, number: int, sai
     monkeypatch.setattr(listening, "_bind", failing(number, socket.AF_INET))
     with pytest.raises(ListenError, match=said):
         listen("127.0.0.1", 80)
+
+
+def test_what_is_accepted_inherits_what_connections_need() -> None:
+    with listening_on("127.0.0.1") as (listener,):
+        listener.setblocking(True)
+        with socket.create_connection(listener.getsockname()):
+            accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            # Linux doubles it.
+            size = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+            assert size in {listening.SEND_BUFFER, 2 * listening.SEND_BUFFER}
+            if hasattr(socket, "TCP_KEEPIDLE"):
+                idle = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+                assert idle == listening.KEEPALIVE_IDLE

@@ -11,6 +11,7 @@ from typing import Any
 import uvicorn
 
 from causerie.server.http import http_app, http_protocol
+from causerie.server.listening import listen
 from causerie.server.socket import Socket
 from causerie.server.websocket import WebSocketSettings, websocket_protocol
 from causerie.testing.framing import (
@@ -241,7 +242,8 @@ async def serving(
     **settings: Any,
 ) -> AsyncIterator[Server]:
     """Serves on the loopback until the block ends, when nothing may be left behind."""
-    with socket.create_server(("127.0.0.1", 0), backlog=1024) as sock:
+    (listener,) = listen("127.0.0.1", 0)
+    with listener as sock:
         server: Server
 
         def accept(
@@ -269,6 +271,6 @@ async def serving(
         finally:
             for peer in server.peers:
                 peer.writer.transport.abort()
-            for listener in server.uvicorn.servers:
-                listener.close()
+            for served in server.uvicorn.servers:
+                served.close()
             await until(lambda: not server.connections)

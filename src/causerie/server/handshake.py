@@ -4,11 +4,11 @@ A client asks over HTTP that the connection become a WebSocket, and may offer su
 compress messages (RFC 7692). It is answered 101, and from the next byte on both sides send frames;
 or it is refused with the reason in the answer's body. `Handshake` is fed bytes and says what to
 write; it does no I/O. What the library `websockets` does of it is the parsing, and the headers that
-prove that a WebSocket was meant.
+prove that a WebSocket was meant. What is plain enough is answered without it, by
+`causerie.server.upgrade`.
 """
 
-import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -37,18 +37,6 @@ NO_REQUEST: Final = (
 
 _LOGGED: Final = 300
 """Characters of a refusal's reason that are kept for the log."""
-
-_LONGEST: Final = 8_192
-"""Bytes."""
-_HEAD: Final = re.compile(rb"GET /[!-~]* HTTP/1\.1\r\n(?:[A-Za-z0-9-]+:[\t -~]*\r\n){1,100}\r\n")
-_HEADER: Final = re.compile(r"\r\n([A-Za-z0-9-]+):[\t ]*([\t -~]*)")
-_WANTED: Final = (
-    re.compile(rb"\r\nHost:", re.IGNORECASE),
-    re.compile(rb"\r\nUpgrade:[\t ]*websocket[\t ]*\r\n", re.IGNORECASE),
-    re.compile(rb"\r\nConnection:[\t ]*(?:keep-alive, *)?Upgrade[\t ]*\r\n", re.IGNORECASE),
-)
-_TWO_HOSTS: Final = re.compile(rb"\r\nHost:.*\r\nHost:", re.IGNORECASE | re.DOTALL)
-_BODY: Final = re.compile(rb"\r\n(?:Content-Length|Transfer-Encoding|Expect):", re.IGNORECASE)
 
 _V1: Final = Subprotocol(SUBPROTOCOL)
 
@@ -128,7 +116,6 @@ class Handshake(ServerProtocol):
         `causerie.server.origin.refuse_origin`. `compression` agrees to it where it is offered.
         """
         super().__init__(logger=logger, extensions=[_DEFLATE] if compression else None)
-        self._has_begun = False
         self._peer = peer
         self._allow_origin = allow_origin
         self._loopback_only = loopback_only
@@ -139,9 +126,6 @@ class Handshake(ServerProtocol):
 
     def feed(self, data: bytes) -> Opened | Declined | None:
         """Takes bytes, and answers once they are enough to."""
-        if not self._has_begun and is_plain_handshake(data):
-            return self._answer(_request(data), early=b"")
-        self._has_begun = True
         # Line by line, so that frames in the same segment are left for who reads them.
         at = 0
         requests: list[Request] = []
@@ -161,6 +145,10 @@ class Handshake(ServerProtocol):
             response = self.reject(HTTPStatus.BAD_REQUEST, NO_REQUEST)
             return Declined(response.serialize(), NO_REQUEST.strip(), address)
         return Declined(b"".join(answer), _for_log(str(self.handshake_exc)), address)
+
+    def take(self, path: str, headers: Mapping[str, str]) -> Opened | Declined:
+        """Answers a request that has been read already."""
+        return self._answer(Request(path, Headers(headers)), early=b"")
 
     def drop(self) -> None:
         """Lets go of the request, the headers, and the generators that hold them in a cycle."""
@@ -192,30 +180,6 @@ class Handshake(ServerProtocol):
             if refusal is not None:
                 return HTTPStatus.FORBIDDEN, refusal
         return None
-
-
-def is_plain_handshake(data: bytes) -> bool:
-    """Whether bytes are the whole head of a request that asks for a WebSocket, and nothing else,
-    written as plainly as clients write it. Of all else the libraries are to find out what it is.
-    """
-    return (
-        len(data) <= _LONGEST
-        and _HEAD.fullmatch(data) is not None
-        and all(header.search(data) for header in _WANTED)
-        and not _TWO_HOSTS.search(data)
-        and not _BODY.search(data)
-    )
-
-
-def _request(handshake: bytes) -> Request:
-    """What the library makes of a plain handshake, without its parser: line for line through
-    generators, that takes longer than all else in an answer.
-    """
-    text = handshake.decode("ascii")
-    headers = Headers()
-    for name, value in _HEADER.findall(text):
-        headers.set_insecure(name, value.rstrip("\t "))
-    return Request(text.split(" ", 2)[1], headers)
 
 
 def _for_log(reason: str) -> str:

@@ -21,9 +21,9 @@ from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from causerie.resources import protocol_path
-from causerie.server.handshake import is_plain_handshake
 from causerie.server.pauses import Longest
 from causerie.server.sweep import Sweep
+from causerie.server.upgrade import Upgrade, read_upgrade
 from causerie.server.web import PAGE, WebClient
 from causerie.server.websocket import WebSocketProtocol
 from causerie.version import __version__
@@ -112,8 +112,9 @@ class _HttpProtocol(H11Protocol):
         self._sweep.watch(self)
 
     def data_received(self, data: bytes) -> None:
-        if self.conn.their_state is h11.IDLE and is_plain_handshake(data) and not self._has_begun():
-            self._hand_over(data)
+        upgrade = read_upgrade(data) if self.conn.their_state is h11.IDLE else None
+        if upgrade is not None and not self._has_begun():
+            self._hand_over(upgrade)
             return
         super().data_received(data)
         # Between two requests uvicorn has a timer of its own, which any byte stops.
@@ -141,16 +142,14 @@ class _HttpProtocol(H11Protocol):
         begun, _closed = self.conn.trailing_data
         return bool(begun)
 
-    def _hand_over(self, handshake: bytes) -> None:
+    def _hand_over(self, upgrade: Upgrade) -> None:
         self._unset_keepalive_if_required()
         self._sweep.forget(self)
         self.connections.discard(self)
         successor = cast("type[WebSocketProtocol]", self.ws_protocol_class)(
             self.config, self.server_state, self.app_state
         )
-        successor.connection_made(self.transport)
-        self._hand_on_pause(successor)
-        successor.data_received(handshake)
+        successor.take_over(self.transport, upgrade, is_paused=self.flow.write_paused)
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         early, _closed = self.conn.trailing_data

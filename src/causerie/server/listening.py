@@ -11,6 +11,14 @@ from causerie.wire.errors import CauserieError
 BACKLOG = 4096
 """Connections that wait to be accepted: as many as come back at once after a restart."""
 
+SEND_BUFFER = 64 * 1024
+"""SO_SNDBUF in bytes: how much the system holds for a peer that reads slowly, before the first byte
+waits here and pauses the connection. Linux doubles it to have room for its own bookkeeping, so that
+two writes of 32 KiB, the most of one turn each, fit beside one another."""
+
+KEEPALIVE_IDLE = 60
+"""After so many seconds without a packet the system asks whether the peer still lives."""
+
 _TRIES = 20
 
 
@@ -88,6 +96,7 @@ def _bind(family: socket.AddressFamily, address: str, port: int) -> socket.socke
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         else:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _tune(sock)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address != "::")
         sock.bind((address, port))
@@ -95,6 +104,23 @@ def _bind(family: socket.AddressFamily, address: str, port: int) -> socket.socke
         sock.close()
         raise
     return sock
+
+
+def _tune(sock: socket.socket) -> None:
+    """Sets what each connection inherits that is accepted: to set it on each takes 20 µs."""
+    options = [
+        (socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER),
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    ]
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        options += [
+            (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE),
+            (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_IDLE // 4),
+            (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
+        ]
+    for option in options:
+        sock.setsockopt(*option)
 
 
 def _is_absent(error: OSError) -> bool:

@@ -18,10 +18,8 @@ between two messages is as good as any other and is handed on.
 """
 
 import asyncio
-import contextlib
 import itertools
 import logging
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,6 +37,7 @@ from causerie.server.scanner import ScannedFrame
 from causerie.server.socket import Acceptor, Receiver, Socket
 from causerie.server.sweep import Sweep
 from causerie.server.tracing import Trace, TracedReader
+from causerie.server.upgrade import Upgrade, answer_upgrade
 from causerie.wire.codes import CloseCode
 from causerie.wire.profiles import close_reason
 
@@ -65,14 +64,8 @@ class WebSocketSettings:
 
     max_message: int = 64 * 1024
     """A client's message, whole; a longer one closes with 1009."""
-    send_buffer: int = 64 * 1024
-    """SO_SNDBUF: how much the system holds for a peer that reads slowly, before the first byte
-    waits here and pauses the connection. Linux doubles it to have room for its own bookkeeping, so
-    that two writes of 32 KiB, the most of one turn each, fit beside one another."""
     close_timeout: float = 5.0
     """How long a peer may take to answer a close frame and to end TCP."""
-    keepalive_idle: int = 60
-    """After so long without a packet the system asks whether the peer still lives."""
     allow_origin: frozenset[str] = frozenset()
     """Origins whose pages may open a socket, beside the server's own; `*` stands for all."""
     loopback_only: bool = True
@@ -133,11 +126,20 @@ class _Shared:
         self.numbers = itertools.count(1)
         self.open = 0
 
-    def new_handshake(self, transport: asyncio.Transport) -> Handshake:
+    def answer(self, transport: asyncio.BaseTransport, upgrade: Upgrade) -> Opened | None:
+        """Answers a handshake of whoever is at the other end, if that is plain enough."""
+        return answer_upgrade(
+            upgrade,
+            _peer(transport),
+            allow_origin=self.settings.allow_origin,
+            loopback_only=self.settings.loopback_only,
+            compression=self.settings.compression,
+        )
+
+    def new_handshake(self, transport: asyncio.BaseTransport) -> Handshake:
         """A handshake with whoever is at the other end."""
-        peer = transport.get_extra_info("peername")
         return Handshake(
-            str(peer[0]) if isinstance(peer, tuple) and peer else "localhost",
+            _peer(transport),
             allow_origin=self.settings.allow_origin,
             loopback_only=self.settings.loopback_only,
             compression=self.settings.compression,
@@ -201,14 +203,33 @@ class WebSocketProtocol(Intake):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Takes the transport over from the HTTP protocol."""
-        # uvloop's transports are none of asyncio's classes, but all that theirs are.
-        self._transport = transport = cast(asyncio.Transport, transport)
-        # uvicorn does this too, but only after the handshake, whose bytes may be the first to wait.
-        transport.set_protocol(self)
+        self._take_transport(transport)
         self._handshake = self._shared.new_handshake(transport)
-        self._server.connections.add(cast("Any", self))
         self._shared.sweep.watch(self)
-        _tune(transport, self._shared.settings)
+
+    def take_over(
+        self, transport: asyncio.BaseTransport, upgrade: Upgrade, *, is_paused: bool
+    ) -> None:
+        """Takes the transport over with a handshake that came whole, and answers it. `is_paused` if
+        something was written before that the peer has not read.
+        """
+        self._take_transport(transport)
+        if is_paused:
+            self.pause_writing()
+        opened = self._shared.answer(transport, upgrade)
+        if opened is None:
+            self._handshake = self._shared.new_handshake(transport)
+            self._shared.sweep.watch(self)
+            self._answered(self._handshake.take(*upgrade))
+        else:
+            self._open(opened)
+
+    def _take_transport(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are none of asyncio's classes, but all that theirs are.
+        self._transport = cast(asyncio.Transport, transport)
+        # uvicorn does this too, but only after the handshake, whose bytes may be the first to wait.
+        self._transport.set_protocol(self)
+        self._server.connections.add(cast("Any", self))
 
     def data_received(self, data: bytes) -> None:
         """Reads: a part of the handshake, frames, or what nobody wants to know any more."""
@@ -219,7 +240,9 @@ class WebSocketProtocol(Intake):
         elif self._phase is _CLOSING:
             self._read(data)
         elif self._handshake is not None:
-            self._shake_hands(self._handshake, data)
+            answer = self._handshake.feed(data)
+            if answer is not None:
+                self._answered(answer)
 
     def eof_received(self) -> None:
         """Ends: a peer that has stopped sending has gone, since half a WebSocket is of no use."""
@@ -312,15 +335,12 @@ class WebSocketProtocol(Intake):
 
     # The handshake.
 
-    def _shake_hands(self, handshake: Handshake, data: bytes) -> None:
-        match handshake.feed(data):
-            case None:
-                return
+    def _answered(self, answer: Opened | Declined) -> None:
+        self._drop_handshake()
+        match answer:
             case Opened() as opened:
-                self._drop_handshake()
                 self._open(opened)
             case Declined() as declined:
-                self._drop_handshake()
                 self._transport.write(declined.answer)
                 self._phase = _OVER
                 self._end_transport(linger=True)
@@ -565,23 +585,7 @@ def _wall() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _tune(transport: asyncio.Transport, settings: WebSocketSettings) -> None:
-    """Sets the options of the socket, as far as it has them."""
-    sock = transport.get_extra_info("socket")
-    if sock is None or sock.family not in {socket.AF_INET, socket.AF_INET6}:
-        return
-    options = [
-        (socket.SOL_SOCKET, socket.SO_SNDBUF, settings.send_buffer),
-        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-        (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-    ]
-    if hasattr(socket, "TCP_KEEPIDLE"):
-        options += [
-            (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, settings.keepalive_idle),
-            (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(1, settings.keepalive_idle // 4)),
-            (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
-        ]
-    # A peer that has cut already has no options; the transport will tell.
-    with contextlib.suppress(OSError):
-        for option in options:
-            sock.setsockopt(*option)
+def _peer(transport: asyncio.BaseTransport) -> str:
+    """The address that TCP knows of whoever is at the other end."""
+    peer = transport.get_extra_info("peername")
+    return str(peer[0]) if isinstance(peer, tuple) and peer else "localhost"
