@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -112,11 +113,12 @@ def _run(load: Load, server: Contestant, number: int, step: Step) -> list[Record
     """One load on one server."""
     key, name = load.info.key, server.info.name
     try:
-        with server.start() as target:
-            loop_held(target)
+        with server.start(load.is_watched) as target:
+            held: dict[str, float] = {}
+            target.at_begin = partial(loop_held, target)
+            target.at_end = lambda: held.update(loop_held(target))
             found = load.run(target, server.dialect, progress=step)
             results = found if isinstance(found, list) else [found]
-            held = loop_held(target)
     # Whatever it was: the others are not to have run in vain.
     except (LoadFailed, DidNotStart, OSError, RuntimeError) as error:
         why = (str(error).strip() or type(error).__name__).splitlines()[-1]

@@ -1,11 +1,11 @@
 """The servers that are compared: Causerie in both profiles, and those rivals that are installed."""
 
-import dataclasses
 import json
 import platform
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
@@ -16,21 +16,22 @@ from bench.rivals.stacks import Rival, rivals, running
 
 from causerie.bench.dialects import DIALECTS, Dialect
 from causerie.bench.target import OwnServer, Target, own_server
-from causerie.server.config import Config
 from causerie.version import __version__
 
 HEALTH_WITHIN: Final = 5.0
 """Seconds."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Contestant:
     """A server, and how one speaks with it."""
 
     info: ServerInfo
     dialect: Dialect
-    start: Callable[[], AbstractContextManager[Target]]
-    """A new process of it each time."""
+    start: Callable[[bool], AbstractContextManager[Target]]
+    """A new process of it each time; told whether it is to watch how long it is held up, if it can:
+    that takes 1 % of a core.
+    """
 
 
 def contestants() -> tuple[list[Contestant], list[str]]:
@@ -58,16 +59,14 @@ def contestants() -> tuple[list[Contestant], list[str]]:
 
 
 @contextmanager
-def _own() -> Iterator[Target]:
-    # The server tells how long it was held up, from the version on that can.
-    names = {field.name for field in dataclasses.fields(Config)}
-    with own_server(options=["--watch-loop"] if "watch_loop" in names else []) as server:
+def _own(is_watched: bool) -> Iterator[Target]:
+    with own_server(options=["--watch-loop"] if is_watched else []) as server:
         yield server
 
 
-def _starter(rival: Rival) -> Callable[[], AbstractContextManager[Target]]:
+def _starter(rival: Rival) -> Callable[[bool], AbstractContextManager[Target]]:
     @contextmanager
-    def start() -> Iterator[Target]:
+    def start(_is_watched: bool) -> Iterator[Target]:
         with running(rival) as (process, port):
             yield Target(rival.name, ("127.0.0.1", port), process.pid)
 

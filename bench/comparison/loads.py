@@ -1,7 +1,7 @@
 """The loads of a comparison. To add one is to add a line to a list here."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, Protocol
 
@@ -56,6 +56,8 @@ class Load:
     """Their names; all if there is none."""
     once: bool = False
     """Whether it is run in the first round alone."""
+    is_watched: bool = True
+    """Whether Causerie tells how long one turn of its loop took, which costs it a little."""
 
 
 def loads(*, quick: bool) -> list[Load]:
@@ -77,9 +79,10 @@ def loads(*, quick: bool) -> list[Load]:
 def _alone(some: Callable[[int], int], seconds: float, *, day: float) -> list[Load]:
     """Those that only Causerie is put under; one of them for a `day` of so many seconds."""
     many = some(10_000)
-    idle = Connections(count=many, seconds=seconds * 8)
+    idle = Connections(count=many, rate=some(1_000), seconds=seconds * 8)
+    storm = Connections(count=many, seconds=0)
     paced = Connections(count=many, rate=some(1_000), seconds=0)
-    back = Reconnect(clients=many, kill=True)
+    back = Reconnect(clients=many, kill=True, entries=many)
     beside = Stalled(stalled=some(1_000), seconds=2 * seconds)
     busy = Rooms(rooms=some(2_000), seconds=seconds)
     spread = Rooms(rooms=some(2_000), rate=some(10_000), seconds=seconds)
@@ -89,8 +92,12 @@ def _alone(some: Callable[[int], int], seconds: float, *, day: float) -> list[Lo
         _only("rooms", "Small rooms", rooms.run, busy, seconds * 1.15 + 2),
         _only("paced rooms", "Small rooms", rooms.run, spread, seconds * 1.15 + 2),
         _only("history", "History", history.run, long, long.entries / 20_000 + 5),
-        _only("connections", "Connections", connections.run, idle, many / 2_000 + idle.seconds),
+        _only("connections", "Connections", connections.run, storm, many / 2_000),
         _only("paced joins", "Joins", connections.run, paced, many / paced.rate),
+        replace(
+            _only("idle", "Idle", connections.run, idle, many / idle.rate + idle.seconds),
+            is_watched=False,
+        ),
         _only("reconnect", "Coming back", reconnect.run, back, many / 300),
         _only("stalled", "Stalled readers", stalled.run, beside, 3 * beside.seconds),
         _only("mixed", "Everything at once", mixed.run, office, day + 5),

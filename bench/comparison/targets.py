@@ -154,8 +154,8 @@ BESIDE: Final = (
 ALONE: Final = (
     _least("rooms", "acks_per_second", "durable acks", 20_000),
     _most("paced rooms", "p99_ms", "p99 of an ack", "ms", 20),
-    _most("connections", "rss_kb_per_connection", "memory of a connection", "KB", 8),
-    _most("connections", "cpu_us_per_second_idle", "CPU of an idle connection", "µs/s", 1),
+    _most("idle", "rss_kb_per_connection", "memory of a connection", "KB", 8),
+    _most("idle", "cpu_us_per_second_idle", "CPU of an idle connection", "µs/s", 1),
     _least("connections", "joins_per_second", "joins", 2_000),
     _most("paced joins", "p99_ms", "p99 of a join", "ms", 100),
     _most("reconnect", "caught_up_s", "caught up", "s", 10),

@@ -58,6 +58,15 @@ def test_processes_meet_and_bring_what_they_have_and_are_told_what_was_done() ->
     assert ran.busy == pytest.approx(max(busy for _, _, busy in ran.results), abs=0.1)
 
 
+def test_who_wants_to_know_is_told_when_what_is_measured_begins_and_ends() -> None:
+    target = Counter()
+    told: list[tuple[str, float]] = []
+    target.at_begin = lambda: told.append(("begin", target.looks))
+    target.at_end = lambda: told.append(("end", target.looks))
+    crew.run(share, 5, target, processes=1, measured=MEASURED)
+    assert told == [("begin", 0), ("end", 2)]
+
+
 def fail(post: Post, load: Any) -> None:
     if post.index:
         raise load

@@ -127,7 +127,7 @@ def run(
                 theirs.close()
                 links.append(ours)
                 crew.append(process)
-        ran = _lead(links, target, at or {}, progress)
+        ran = _lead(links, target, measured, at or {}, progress)
         for process in crew:
             process.join(ENDS_WITHIN)
         return ran
@@ -143,6 +143,7 @@ def run(
 def _lead(
     links: Sequence[Any],
     target: Target,
+    measured: tuple[str, str],
     at: Mapping[str, Callable[[], Any]],
     progress: Callable[[float], None],
 ) -> Ran:
@@ -163,7 +164,11 @@ def _lead(
                 case "meet":
                     brought[link] = value
                     if len(brought) == len(links):
+                        if what == measured[0]:
+                            target.at_begin()
                         moments[what] = target.use()
+                        if what == measured[1]:
+                            target.at_end()
                         answer = [brought[one] for one in links]
                         if what in at:
                             answer = [at[what]()] * len(links)

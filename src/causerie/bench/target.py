@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
@@ -54,6 +54,10 @@ class Target:
         self.name = name
         self.address = address
         self.pid = pid
+        self.at_begin: Callable[[], object] = _nothing
+        """Called when the part of a load begins that is measured."""
+        self.at_end: Callable[[], object] = _nothing
+        """Called when that ends."""
 
     def use(self) -> Use:
         """What it has used by now."""
@@ -201,6 +205,10 @@ def listener_of(port: int) -> int | None:
             if str(descriptor.readlink()) in sockets:
                 return int(descriptor.parts[2])
     return None
+
+
+def _nothing() -> None:
+    """For who wants to know no more than what a server uses."""
 
 
 def _lines(file: Path) -> list[str]:

@@ -11,7 +11,7 @@ import time
 from typing import Final, NamedTuple
 
 LOOK_EVERY: Final = 0.005
-"""Seconds. Two hundred times a second cost 0.1 % of a core."""
+"""Seconds. Two hundred times a second cost 1.2 % of a core, which is why nobody watches unasked."""
 
 
 class Longest(NamedTuple):
