@@ -230,7 +230,8 @@ def test_until_the_commit_others_find_what_they_found_before(
     log.connection.close()
 
 
-def test_two_with_the_same_hash_are_both_found() -> None:
+@pytest.mark.parametrize("slice_of", [1, 2])
+def test_two_with_the_same_hash_are_both_found(slice_of: int) -> None:
     log = Log(generation=2)
     twins: list[Placed] = [(1, 1, 1, 42), (2, 1, 2, 42)]
     for place, _, seq, _ in twins:
@@ -238,11 +239,13 @@ def test_two_with_the_same_hash_are_both_found() -> None:
     log.places.add(twins)
     log.places.committed()
     assert sorted(log.places.by_id(log.connection, [42])) == [1, 2]
-    for statement, argument in log.places.writes(2):
-        log.connection.execute(statement, (argument,))
-    log.places.wrote()
+    while writes := log.places.writes(slice_of):
+        for statement, argument in writes:
+            log.connection.execute(statement, (argument,))
+        log.places.wrote()
     log.places.committed()
     assert sorted(log.places.by_id(log.connection, [42])) == [1, 2]
+    assert log.places.by_room(log.connection, 1, after=0, upto=9, limit=9) == [1, 2]
 
 
 def test_an_id_s_hash_is_the_same_for_ever() -> None:
