@@ -1,6 +1,7 @@
 """Announcements: who is told what of comings, goings and typing, and in which words."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 from tests.server.support import UNLIMITED, V1, Client, Frame, Plain, drain, live_room, plain, v1
@@ -30,6 +31,40 @@ def presence(client: Client) -> Frame:
     frame = client.only("presence")
     assert frame.pop("room") == "lobby"
     return frame
+
+
+def test_of_a_crowd_some_are_told_in_each_turn_how_many_are_here_by_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("causerie.server.announcements.COUNTED_A_TURN", 4)
+    server = MemoryServer(settings=UNLIMITED)
+    crowd = [v1(server, f"member{number}", "lobby") for number in range(10)]
+    server.advance(1.0)
+    drain(crowd)
+    turns: list[Callable[[], None]] = []
+    monkeypatch.setattr(server.hub.turn, "_schedule", turns.append)
+
+    def counts() -> list[int | None]:
+        """What each was told since, of how many are here."""
+        server.hub.turn.write()
+        told = [client.take("presence") for client in crowd]
+        return [frames[-1]["members"] if frames else None for frames in told]
+
+    def next_turn() -> list[int | None]:
+        (action,) = [action for action in turns if action != server.hub.turn.write]
+        turns.clear()
+        action()
+        return counts()
+
+    announce(server, Change(10))
+    assert counts() == [10] * 4 + [None] * 6
+    # One who is behind by then is owed more than a number; another has left.
+    crowd[4].connection.paused()
+    live_room(server).presence.depart("member9", 0.0, goodbye=True)
+    assert next_turn() == [None] * 4 + [None] + [9] * 3 + [None] * 2
+    assert crowd[4].connection.out == b""
+    assert next_turn() == [None] * 8 + [9] * 2
+    assert [action for action in turns if action != server.hub.turn.write] == []
 
 
 def test_v1_is_told_who_came_and_who_went() -> None:
@@ -84,10 +119,10 @@ def test_in_a_large_room_v1_is_told_the_count_and_plain_nothing() -> None:
     server = MemoryServer()
     alice, bob = v1(server, "Alice", "lobby"), plain(server, "Bob")
     alice.take()
-    announce(server, Change(201))
+    announce(server, Change(2))
     assert presence(alice) == {
         "type": "presence",
-        "members": 201,
+        "members": 2,
         "joined": [],
         "left": [],
         "snapshot": False,

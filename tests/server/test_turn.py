@@ -1,6 +1,6 @@
 """Turns: what one turn brings for a connection leaves in one write, of bytes that are shared."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import pytest
 from structlog.testing import capture_logs
@@ -238,98 +238,6 @@ def test_what_few_listen_to_is_not_gathered() -> None:
         commit(turn, alice, seq)
         assert len(alice.socket.take()) == 2
     assert timers.deadline() is None
-
-
-# A crowd.
-
-
-@pytest.fixture
-def crowded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("causerie.server.turn.WRITES", 4)
-
-
-def told(clients: Iterable[V1]) -> list[int]:
-    """How many frames have come to each since."""
-    return [len(client.socket.take()) for client in clients]
-
-
-@pytest.mark.usefixtures("crowded")
-def test_who_has_something_else_to_hear_does_not_wait_for_a_crowd() -> None:
-    server = MemoryServer()
-    turn, scheduled, _ = turn_of(BusyClock(0.0))
-    members, bob = crowd(server, 10), V1(server)
-    drain([bob])
-    commit(turn, members[0], 1)
-    assert sum(told(members)) == 4 + 1, "four are written to, one of them has an ack as well"
-    turn.push(bob.connection, b"\x81\x02{}")
-    scheduled.pop()()
-    assert told([bob]) == [1]
-    assert sum(told(members)) == 2
-    while scheduled:
-        scheduled.pop()()
-    assert sum(told(members)) == 10 - 4 - 2
-
-
-@pytest.mark.usefixtures("crowded")
-def test_a_crowd_is_not_kept_waiting_by_those_who_come_between() -> None:
-    server = MemoryServer()
-    turn, scheduled, _ = turn_of(BusyClock(0.0))
-    members, others = crowd(server, 10), [V1(server) for _ in range(8)]
-    drain(others)
-    commit(turn, members[0], 1)
-    for _ in range(6):
-        for other in others:
-            turn.push(other.connection, b"\x81\x02{}")
-        scheduled.pop()()
-    assert told(members) == [2] + [1] * 9
-
-
-@pytest.mark.usefixtures("crowded")
-def test_nothing_new_is_handed_out_before_a_crowd_has_all_that_was() -> None:
-    server = MemoryServer()
-    clock = BusyClock(0.002)
-    turn, scheduled, timers = turn_of(clock)
-    members = crowd(server, 10)
-    commit(turn, members[0], 1)
-    clock.seconds = 0.0001
-    clock.set(clock.elapsed + 0.005)
-    for seq in (2, 3):
-        commit(turn, members[0], seq)
-    assert timers.deadline() is None
-    while scheduled:
-        scheduled.pop()()
-    assert told(members) == [4] + [1] * 9, "the acks, and the first entry"
-    due = timers.deadline()
-    assert due is not None, "to write to all of them took long"
-    timers.run(due)
-    while scheduled:
-        scheduled.pop()()
-    assert told(members) == [2] * 10
-
-
-@pytest.mark.usefixtures("crowded")
-def test_a_crowd_that_was_written_to_in_no_time_is_given_at_once_what_has_come_since() -> None:
-    server = MemoryServer()
-    turn, scheduled, timers = turn_of(VirtualClock())
-    members = crowd(server, 10)
-    commit(turn, members[0], 1)
-    commit(turn, members[0], 2)
-    while scheduled:
-        scheduled.pop()()
-    assert told(members) == [4] + [2] * 9
-    assert timers.deadline() is None
-
-
-@pytest.mark.usefixtures("crowded")
-def test_no_more_than_one_run_waits_for_each_of_a_crowd(written: Written) -> None:
-    server = MemoryServer(settings=UNLIMITED)
-    members = crowd(server, 10)
-    written.clear()
-    for _ in range(100):
-        members[0].send("message", room="lobby", content="x" * 2_000)
-    server.run()
-    assert max(len(frames) for _, frames in written) < 2 * RUN_BYTES
-    assert told(members)[1:] == [100] * 9
 
 
 def test_what_a_write_sets_off_leaves_with_the_next_turn(

@@ -3,6 +3,8 @@
 Never stored, and told to the live listeners only. They are short, and never compressed.
 """
 
+from collections import deque
+
 from causerie.chat.names import SYSTEM
 from causerie.chat.presence import Change
 from causerie.server.frames import UNITS, V1_VARIANTS, Variant
@@ -13,6 +15,9 @@ from causerie.wire.codec import encode
 from causerie.wire.framing import frame_text
 from causerie.wire.plain import PlainMessage, PlainTyping, in_unit
 from causerie.wire.replies import Presence, Typing
+
+COUNTED_A_TURN = 500
+"""How many are told in one turn that others have come to a large room, or gone."""
 
 
 def system_frame(text: str, timestamp: float, room: str | None = None) -> bytes:
@@ -28,6 +33,9 @@ def announce_presence(turn: Turn, clock: Clock, room: LiveRoom, change: Change) 
     In a large room the change names nobody: v1 is told the count, plain nothing. Who left is told
     before who joined, since one may come under the name of another who goes.
     """
+    if not (change.joined or change.left or change.renamed or change.everybody is not None):
+        _announce_count(turn, room)
+        return
     if any(room.live[variant] for variant in V1_VARIANTS):
         frame = frame_text(encode(_presence(room, change)))
         for variant in V1_VARIANTS:
@@ -47,6 +55,26 @@ def announce_presence(turn: Turn, clock: Clock, room: LiveRoom, change: Change) 
             frames = b"".join([system_frame(text, timestamp, room.name) for text in texts])
             for connection in live:
                 turn.push(connection, frames)
+
+
+def _announce_count(turn: Turn, room: LiveRoom) -> None:
+    """Tells v1 how many are in a room: some of a crowd in each turn, and of each moment the number.
+
+    To tell ten thousand takes 70 ms, in which nothing else would be done.
+    """
+    waiting = deque(connection for variant in V1_VARIANTS for connection in room.live[variant])
+
+    def tell_some() -> None:
+        frame = frame_text(encode(Presence(room=room.name, members=len(room.presence))))
+        for _ in range(min(COUNTED_A_TURN, len(waiting))):
+            connection = waiting.popleft()
+            # Who is behind by now is told when it is live again.
+            if connection in room.live[connection.variant]:
+                turn.push(connection, frame)
+        if waiting:
+            turn.later(tell_some)
+
+    tell_some()
 
 
 def _presence(room: LiveRoom, change: Change) -> Presence:

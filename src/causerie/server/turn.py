@@ -9,13 +9,8 @@ then. So the writing never takes much more than half of the loop's time, and the
 the more goes into each write. A quiet room never waits: its last writes were over at once. Nor do
 many small rooms: what comes until then is for others, and would only keep those waiting who have
 something to say next.
-
-Nor does anybody wait for a crowd. To write to ten thousand takes 70 ms, so that a turn writes to
-some of them, and whoever has something else to say or to hear comes between. Nothing new is handed
-out before all have what was: no more than one run of entries waits in a connection.
 """
 
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -32,9 +27,6 @@ GATHERING = 1.0
 
 SHARED_BY = 8
 """Writes for each room that was handed out, at least, for which it pays to gather."""
-
-WRITES = 500
-"""To how many connections a turn writes: that takes some 4 ms."""
 
 LONGEST_GATHERING = 0.01
 """Seconds. However long the writing took, nothing waits for more than this."""
@@ -64,13 +56,13 @@ class Turn:
         self._is_telling = False
         self._rooms: dict[LiveRoom, None] = {}
         self._connections: list[Connection] = []
-        self._crowd: deque[Connection] = deque()
-        """Those to be written to in the turns that follow."""
         self._gathered = 0
-        self._gathers_since: float | None = None
-        """When the writing began that is to be gathered after."""
         self._not_before = float("-inf")
         self._due: Timer | None = None
+
+    def later(self, action: Callable[[], None]) -> None:
+        """Has something done in the next turn."""
+        self._schedule(action)
 
     def begin(self) -> None:
         """A commit is about to be told: what it brings is written together, see `end`."""
@@ -79,8 +71,10 @@ class Turn:
     def end(self) -> None:
         """A commit has been told: writes what it brought, now or when the gathering is over."""
         self._is_telling = False
-        if not self._crowd:
-            self._hand_out()
+        if self._clock.monotonic() >= self._not_before:
+            self.flush()
+        elif self._due is None:
+            self._due = self._timers.at(self._not_before, self.flush)
 
     def publish(self, room: LiveRoom, framed: FramedEntry) -> None:
         """Shows a new entry of a room. It is written with the turn, or earlier if so much has come
@@ -109,8 +103,6 @@ class Turn:
             self._due.cancel()
             self._due = None
         self._gathered = 0
-        while self._crowd:
-            self._write_to_some()
         if not self._rooms:
             self.write()
             return
@@ -122,43 +114,16 @@ class Turn:
                 room.distribute(self.push)
             except Exception as fault:  # noqa: BLE001 `failed` logs it
                 self._failed(room, fault)
-        if len(self._connections) >= SHARED_BY * len(rooms):
-            self._gathers_since = begun
+        writes = len(self._connections)
         self.write()
+        if writes >= SHARED_BY * len(rooms):
+            ended = self._clock.monotonic()
+            self._not_before = ended + min((ended - begun) * GATHERING, LONGEST_GATHERING)
 
     def write(self) -> None:
         """Writes what connections were given; new entries that are being gathered go on waiting."""
         self._scheduled = False
-        was_crowded = bool(self._crowd)
-        self._write_to_some()
-        if self._crowd:
-            self._scheduled = True
-            self._schedule(self.write)
-            return
-        if self._gathers_since is not None:
-            ended = self._clock.monotonic()
-            gathering = (ended - self._gathers_since) * GATHERING
-            self._not_before = ended + min(gathering, LONGEST_GATHERING)
-            self._gathers_since = None
-        if was_crowded and self._rooms and not self._is_telling:
-            self._hand_out()
-
-    def _hand_out(self) -> None:
-        """Flushes, now or when the gathering is over."""
-        if self._clock.monotonic() >= self._not_before:
-            self.flush()
-        elif self._due is None:
-            self._due = self._timers.at(self._not_before, self.flush)
-
-    def _write_to_some(self) -> None:
-        """Writes to some of the crowd, and to those who came last, who are few most often."""
         connections, self._connections = self._connections, []
-        if crowd := self._crowd:
-            some = [crowd.popleft() for _ in range(min(len(crowd), WRITES // 2))]
-            connections = some + connections
-        if len(connections) > WRITES:
-            crowd.extend(connections[WRITES:])
-            del connections[WRITES:]
         for connection in connections:
             try:
                 connection.write_out()
