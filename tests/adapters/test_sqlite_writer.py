@@ -154,6 +154,9 @@ def test_a_full_batch_is_handed_over_before_the_turn_ends(bench: Bench) -> None:
 def test_what_has_gathered_is_one_batch_up_to_a_bound(bench: Bench) -> None:
     for number in range(sqlite_writer.BATCH + 10):
         bench.writer.put(draft(str(number)))
+        if number == 100:
+            bench.scheduled.pop()()
+    bench.scheduled.pop()()
     bench.writer.start()
     bench.finish()
     assert [len(batch) for batch in bench.batches] == [sqlite_writer.BATCH, 10]

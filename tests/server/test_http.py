@@ -304,6 +304,20 @@ async def test_a_handshake_after_another_request_on_the_same_connection_opens() 
         assert (await peer.answer()).status == 101
 
 
+async def test_what_looks_like_a_handshake_behind_the_beginning_of_a_request_is_part_of_it() -> (
+    None
+):
+    async with serving() as server:
+        peer = await server.connect()
+        peer.send(b"GET /elsewhere HTTP/1.1\r\nX: ")
+        await until(lambda: server.uvicorn.server_state.connections)
+        (http,) = server.uvicorn.server_state.connections
+        assert isinstance(http, H11Protocol)
+        await until(lambda: http.conn.trailing_data[0])
+        peer.send(request("/ws"))
+        assert (await peer.answer()).status == 404
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("is_plain", [True, False])
 async def test_who_has_not_read_an_earlier_answer_is_known_for_it_as_a_websocket(

@@ -133,6 +133,10 @@ class Writer:
         """What this turn of the loop has brought so far."""
         self._queue: SimpleQueue[list[Draft | Job] | None] = SimpleQueue()
         """What turns have brought, and the word to stop."""
+        self._left: list[Draft | Job] = []
+        """What was taken from there and is for the next transaction."""
+        self._is_last = False
+        """The word to stop has come."""
         self._thread = threading.Thread(target=self._run, name="causerie-writer", daemon=True)
         connection.wal_autocheckpoint(CHECKPOINT_AT)
 
@@ -166,11 +170,10 @@ class Writer:
     def _run(self) -> None:
         try:
             while True:
-                batch, is_last = self._gather()
-                if batch:
-                    self._do(batch)
-                if is_last:
+                batch = self._gather()
+                if not batch:
                     break
+                self._do(batch)
         except (apsw.Error, StorageError) as error:
             self._answers.add(partial(self._failed, f"{type(error).__name__}: {error}"))
         except BaseException as error:
@@ -180,18 +183,17 @@ class Writer:
         finally:
             close(self._connection)
 
-    def _gather(self) -> tuple[list[Draft | Job], bool]:
-        """Waits for something to do, and takes what is there, up to the word to stop; tells whether
-        that came.
-        """
-        queue = self._queue
-        batch: list[Draft | Job] = []
-        while not batch or (len(batch) < BATCH and not queue.empty()):
+    def _gather(self) -> list[Draft | Job]:
+        """Waits for something to do, and takes what is there; nothing after the word to stop."""
+        queue, batch = self._queue, self._left
+        while not self._is_last and (not batch or (len(batch) < BATCH and not queue.empty())):
             put = queue.get()
             if put is None:
-                return batch, True
-            batch += put
-        return batch, False
+                self._is_last = True
+            else:
+                batch += put
+        self._left = batch[BATCH:]
+        return batch[:BATCH]
 
     def _do(self, batch: Sequence[Draft | Job]) -> None:
         """Does a batch in one transaction, and has it answered once that is durable."""
