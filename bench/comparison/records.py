@@ -6,15 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from causerie.bench.pace import KEPT, unkept
 from causerie.bench.percentiles import at
 from causerie.bench.result import Result
 
 V1: Final = "Causerie (v1)"
 PLAIN: Final = "Causerie (plain)"
 """The two columns of Causerie: its own profile, and the one that the rivals speak."""
-
-KEPT: Final = 0.95
-"""The part of a steady pace that has to be reached for it to be kept."""
 
 SHARES: Final = (0.0, *(1 - 10 ** -(step / 20) for step in range(1, 81)))
 """Where a latency curve is drawn: as many points between 90 and 99 % as between 99 and 99.9 %."""
@@ -166,10 +164,9 @@ def record_of(
         pace: Deliveries a second that there should have been; 0 for as many as can be.
         remarks: What has to be known to understand it.
     """
-    said = list(remarks)
     reached = result.figures.get("deliveries_per_second", 0.0)
-    if reached < KEPT * pace:
-        said.append(f"does not keep the pace: {reached:,.0f} of {pace:,.0f} deliveries/s")
+    # Most loads say so themselves.
+    said = dict.fromkeys([*remarks, *unkept(reached, pace, "deliveries")])
     return Record(
         load=load,
         part=result.load,
@@ -177,7 +174,7 @@ def record_of(
         round=number,
         figures={name: value for name, value in result.figures.items() if not math.isnan(value)},
         curve=curve(result.latencies),
-        remarks=said,
+        remarks=list(said),
     )
 
 

@@ -11,8 +11,9 @@ BEGINNING: Final = (
     (
         "Made by `{command}`; not typed. All servers ran on one machine, in one run, one after the "
         "other, with the generator beside them. Each load had a new process. {rounds} Latencies "
-        "count from when a message should have been said to when it reached a member. CPU is the "
-        "server's, user and system, of all its threads.\n"
+        "count from when a thing should have begun: to when a message reached a member; in small "
+        "rooms to its ack, in joins to the room, in coming back to the last that was missed, in "
+        "history to the whole page. CPU is the server's, user and system, of all its threads.\n"
     ),
     (
         "Causerie stores each message and syncs it to the disk before anybody sees it; the others "

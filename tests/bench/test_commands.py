@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.bench.tiny_chat import TinyChat
+from tests.support.server_process import ServerProcess
 
 from causerie.bench import fanout
 from causerie.bench.generator import ServerFailed
@@ -24,6 +25,12 @@ WITHIN = 20.0
 
 SMALL = ["--members", "5", "--senders", "2", "--in-flight", "4", "--seconds", "0.2"]
 LOADS = ["fanout", "connections", "reconnect", "rooms", "history", "stalled", "mixed"]
+
+LIMITED = {
+    "fanout": ["--members", "5", "--senders", "2", "--seconds", "1"],
+    "rooms": ["--rooms", "2", "--seconds", "1"],
+}
+"""Loads that say more than a person may."""
 
 LONG = ["--members", "5", "--senders", "2", "--seconds", "100"]
 
@@ -80,6 +87,35 @@ def test_a_server_of_our_own_is_measured_and_shown_as_a_table(
     assert "5 members, 4 in flight" in captured.out
     assert "CPU µs a delivery" in captured.out
     assert captured.err == ""
+
+
+@pytest.mark.parametrize("profile", [[], ["--plain"]])
+@pytest.mark.parametrize("load", ["fanout", "rooms"])
+def test_what_a_server_allows_a_person_ends_the_load_at_once_and_is_told_of(
+    load: str, profile: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ServerProcess(tmp_path, "--rate-limit", "5") as server:
+        url = server.url.replace("http", "ws")
+        assert bench(load, *LIMITED[load], "--url", url, *profile) == 1
+    said = sentence(capsys)
+    assert "Too many commands" in said
+    assert "--rate-limit 0" in said
+
+
+def test_what_is_shown_is_not_lost_where_a_sign_cannot_be_written() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "causerie.cli", "bench", "fanout", *SMALL],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+    )
+    assert b"CPU ?s a delivery" in shown.stdout
+
+
+@pytest.mark.parametrize("option", ["--rate", "--seconds"])
+def test_what_has_no_end_is_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench("fanout", option, "inf") != 0
+    assert option in capsys.readouterr().err
 
 
 def test_a_server_that_runs_is_measured_and_shown_as_json(

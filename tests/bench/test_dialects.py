@@ -2,10 +2,13 @@ import json
 
 import msgspec
 import pytest
+from tests.server.support import Plain as PlainClient
 
 from causerie.bench import dialects
-from causerie.bench.dialects import DIALECTS, Cursor, Dialect
+from causerie.bench.dialects import DIALECTS, UNLIMITED, Cursor, Dialect
 from causerie.bench.marks import CALL, MARK, SPOKEN
+from causerie.server.settings import HubSettings
+from causerie.testing.memory_server import MemoryServer
 from causerie.wire.codec import decode_command, encode
 from causerie.wire.commands import Cursor as WireCursor
 from causerie.wire.commands import Hello, Join
@@ -92,5 +95,12 @@ def test_plain_is_answered_by_its_own_message() -> None:
     assert PLAIN.answer(8) not in said
 
 
-def test_plain_cannot_tell_a_refusal_from_what_else_system_says() -> None:
+def test_plain_knows_that_it_is_too_fast_and_no_other_refusal_from_what_else_system_says() -> None:
+    server = MemoryServer(settings=HubSettings(rate=1.0))
+    client = PlainClient(server)
+    for _ in range(5):
+        client.send("message", content="hello")
+    server.run()
+    said = b"".join(client.socket.take())
+    assert PLAIN.refusal(said) == f"Too many commands. Wait a moment (rate_limited); {UNLIMITED}"
     assert PLAIN.refusal(b'{"type":"error"}') is None

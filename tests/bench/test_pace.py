@@ -5,7 +5,7 @@ import pytest
 
 from causerie.bench.dialects import DIALECTS
 from causerie.bench.generator import Generator, Member
-from causerie.bench.pace import LATE, intended_times, read_until
+from causerie.bench.pace import KEPT, LATE, intended_times, read_until, unkept
 
 
 class Reading(Generator):
@@ -63,3 +63,9 @@ def test_a_short_wait_ends_when_something_comes(generator: Reading) -> None:
     assert len(generator.waits) > 1
     generator.close()
     listener.close()
+
+
+def test_a_pace_that_is_not_kept_is_remarked() -> None:
+    assert unkept(1_234.0, 2_000.0, "acks") == ("does not keep the pace: 1,234 of 2,000 acks/s",)
+    assert unkept(KEPT * 2_000.0, 2_000.0, "acks") == ()
+    assert unkept(0.0, 0.0, "acks") == ()

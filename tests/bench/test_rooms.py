@@ -85,3 +85,11 @@ def test_an_entry_is_counted_and_answers_nothing() -> None:
     generator._hear(member, b'{"type":"message","content":"' + b"~" * 32 + b'"}', 300, answered)
     assert (member.entries, answered, list(generator.latencies)) == (1, [], [])
     generator.close()
+
+
+def test_a_refusal_ends_the_load_at_once() -> None:
+    generator = Answers(("127.0.0.1", 9), V1(), 64)
+    refusal = b'{"type":"error","id":"7-1","code":"rate_limited","message":"Too many."}'
+    with pytest.raises(LoadFailed, match=r"refuses what m7 says: .*--rate-limit 0"):
+        generator._hear(speaker(generator), refusal, 300, [])
+    generator.close()

@@ -239,9 +239,13 @@ def test_a_conversation_that_one_hears_or_has_asked_for_is_not_joined_again(told
     assert told.sent() == []
 
 
-def test_a_refusal_ends_the_load(told: Told) -> None:
-    with pytest.raises(LoadFailed, match=r"No\."):
-        told.hear(type="error", code="name_taken", message="No.")
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [("name_taken", r"No \(name_taken\)$"), ("rate_limited", r"No .*--rate-limit 0")],
+)
+def test_a_refusal_ends_the_load(told: Told, code: str, why: str) -> None:
+    with pytest.raises(LoadFailed, match=f"refuses what ann does: {why}"):
+        told.hear(type="error", code=code, message="No.")
 
 
 def test_signals_are_no_matter(told: Told) -> None:

@@ -1,9 +1,11 @@
 """`causerie bench …` as people type it."""
 
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from io import TextIOWrapper
 from secrets import token_hex
 from typing import Annotated, Final, Protocol, TypeVar
 
@@ -34,7 +36,8 @@ app = App(
 )
 
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
-Amount = Annotated[float, Parameter(validator=Number(gte=0))]
+Amount = Annotated[float, Parameter(validator=Number(gte=0, lt=math.inf))]
+Seconds = Annotated[float, Parameter(validator=Number(gt=0, lt=math.inf))]
 
 
 @Parameter(name="*")
@@ -44,7 +47,8 @@ class Common:
 
     url: str | None = None
     """The server to measure, such as ws://localhost:8080. Without it, one is started for this, on a
-    free port, with a data folder of its own, and ended afterwards."""
+    free port, with a data folder of its own, and ended afterwards. Start yours with --rate-limit 0
+    and --names-per-address 0: what it allows a person is less than a load."""
 
     pid: Annotated[int | None, Parameter(validator=Number(gte=1))] = None
     """The server's process, for its CPU and memory, if it is not found by itself."""
@@ -94,6 +98,8 @@ def measure(common: Common, load: _Load_contra, run: Run[_Load_contra]) -> int:
         sys.stderr.write(f"causerie: {error}.\n")
         return FAILURE
     results = found if isinstance(found, list) else [found]
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # nothing that was measured is lost for a sign
     (write_json if common.json else write_table)(results, sys.stdout)
     return 0
 
@@ -117,7 +123,7 @@ def fanout(
     senders: Count = 50,
     in_flight: Count = 64,
     rate: Amount = 0.0,
-    seconds: Annotated[float, Parameter(validator=Number(gt=0))] = 8.0,
+    seconds: Seconds = 8.0,
     size: Count = 100,
 ) -> int:
     """One room, many members: what it costs to bring a message to everybody.
@@ -218,7 +224,7 @@ def rooms(
     rooms: Count = 2_000,
     members: Count = 2,
     rate: Amount = 0.0,
-    seconds: Annotated[float, Parameter(validator=Number(gt=0))] = 8.0,
+    seconds: Seconds = 8.0,
     size: Count = 100,
 ) -> int:
     """Many small rooms: what it costs to make a message durable and to say so.
@@ -288,7 +294,7 @@ def mixed(
     members: Count = 1_000,
     rate: Amount = 0.0,
     cuts: Amount = 4.0,
-    seconds: Annotated[float, Parameter(validator=Number(gt=0))] = 60.0,
+    seconds: Seconds = 60.0,
     size: Count = 100,
     seed: int = 1,
 ) -> int:
@@ -329,8 +335,8 @@ def stalled(
     *,
     stalled: Count = 1_000,
     members: Count = 100,
-    rate: Annotated[float, Parameter(validator=Number(gt=0))] = 100.0,
-    seconds: Annotated[float, Parameter(validator=Number(gt=0))] = 8.0,
+    rate: Seconds = 100.0,
+    seconds: Seconds = 8.0,
     size: Count = 100,
 ) -> int:
     """Many who have stopped reading: what they cost those who read, and the server's memory.

@@ -7,6 +7,9 @@ from typing import Final, NamedTuple
 
 from causerie.bench.marks import MARK, content
 from causerie.testing.framing import client_frame, upgrade_request
+from causerie.wire.codec import describe
+from causerie.wire.codes import ErrorCode
+from causerie.wire.errors import Refused
 from causerie.wire.profiles import SUBPROTOCOL
 
 UNLIMITED: Final = "`causerie serve --rate-limit 0` has no such limit"
@@ -14,6 +17,16 @@ UNLIMITED: Final = "`causerie serve --rate-limit 0` has no such limit"
 _ERROR: Final = re.compile(
     rb'\{"type":"error"[^{}]*?"code":"([a-z_]+)"[^{}]*?"message":"((?:[^"\\]|\\.)*?)\.?"'
 )
+
+
+_TOO_MANY: Final = describe(Refused(ErrorCode.RATE_LIMITED)).encode()
+"""What System says to whoever is too fast."""
+
+
+def explained(code: str, message: str) -> str:
+    """An error of the server's in its own words, and what to do where that is known."""
+    hint = f"; {UNLIMITED}" if code == ErrorCode.RATE_LIMITED else ""
+    return f"{message} ({code}){hint}"
 
 
 class Cursor(NamedTuple):
@@ -110,9 +123,7 @@ class V1(Dialect):
         found = _ERROR.search(received)
         if found is None:
             return None
-        code, message = found[1].decode(), found[2].decode()
-        hint = f"; {UNLIMITED}" if code == "rate_limited" else ""
-        return f"{message} ({code}){hint}"
+        return explained(found[1].decode(), found[2].decode())
 
     def resume(self, username: str, room: str, cursor: Cursor) -> bytes:
         """Says hello and joins where one was before."""
@@ -163,9 +174,10 @@ class Plain(Dialect):
         return b"#%d;" % speaker
 
     def refusal(self, received: bytes) -> str | None:
-        """Finds none: to a plain client an error is a message like others."""
-        del received
-        return None
+        """Finds that one is too fast. Other errors are messages of System like any."""
+        if _TOO_MANY not in received:
+            return None
+        return explained(ErrorCode.RATE_LIMITED, _TOO_MANY.decode().rstrip("."))
 
 
 DIALECTS: Final[dict[str, Dialect]] = {"v1": V1(), "plain": Plain()}

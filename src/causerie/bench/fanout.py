@@ -13,13 +13,13 @@ from causerie.bench.allowance import require_connections
 from causerie.bench.dialects import Dialect
 from causerie.bench.generator import Generator, LoadFailed, Member, reset
 from causerie.bench.opening import call_the_roll, open_members
-from causerie.bench.pace import NOTHING_SAID, intended_times
+from causerie.bench.pace import NOTHING_SAID, intended_times, unkept
 from causerie.bench.percentiles import percentiles
 from causerie.bench.result import Result
 from causerie.bench.target import Target
 
 SAMPLED: Final = 10
-"""Members whose latency is measured, in each process."""
+"""Members whose latency is measured, in each process, about."""
 
 WARM_UP: Final = 0.15
 """The part of a load that is not measured, before it, so that what follows is its usual course."""
@@ -91,20 +91,23 @@ def run(
         "server_busy": (end.cpu - begin.cpu) / elapsed,
         "generator_busy": ran.busy,
     }
-    return Result(f"fanout: {load}", target.name, figures, latencies)
+    remarks = unkept(deliveries / elapsed, load.rate * load.members, "deliveries")
+    return Result(f"fanout: {load}", target.name, figures, latencies, remarks)
 
 
 def _work(post: crew.Post, work: crew.Task[Fanout, Dialect]) -> _Tally:
     load = work.load
     generator = Generator(work.address, work.dialect, load.size)
     mine, speaking = post.mine(load.members), post.mine(load.senders)
+    # Servers serve who came first first: those who are sampled came at all times.
+    every = max(1, len(mine) // SAMPLED)
     members = [
         Member(
             number,
             f"m{number}",
             work.room,
-            is_scanned=place < max(SAMPLED, len(speaking)),
-            is_sampled=place < SAMPLED,
+            is_scanned=place < len(speaking) or place % every == 0,
+            is_sampled=place % every == 0,
         )
         for place, number in enumerate(mine)
     ]

@@ -50,7 +50,10 @@ class Filling(Generator):
 
     def _hear(self, member: Member, data: bytes, now: int, answered: list[Member]) -> None:
         del now
-        answered.extend([member] * data.count(member.answer))
+        if answers := data.count(member.answer):
+            answered.extend([member] * answers)
+        else:
+            self._check(member, data)
 
 
 def fill(

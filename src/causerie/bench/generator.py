@@ -341,8 +341,17 @@ class Generator:
         if member.said:
             if answers := data.count(member.answer):
                 answered.extend([member] * answers)
-            elif refusal := self.dialect.refusal(data):
-                raise LoadFailed(f"the server refuses what {member.username} says: {refusal}")
+            else:
+                self._check(member, data)
+
+    def _check(self, member: Member, data: bytes) -> None:
+        """Sees whether what came instead of an answer is a refusal.
+
+        Raises:
+            LoadFailed: it is.
+        """
+        if refusal := self.dialect.refusal(data):
+            raise LoadFailed(f"the server refuses what {member.username} says: {refusal}")
 
     def _whole_frames(self, member: Member, data: bytes) -> int:
         """Finds where the last whole frame ends, and answers pings (RFC 6455, section 5.5.2)."""

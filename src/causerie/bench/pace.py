@@ -13,6 +13,9 @@ SHORT: Final = 0.001
 NOTHING_SAID: Final = "nothing was said: give it more --seconds, or a higher --rate"
 """Why a load has nothing to show."""
 
+KEPT: Final = 0.95
+"""The part of a steady pace that has to be reached for it to be kept."""
+
 LATE: Final = 32
 """Things said one after another, at most, before what has come is read: also when all are late."""
 
@@ -33,6 +36,15 @@ def intended_times(generator: Generator, rate: float, count: int) -> Iterator[in
         if number % LATE == 0:
             generator.read(0.0)
         yield intended
+
+
+def unkept(reached: float, wanted: float, what: str) -> tuple[str, ...]:
+    """What has to be remarked of a steady pace, in things a second; nothing if it was kept, or if
+    there was none (0). Latencies then say how far the server fell behind, and not how fast it is.
+    """
+    if reached >= KEPT * wanted:
+        return ()
+    return (f"does not keep the pace: {reached:,.0f} of {wanted:,.0f} {what}/s",)
 
 
 def read_until(generator: Generator, moment: int) -> None:

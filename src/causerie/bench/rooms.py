@@ -16,7 +16,7 @@ from causerie.bench.dialects import Dialect
 from causerie.bench.generator import Generator, LoadFailed, Member, reset
 from causerie.bench.marks import MARK
 from causerie.bench.opening import call_the_roll, open_members
-from causerie.bench.pace import NOTHING_SAID, intended_times
+from causerie.bench.pace import NOTHING_SAID, intended_times, unkept
 from causerie.bench.percentiles import percentiles
 from causerie.bench.result import Result
 from causerie.bench.target import Target
@@ -93,7 +93,10 @@ class Answers(Generator):
     def _hear(self, member: Member, data: bytes, now: int, answered: list[Member]) -> None:
         assert isinstance(member, Speaker), "nobody else is scanned"
         member.entries += data.count(MARK)
-        for _ in range(data.count(member.answer)):
+        answers = data.count(member.answer)
+        if not answers:
+            self._check(member, data)
+        for _ in range(answers):
             self.latencies.append(now - member.waiting.popleft())
             self.unanswered -= 1
             answered.append(member)
@@ -139,7 +142,8 @@ def run(
         "server_busy": (end.cpu - begin.cpu) / elapsed,
         "generator_busy": ran.busy,
     }
-    return Result(f"rooms: {load}", target.name, figures, latencies)
+    remarks = unkept(acks / elapsed, load.rate, "acks")
+    return Result(f"rooms: {load}", target.name, figures, latencies, remarks)
 
 
 def _work(post: crew.Post, work: crew.Task[Rooms, Dialect]) -> _Tally:

@@ -8,8 +8,8 @@ from typing import Final
 import msgspec
 
 from causerie.bench.chains import Chain, Faults, Ledger
-from causerie.bench.dialects import V1
-from causerie.bench.generator import Generator, Member, ServerFailed
+from causerie.bench.dialects import V1, explained
+from causerie.bench.generator import Generator, LoadFailed, Member, ServerFailed
 from causerie.bench.marks import SPOKEN
 from causerie.testing.framing import client_frame
 from causerie.wire import commands, replies
@@ -204,9 +204,8 @@ class Staff(Generator):
             case replies.RoomsPage():
                 self._conversations(person, told)
             case replies.Error():
-                raise ServerFailed(
-                    f"the server refuses what {person.username} does: {told.message}"
-                )
+                refusal = explained(told.code, told.message.rstrip("."))
+                raise LoadFailed(f"the server refuses what {person.username} does: {refusal}")
             case _:
                 pass  # signals, which nobody counts on
 

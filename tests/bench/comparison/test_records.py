@@ -93,6 +93,10 @@ def test_who_does_not_keep_the_pace_is_told_and_not_asked_again(
     )
     behind = [f"does not keep the pace: {reached:,.0f} of 500,000 deliveries/s"]
     assert record.remarks == ["so it is", *([] if is_kept else behind)]
+    again = record_of(
+        result, load="steady", server="ws", number=0, pace=500_000, remarks=record.remarks
+    )
+    assert again.remarks == record.remarks, "what a load has said is not said twice"
     assert is_too_much(record, 500_000) is not is_kept
     assert "rss_mb" not in record.figures, "what is not known is no figure"
 

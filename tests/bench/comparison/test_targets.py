@@ -1,7 +1,7 @@
 import dataclasses
 
 import pytest
-from bench.comparison.records import PLAIN, V1
+from bench.comparison.records import PLAIN, V1, LoadInfo
 from bench.comparison.targets import Verdict, verdicts
 from tests.bench.comparison.canned import comparison, run
 
@@ -87,3 +87,11 @@ def test_the_longest_turn_is_judged_where_it_is_told() -> None:
     found = judged(run("burst", V1, loop_held_ms=30.0), run("quiet", V1, p50_ms=1.0))
     assert found["500 members, 64 in flight: longest turn"].is_held is False
     assert "100 members, 100 messages/s: longest turn" not in found
+
+
+def test_of_two_loads_of_one_name_the_longer_turn_is_judged() -> None:
+    members = LoadInfo(key="members 500", title="500 members, 64 in flight", group="members", x=500)
+    whole = comparison(run("burst", V1, loop_held_ms=3.0), run("members 500", V1, loop_held_ms=5.0))
+    both = dataclasses.replace(whole, loads=[*whole.loads, members])
+    (found,) = [one for one in verdicts(both) if one.what.endswith("longest turn")]
+    assert found.measured == 5.0
