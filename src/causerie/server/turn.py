@@ -28,7 +28,7 @@ GATHERING = 1.0
 SHARED_BY = 8
 """Writes for each room that was handed out, at least, for which it pays to gather."""
 
-LONGEST_GATHERING = 0.01
+LONGEST_GATHERING = 0.004
 """Seconds. However long the writing took, nothing waits for more than this."""
 
 
