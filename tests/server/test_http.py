@@ -300,8 +300,12 @@ async def test_a_handshake_after_another_request_on_the_same_connection_opens() 
         peer = await server.connect()
         peer.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert (await peer.answer()).status == 200
+        (http,) = server.uvicorn.server_state.connections
+        assert isinstance(http, H11Protocol)
+        assert http.timeout_keep_alive_task is not None
         peer.send(request())
         assert (await peer.answer()).status == 101
+        assert http.timeout_keep_alive_task is None, "or it would end the WebSocket"
 
 
 async def test_what_looks_like_a_handshake_behind_the_beginning_of_a_request_is_part_of_it() -> (

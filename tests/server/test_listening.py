@@ -157,3 +157,6 @@ def test_what_is_accepted_inherits_what_connections_need() -> None:
             if hasattr(socket, "TCP_KEEPIDLE"):
                 idle = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
                 assert idle == listening.KEEPALIVE_IDLE
+                every = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL)
+                assert every == listening.KEEPALIVE_IDLE // 4
+                assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT) == 4

@@ -132,6 +132,23 @@ def test_compression_is_no_matter_where_it_is_off() -> None:
     assert not opened.compression
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": None},
+        {"Upgrade": None},
+        {"Connection": "close"},
+        {"Content_Length": "0"},
+        {"Transfer_Encoding": "chunked"},
+        {"Expect": "100-continue"},
+    ],
+)
+def test_what_asks_for_no_websocket_or_may_have_a_body_is_not_read(
+    headers: dict[str, Any],
+) -> None:
+    assert read_upgrade(request(**headers)) is None
+
+
 def test_only_a_whole_handshake_and_nothing_behind_it_is_read() -> None:
     head = request()
     assert read(head).headers["host"] == "localhost:8080"
