@@ -23,6 +23,7 @@ from websockets.extensions.permessage_deflate import (
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 from websockets.typing import ExtensionParameter, LoggerLike, Subprotocol
+from websockets.utils import accept_key
 
 from causerie.server.deflate import WINDOW_BITS
 from causerie.server.origin import client_address, refuse_origin
@@ -180,6 +181,13 @@ class Handshake(ServerProtocol):
             if refusal is not None:
                 return HTTPStatus.FORBIDDEN, refusal
         return None
+
+
+def proof_of(key: str) -> str:
+    """What proves to a client that its key was read, and a WebSocket meant (RFC 6455, section
+    4.2.2).
+    """
+    return accept_key(key)
 
 
 def _for_log(reason: str) -> str:

@@ -11,9 +11,7 @@ import re
 from collections.abc import Collection
 from typing import Final, NamedTuple
 
-from websockets.utils import accept_key
-
-from causerie.server.handshake import PATHS, Opened
+from causerie.server.handshake import PATHS, Opened, proof_of
 from causerie.server.origin import client_address, refuse_origin
 from causerie.wire.profiles import SUBPROTOCOL
 
@@ -90,7 +88,7 @@ def answer_upgrade(
             chosen = f"Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n"
     answer = (
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Accept: {accept_key(key)}\r\n{chosen}\r\n"
+        f"Sec-WebSocket-Accept: {proof_of(key)}\r\n{chosen}\r\n"
     )
     return Opened(
         answer.encode(),
