@@ -156,14 +156,11 @@ class _HttpProtocol(H11Protocol):
         super().handle_websocket_upgrade(event)
         successor = self.transport.get_protocol()
         if isinstance(successor, asyncio.Protocol):
-            self._hand_on_pause(successor)
+            # The transport says it once: where an earlier answer waits, it would not say it again.
+            if self.flow.write_paused:
+                successor.pause_writing()
             if early:
                 successor.data_received(early)
-
-    def _hand_on_pause(self, successor: asyncio.Protocol) -> None:
-        # The transport says it once: where an earlier answer waits, it would not say it again.
-        if self.flow.write_paused:
-            successor.pause_writing()
 
     def abort(self) -> None:
         """Cuts: the request did not come in time."""

@@ -126,15 +126,21 @@ class _Shared:
         self.numbers = itertools.count(1)
         self.open = 0
 
-    def answer(self, transport: asyncio.BaseTransport, upgrade: Upgrade) -> Opened | None:
-        """Answers a handshake of whoever is at the other end, if that is plain enough."""
-        return answer_upgrade(
+    def answer(self, transport: asyncio.BaseTransport, upgrade: Upgrade) -> Opened | Declined:
+        """Answers a handshake of whoever is at the other end that came whole."""
+        opened = answer_upgrade(
             upgrade,
             _peer(transport),
             allow_origin=self.settings.allow_origin,
             loopback_only=self.settings.loopback_only,
             compression=self.settings.compression,
         )
+        if opened is not None:
+            return opened
+        handshake = self.new_handshake(transport)
+        answer = handshake.take(*upgrade)
+        handshake.drop()
+        return answer
 
     def new_handshake(self, transport: asyncio.BaseTransport) -> Handshake:
         """A handshake with whoever is at the other end."""
@@ -216,13 +222,7 @@ class WebSocketProtocol(Intake):
         self._take_transport(transport)
         if is_paused:
             self.pause_writing()
-        opened = self._shared.answer(transport, upgrade)
-        if opened is None:
-            self._handshake = self._shared.new_handshake(transport)
-            self._shared.sweep.watch(self)
-            self._answered(self._handshake.take(*upgrade))
-        else:
-            self._open(opened)
+        self._answered(self._shared.answer(transport, upgrade))
 
     def _take_transport(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are none of asyncio's classes, but all that theirs are.
@@ -242,6 +242,7 @@ class WebSocketProtocol(Intake):
         elif self._handshake is not None:
             answer = self._handshake.feed(data)
             if answer is not None:
+                self._drop_handshake()
                 self._answered(answer)
 
     def eof_received(self) -> None:
@@ -336,7 +337,6 @@ class WebSocketProtocol(Intake):
     # The handshake.
 
     def _answered(self, answer: Opened | Declined) -> None:
-        self._drop_handshake()
         match answer:
             case Opened() as opened:
                 self._open(opened)
