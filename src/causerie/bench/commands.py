@@ -37,7 +37,7 @@ app = App(
 
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 Amount = Annotated[float, Parameter(validator=Number(gte=0, lt=math.inf))]
-Seconds = Annotated[float, Parameter(validator=Number(gt=0, lt=math.inf))]
+Positive = Annotated[float, Parameter(validator=Number(gt=0, lt=math.inf))]
 
 
 @Parameter(name="*")
@@ -123,7 +123,7 @@ def fanout(
     senders: Count = 50,
     in_flight: Count = 64,
     rate: Amount = 0.0,
-    seconds: Seconds = 8.0,
+    seconds: Positive = 8.0,
     size: Count = 100,
 ) -> int:
     """One room, many members: what it costs to bring a message to everybody.
@@ -224,7 +224,7 @@ def rooms(
     rooms: Count = 2_000,
     members: Count = 2,
     rate: Amount = 0.0,
-    seconds: Seconds = 8.0,
+    seconds: Positive = 8.0,
     size: Count = 100,
 ) -> int:
     """Many small rooms: what it costs to make a message durable and to say so.
@@ -294,7 +294,7 @@ def mixed(
     members: Count = 1_000,
     rate: Amount = 0.0,
     cuts: Amount = 4.0,
-    seconds: Seconds = 60.0,
+    seconds: Positive = 60.0,
     size: Count = 100,
     seed: int = 1,
 ) -> int:
@@ -335,8 +335,8 @@ def stalled(
     *,
     stalled: Count = 1_000,
     members: Count = 100,
-    rate: Seconds = 100.0,
-    seconds: Seconds = 8.0,
+    rate: Positive = 100.0,
+    seconds: Positive = 8.0,
     size: Count = 100,
 ) -> int:
     """Many who have stopped reading: what they cost those who read, and the server's memory.
