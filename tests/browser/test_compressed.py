@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 from tests.browser.conftest import Meet
-from tests.browser.test_wire import open_wire, rows
+from tests.browser.test_wire import header_of, open_wire, rows
 from tests.support.server_process import ServerProcess
 
 pytestmark = pytest.mark.timeout(120)
@@ -42,15 +42,7 @@ def test_the_wire_panel_tells_of_what_it_sent_as_it_went_out(meet: Meet) -> None
     panel = open_wire(alice)
     alice.say(LONG)
     row = rows(panel, "message", "sent").filter(has=panel.page.locator(".seen"))
-    row.click()
-    header = panel.locator("wire-frame")
-    fields = dict(
-        zip(
-            header.locator("dt").all_inner_texts(),
-            header.locator("dd").all_inner_texts(),
-            strict=True,
-        )
-    )
+    fields = header_of(row, panel)
     assert fields["RSV1"] == "1"
     length = int(fields["Payload length"].removesuffix(" B"))
     assert 50 < length < len(LONG) / 2

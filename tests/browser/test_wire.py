@@ -40,6 +40,19 @@ def rows(panel: Locator, name: str, direction: str) -> Locator:
     return panel.locator(f".frame.{direction}").filter(has=named)
 
 
+def header_of(row: Locator, panel: Locator) -> dict[str, str]:
+    """Opens a frame, and reads what is shown of its header."""
+    row.click()
+    header = panel.locator("wire-frame")
+    return dict(
+        zip(
+            header.locator("dt").all_inner_texts(),
+            header.locator("dd").all_inner_texts(),
+            strict=True,
+        )
+    )
+
+
 def test_pings_and_pongs_stand_in_the_list_are_marked_and_can_be_chosen_and_held(
     meet: Meet,
 ) -> None:
@@ -68,15 +81,7 @@ def test_a_frame_that_was_sent_opens_to_its_header_and_its_real_masking_key(meet
     panel = open_wire(alice)
     alice.say("x" * 200)
     row = rows(panel, "message", "sent").filter(has=panel.page.locator(".seen"))
-    row.click()
-    header = panel.locator("wire-frame")
-    fields = dict(
-        zip(
-            header.locator("dt").all_inner_texts(),
-            header.locator("dd").all_inner_texts(),
-            strict=True,
-        )
-    )
+    fields = header_of(row, panel)
     length = int(fields["Payload length"].removesuffix(" B"))
     assert length > 200
     assert fields == {

@@ -352,62 +352,46 @@ def test_what_waited_is_forgotten_by_who_reads_no_more(taker: Taker) -> None:
 # Over TCP, with the connection that is built on it.
 
 
+async def most_in_a_turn(ear: Ear, total: int) -> int:
+    """How many messages a receiver is told in one turn of the loop, at most, until it was told so
+    many in all.
+    """
+    most = told = 0
+
+    def next_turn() -> None:
+        nonlocal most, told
+        most, told = max(most, len(ear.told) - told), len(ear.told)
+        if told < total:
+            asyncio.get_running_loop().call_soon(next_turn)
+
+    next_turn()
+    await until(lambda: told == total)
+    return most
+
+
 async def test_who_sends_much_at_once_is_told_whole_but_not_in_one_turn() -> None:
     async with serving(quiet) as server:
         peer, ear = await server.open()
-        told_in_turn = 0
-        turns: list[int] = []
-
-        def next_turn() -> None:
-            nonlocal told_in_turn
-            turns.append(len(ear.told) - told_in_turn)
-            told_in_turn = len(ear.told)
-            if len(ear.told) < 20_000:
-                asyncio.get_running_loop().call_soon(next_turn)
-
         texts = [str(i).encode() for i in range(20_000)]
         peer.send(b"".join(masked(TEXT, text) for text in texts))
-        asyncio.get_running_loop().call_soon(next_turn)
-        await until(lambda: len(ear.told) == 20_000)
+        assert await most_in_a_turn(ear, 20_000) < 2_000
         assert ear.told == texts
-        assert max(turns) < 2_000
 
 
 async def test_of_large_messages_too_only_some_are_told_in_one_turn() -> None:
     async with serving() as server:
         peer, ear = await server.open()
-        most, told, telling = 0, 0, True
-
-        def next_turn() -> None:
-            nonlocal most, told
-            most, told = max(most, len(ear.told) - told), len(ear.told)
-            if telling:
-                asyncio.get_running_loop().call_soon(next_turn)
-
-        next_turn()
         peer.send(masked(TEXT, b"x" * 8_000) * 100)
-        await until(lambda: len(ear.told) == 100)
-        telling = False
-        assert most <= 4, "of each 16 KiB, and of what was begun before"
+        assert await most_in_a_turn(ear, 100) <= 4, "of each 16 KiB, and of what was begun before"
 
 
 async def test_of_what_inflates_to_large_messages_too_only_some_are_told_in_one_turn() -> None:
     async with serving(quiet, compression=True) as server:
         peer, ear = await server.open(Sec_WebSocket_Extensions="permessage-deflate")
-        most, told, telling = 0, 0, True
-
-        def next_turn() -> None:
-            nonlocal most, told
-            most, told = max(most, len(ear.told) - told), len(ear.told)
-            if telling:
-                asyncio.get_running_loop().call_soon(next_turn)
-
-        next_turn()
         bomb = deflated(b" " * 65_536)
         assert len(bomb) < 100
         peer.send(bomb * 400)
-        await until(lambda: len(ear.told) == 400)
-        telling = False
+        most = await most_in_a_turn(ear, 400)
         assert set(ear.told) == {b" " * 65_536}
         assert most <= 4, "a slice of 256 bytes, and what was begun before"
 

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tests.wire.strategies import frames
+from tests.wire.strategies import frames, is_noise
 
 from causerie.wire.codec import (
     command_id,
@@ -620,15 +620,6 @@ def test_what_has_no_id_to_read_has_none(data: bytes) -> None:
 
 
 # Whatever comes.
-
-
-def is_noise(data: bytes) -> bool:
-    """Whether it cannot be a frame: Hypothesis tries texts out of the sources too, and some are."""
-    try:
-        frame = json.loads(data)
-    except (ValueError, RecursionError):
-        return True
-    return not (isinstance(frame, dict) and "type" in frame)
 
 
 @both

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.wire.strategies import is_noise
 
 from causerie.wire.codec import encode
 from causerie.wire.codes import ErrorCode
@@ -234,15 +235,6 @@ def test_whatever_a_client_sends_is_read_right_or_refused(
     assert command.room is None or isinstance(command.room, str)
     assert isinstance(command.is_typing, bool) == kind.startswith("typing")
     assert command.since is None or isinstance(from_unit(command.since, Unit.SECONDS), int)
-
-
-def is_noise(data: bytes) -> bool:
-    """Whether it cannot be a frame: Hypothesis tries texts out of the sources too, and some are."""
-    try:
-        frame = json.loads(data)
-    except (ValueError, RecursionError):
-        return True
-    return not (isinstance(frame, dict) and "type" in frame)
 
 
 @given(st.binary().filter(is_noise))
