@@ -174,6 +174,7 @@ it("keeps what a closed client had not delivered, and the next one delivers it u
   const first = await arrive({ storage }, "Keeper");
   const told = follow(first);
   await server.kill();
+  await until(() => first.state.state !== "Connected", "it notices");
   const delivery = first.send("not lost", "later");
   await until(() => told.length > 0, "it is told as sending");
   await first.close();
