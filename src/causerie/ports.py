@@ -169,9 +169,20 @@ class Log(Protocol):
         """Reads the newest `limit` entries with seq < `before`, oldest first."""
 
     def find_entry(
-        self, identity: str, id: str, *, done: Callable[[Entry | Failed | None], None]
+        self,
+        identity: str,
+        id: str,
+        *,
+        room: str,
+        since: int,
+        done: Callable[[Entry | Failed | None], None],
     ) -> None:
-        """Tells what an identity has said under an id, if it is durable."""
+        """Tells what an identity has said under an id, if it is durable.
+
+        It may have said it in any room, before or after: `room` is where it is most likely to be
+        found, or empty for one of the identity's conversations, and `since` when it was tried
+        first, or 0. A log that keeps ids for some time only has to find what is older by these.
+        """
 
     def locate(
         self,

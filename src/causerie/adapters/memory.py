@@ -129,7 +129,13 @@ class MemoryLog:
         self._read(lambda: self._store.read_back(room, before=before, limit=limit), done)
 
     def find_entry(
-        self, identity: str, id: str, *, done: Callable[[Entry | Failed | None], None]
+        self,
+        identity: str,
+        id: str,
+        *,
+        room: str,  # noqa: ARG002 all ids are known
+        since: int,  # noqa: ARG002
+        done: Callable[[Entry | Failed | None], None],
     ) -> None:
         """Tells what was said under an id."""
         self._read(lambda: self._store.by_id.get((identity, id)), done)

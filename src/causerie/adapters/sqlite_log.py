@@ -238,7 +238,13 @@ class SqliteLog:
         self._ask(look, done)
 
     def find_entry(
-        self, identity: str, id: str, *, done: Callable[[Entry | Failed | None], None]
+        self,
+        identity: str,
+        id: str,
+        *,
+        room: str,  # noqa: ARG002 all ids are known
+        since: int,  # noqa: ARG002
+        done: Callable[[Entry | Failed | None], None],
     ) -> None:
         """Tells what was said under an id."""
 

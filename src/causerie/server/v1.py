@@ -288,7 +288,13 @@ class V1Connection(Connection):
                     steps.refuse(self, command.id, Refused(ErrorCode.ID_REUSED, field="id"))
             self.release()
 
-        self.hub.log.find_entry(session.identity, command.id, done=self.contained(found))
+        self.hub.log.find_entry(
+            session.identity,
+            command.id,
+            room=room_name(command.room) if isinstance(command, commands.SendMessage) else "",
+            since=0 if command.at is None else command.at * 1000,
+            done=self.contained(found),
+        )
 
     def _private_to(
         self, command: commands.SendPrivate, session: Session, room: LiveRoom, holder: Holder

@@ -278,10 +278,12 @@ class Rig:
         self.log.read_back(room, before=before, limit=limit, done=answer)
         return self.wait(answer)
 
-    def find_entry(self, identity: str, id: str) -> Entry | None:
-        """Looks up what an identity has said under an id."""
+    def find_entry(
+        self, identity: str, id: str, *, room: str = "", since: int = START
+    ) -> Entry | None:
+        """Looks up what an identity has said under an id: in a room, or else in a conversation."""
         answer = Answer[Entry | None]()
-        self.log.find_entry(identity, id, done=answer)
+        self.log.find_entry(identity, id, room=room, since=since, done=answer)
         return self.wait(answer)
 
     def locate(

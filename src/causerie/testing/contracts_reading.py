@@ -56,13 +56,13 @@ class ReadingContract(Contract):
         with self.rig() as rig:
             said, whispered = rig.store(draft("one"), private("two", room="~pair"))
             (other,) = rig.store(draft("one", identity="k:somebody-else"))
-            assert rig.find_entry(said.identity, "one") == said
+            assert rig.find_entry(said.identity, "one", room="room") == said
             assert rig.find_entry(whispered.identity, "two") == whispered
-            assert rig.find_entry("k:somebody-else", "one") == other
-            assert rig.find_entry("k:somebody-else", "two") is None
-            assert rig.find_entry("k:nobody", "one") is None
+            assert rig.find_entry("k:somebody-else", "one", room="room") == other
+            assert rig.find_entry("k:somebody-else", "two", room="room") is None
+            assert rig.find_entry("k:nobody", "one", room="room") is None
             rig.reopen()
-            assert rig.find_entry(said.identity, "one") == said
+            assert rig.find_entry(said.identity, "one", room="room") == said
 
     # Finding the place of a cursor.
 
