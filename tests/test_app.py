@@ -151,6 +151,17 @@ async def closed_with(peer: Peer) -> int:
             return int.from_bytes(payload[:2])
 
 
+async def test_a_server_that_is_watched_tells_what_there_is(tmp_path: Path) -> None:
+    async with running(tmp_path, watch_loop=True) as server:
+        alice = await server.open("Alice", key=KEY)
+        await ask(alice, type="join", room="hall")
+        await server.open()
+        told = await server.get("/healthz")
+        assert [told[kind] for kind in ("connections", "sessions", "rooms")] == [2, 1, 1]
+        assert told["tasks"] > 0
+        assert told["loopHeldMs"] >= 0
+
+
 async def test_an_idle_http_connection_does_not_hold_up_the_end(tmp_path: Path) -> None:
     async with running(tmp_path) as server:
         await server.get("/healthz")

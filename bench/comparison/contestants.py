@@ -1,13 +1,10 @@
 """The servers that are compared: Causerie in both profiles, and those rivals that are installed."""
 
-import json
 import platform
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Final
 
 import apsw
 from bench.comparison.records import PLAIN, V1, ServerInfo
@@ -17,9 +14,6 @@ from bench.rivals.stacks import Rival, rivals, running
 from causerie.bench.dialects import DIALECTS, Dialect
 from causerie.bench.target import OwnServer, Target, own_server
 from causerie.version import __version__
-
-HEALTH_WITHIN: Final = 5.0
-"""Seconds."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +73,8 @@ def loop_held(target: Target) -> dict[str, float]:
     """
     if not isinstance(target, OwnServer):
         return {}
-    url = f"http://127.0.0.1:{target.address[1]}/healthz"
-    with urllib.request.urlopen(url, timeout=HEALTH_WITHIN) as response:
-        held = json.load(response).get("loopHeldMs")
-    return {} if held is None else {"loop_held_ms": float(held)}
+    held = target.take_held()
+    return {} if held is None else {"loop_held_ms": held}
 
 
 def _causerie() -> str:

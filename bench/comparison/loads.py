@@ -100,7 +100,7 @@ def _alone(some: Callable[[int], int], seconds: float, *, day: float) -> list[Lo
         ),
         _only("reconnect", "Coming back", reconnect.run, back, many / 300),
         _only("stalled", "Stalled readers", stalled.run, beside, 3 * beside.seconds),
-        _only("mixed", "Everything at once", mixed.run, office, day + 5),
+        _only("mixed", "Everything at once", mixed.run, office, day + 20),
     ]
 
 

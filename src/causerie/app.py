@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Collection, Generator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from random import SystemRandom
 from typing import Final, Protocol, cast
@@ -23,6 +24,7 @@ from causerie.adapters import sqlite
 from causerie.adapters.sqlite_file import DATABASE
 from causerie.chat.names import NameRefused, parse_username
 from causerie.resources import web_path
+from causerie.server.census import take_census
 from causerie.server.config import Config
 from causerie.server.http import Health, http_app, http_protocol
 from causerie.server.hub import Hub
@@ -154,7 +156,12 @@ class App:
         url = f"http://{host}:{port}"
         server = _Server(
             uvicorn.Config(
-                http_app(lambda: self._health, _web_client(), pauses.take if pauses else None),
+                http_app(
+                    lambda: self._health,
+                    _web_client(),
+                    pauses.take if pauses else None,
+                    partial(take_census, hub) if pauses else None,
+                ),
                 http=http_protocol(REQUEST_TIMEOUT),
                 ws=websocket_protocol(
                     hub.accept,

@@ -21,6 +21,9 @@ class AlonePost(crew.Post):
         self.moments[moment] = self._target.use()
         return [self._at[moment]()] if moment in self._at else [brought]
 
+    def pass_by(self, moment: str) -> None:
+        self._at[moment]()
+
     def progress(self, share: float) -> None:
         self.shares.append(share)
 

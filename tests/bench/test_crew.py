@@ -67,6 +67,19 @@ def test_who_wants_to_know_is_told_when_what_is_measured_begins_and_ends() -> No
     assert told == [("begin", 0), ("end", 2)]
 
 
+def pass_by(post: Post, _load: Any) -> None:
+    post.meet("begin")
+    if post.index:
+        post.pass_by("half")
+    post.meet("end")
+
+
+def test_what_is_done_in_passing_holds_up_nobody() -> None:
+    passed: list[str] = []
+    run(pass_by, at={"half": lambda: passed.append("half")})
+    assert passed == ["half"]
+
+
 def fail(post: Post, load: Any) -> None:
     if post.index:
         raise load

@@ -1,17 +1,22 @@
+import contextlib
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.bench.tiny_chat import TinyChat
 
 from causerie.bench import mixed, office
+from causerie.bench.asking import Asking
 from causerie.bench.chains import Chain
 from causerie.bench.dialects import DIALECTS
-from causerie.bench.generator import LoadFailed
+from causerie.bench.generator import Generator, LoadFailed, ServerFailed
+from causerie.bench.health import Census
 from causerie.bench.mixed import Mixed
 from causerie.bench.office import Kind
 from causerie.bench.result import FIGURES
 from causerie.bench.staff import Person, Staff
-from causerie.bench.target import OwnServer, at_url
+from causerie.bench.target import OwnServer, at_url, own_server
 from causerie.wire.commands import Cursor
 
 SMALL = Mixed(members=24, rate=60, cuts=20, seconds=1.5)
@@ -23,10 +28,17 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mixed, "AWAY", (0.05, 0.4))
 
 
+@pytest.fixture(scope="module")
+def watched() -> Iterator[OwnServer]:
+    """A server that tells what it keeps, and does not keep it for long."""
+    with own_server(options=["--watch-loop", "--grace", "0.2"]) as server:
+        yield server
+
+
 @pytest.mark.slow
 @pytest.mark.real
 def test_in_an_office_everything_happens_and_nothing_is_lost(
-    server: OwnServer, alone: None, soon: None, monkeypatch: pytest.MonkeyPatch
+    watched: OwnServer, alone: None, soon: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: Counter[str] = Counter()
     for name in ("speak", "cut", "sit_down", "_joined", "_conversations"):
@@ -37,7 +49,7 @@ def test_in_an_office_everything_happens_and_nothing_is_lost(
             whole(*arguments)
 
         monkeypatch.setattr(Staff, name, counted)
-    result = mixed.run(SMALL, server, DIALECTS["v1"], room="office")
+    result = mixed.run(SMALL, watched, DIALECTS["v1"], room="office")
     figures = result.figures
     assert figures.keys() <= FIGURES.keys()
     assert [figures[name] for name in ("lost", "doubled", "misordered")] == [0, 0, 0]
@@ -50,6 +62,49 @@ def test_in_an_office_everything_happens_and_nothing_is_lost(
     assert figures["deliveries_per_second"] > figures["messages"]
     assert 0 < figures["p50_ms"] <= figures["max_ms"]
     assert figures["rss_warm_mb"] > 1
+    assert 0 < figures["connections_warm"] <= 24
+    assert figures["connections_warm"] <= figures["sessions_warm"] <= 24
+    assert figures["rooms_warm"] >= 24 * office.ROOMS_EACH / 12
+    assert figures["tasks_warm"] > 0
+    assert [figures[f"{kind}_left"] for kind in Census._fields] == [0, 0, 0, 0]
+
+
+@pytest.mark.slow
+@pytest.mark.real
+def test_what_a_server_keeps_of_those_who_have_gone_is_remarked(
+    watched: OwnServer, alone: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mixed, "LEAVES_WITHIN", 1.0)
+    with contextlib.ExitStack() as kept:
+
+        def come_and_stay(staff: Staff) -> None:
+            asking = kept.enter_context(Asking(staff.address))
+            asking.ask(b'{"type":"hello","id":"h","username":"last"}', "welcome")
+            asking.ask(b'{"type":"join","id":"j","room":"forgotten"}', "joined")
+            Generator.close(staff)
+
+        monkeypatch.setattr(Staff, "close", come_and_stay)
+        load = Mixed(members=4, rate=40, cuts=0, seconds=0.5)
+        result = mixed.run(load, watched, DIALECTS["v1"], room="kept")
+    assert [result.figures[f"{kind}_left"] for kind in Census._fields[:3]] == [1, 1, 1]
+    (remark,) = result.remarks
+    assert "1 s after all had gone" in remark
+    assert "(connections: 1, sessions: 1, rooms: 1)" in remark
+
+
+@pytest.mark.slow
+@pytest.mark.real
+@pytest.mark.usefixtures("alone")
+def test_it_is_told_that_a_server_does_not_tell_what_it_keeps(server: OwnServer) -> None:
+    load = Mixed(members=4, rate=40, cuts=0, seconds=0.5)
+    result = mixed.run(load, server, DIALECTS["v1"], room="untold")
+    assert result.remarks == (mixed.UNCOUNTED,)
+    assert "sessions_left" not in result.figures
+
+
+def test_a_server_that_ceases_to_tell_what_it_keeps_has_failed(chat: TinyChat) -> None:
+    with pytest.raises(ServerFailed, match="does not tell any more"):
+        mixed._left_behind(at_url(chat.url, None), Census(0, 0, 0, 0))
 
 
 @pytest.mark.slow
@@ -83,7 +138,7 @@ def test_a_broken_promise_is_remarked(
     load = Mixed(members=6, rate=60, cuts=0, seconds=0.5)
     result = mixed.run(load, server, DIALECTS["v1"], room=room)
     assert result.figures["lost"] > 0
-    assert result.remarks == (mixed.BROKEN,)
+    assert mixed.BROKEN in result.remarks
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.bench.tiny_chat import TinyChat
 
-from causerie.bench import target
+from causerie.bench import health, target
 from causerie.bench.generator import LoadFailed
 from causerie.bench.target import NOT_OURS, OwnServer, Target, at_url, listener_of, own_server
 
@@ -71,6 +71,18 @@ def test_a_server_that_is_not_ours_is_not_killed() -> None:
     with pytest.raises(LoadFailed, match=NOT_OURS):
         elsewhere.restart()
     assert elsewhere.last_words() == "see its log"
+
+
+def test_the_longest_pause_is_told_whatever_was_asked_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = [3.0, 9.0, 5.0, 1.0]
+    monkeypatch.setattr(health, "ask", lambda _: health.Health(loop_held_ms=told.pop(0)))
+    watched = Target("here", HERE, None)
+    assert watched.take_held() == 3.0
+    assert watched.census() is None
+    assert watched.take_held() == 9.0
+    assert watched.take_held() == 1.0
 
 
 def test_who_listens_on_a_port_is_found(chat: TinyChat) -> None:

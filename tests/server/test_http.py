@@ -13,6 +13,7 @@ import pytest
 from tests.server.wire_peer import masked, request, serving, until
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from causerie.server.census import Census
 from causerie.server.http import Health, http_app
 from causerie.server.pauses import Longest
 from causerie.server.upgrade import read_upgrade
@@ -46,6 +47,7 @@ async def ask(
     headers: Any = None,
     web: WebClient | None = None,
     pauses: Callable[[], Longest] | None = None,
+    census: Callable[[], Census] | None = None,
 ) -> Response:
     """Asks the application as uvicorn does."""
     path, _, query = target.partition("?")
@@ -74,7 +76,7 @@ async def ask(
         else:
             response.body += message["body"]
 
-    await http_app(lambda: health, web, pauses)(scope, receive, send)
+    await http_app(lambda: health, web, pauses, census)(scope, receive, send)
     return response
 
 
@@ -181,6 +183,14 @@ async def test_healthz_tells_how_long_the_loop_was_held_where_that_is_watched() 
         "loopHeldMs": 12.346,
         "collectedMs": 2.0,
     }
+
+
+async def test_healthz_tells_how_many_there_are_of_what_comes_and_goes_where_that_is_watched() -> (
+    None
+):
+    response = await ask("/healthz", census=lambda: Census(4, 3, 2, 1))
+    counted = {"connections": 4, "sessions": 3, "rooms": 2, "tasks": 1}
+    assert response.json == {"status": "ok", "version": __version__, **counted}
 
 
 async def test_the_protocol_s_description_is_served() -> None:

@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from io import TextIOWrapper
@@ -81,15 +81,19 @@ class Run(Protocol[_Load_contra]):
         ...
 
 
-def measure(common: Common, load: _Load_contra, run: Run[_Load_contra]) -> int:
-    """Runs a load and shows what it has shown; returns the exit code."""
+def measure(
+    common: Common, load: _Load_contra, run: Run[_Load_contra], *, options: Sequence[str] = ()
+) -> int:
+    """Runs a load and shows what it has shown; returns the exit code. A server that is started for
+    it is given those options.
+    """
     dialect = DIALECTS["plain" if common.plain else "v1"]
     try:
         if sys.platform != "linux":
             raise LoadFailed("causerie bench needs Linux, for its epoll and /proc")
         with (
             ended_in_order(),
-            _target(common) as target,
+            _target(common, options) as target,
             progress_bar(str(load), sys.stderr) as step,
         ):
             room = f"bench-{token_hex(4)}"
@@ -105,9 +109,11 @@ def measure(common: Common, load: _Load_contra, run: Run[_Load_contra]) -> int:
 
 
 @contextmanager
-def _target(common: Common) -> Iterator[Target]:
+def _target(common: Common, options: Sequence[str]) -> Iterator[Target]:
     with (
-        own_server() if common.url is None else nullcontext(at_url(common.url, common.pid))
+        own_server(options=options)
+        if common.url is None
+        else nullcontext(at_url(common.url, common.pid))
     ) as target:
         try:
             yield target
@@ -304,7 +310,9 @@ def mixed(
     privately, leave rooms and join them again, and lose their connections and come back. Of all
     members, each account of each room is checked to be whole, once and in order. The server's
     memory is looked at every second: it is warm after two thirds of the time, and then is to stay
-    as it is.
+    as it is. Its connections, sessions, rooms and tasks are counted then, and when all have gone
+    and its grace period is over: there are to be no more than before (of a server at --url that is
+    started with --watch-loop).
 
     Parameters
     ----------
@@ -326,7 +334,7 @@ def mixed(
     load = _mixed.Mixed(
         members=members, rate=rate, cuts=cuts, seconds=seconds, size=size, seed=seed
     )
-    return measure(common, load, _mixed.run)
+    return measure(common, load, _mixed.run, options=["--watch-loop"])
 
 
 @app.command

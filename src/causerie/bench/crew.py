@@ -46,6 +46,10 @@ class Post:
         """Tells how much of the load is done, from 0 to 1."""
         self.send("progress", share)
 
+    def pass_by(self, moment: str) -> None:
+        """Has done what is to be done at a moment for which nobody waits."""
+        self.send("pass", moment)
+
     def send(self, kind: str, what: Any, more: Any = None) -> None:
         """Tells whoever leads."""
         self._link.send((kind, what, more))
@@ -106,7 +110,8 @@ def run(
         target: The server.
         processes: How many share the work.
         measured: The moments between which the generator's own use counts.
-        at: What to do, at a moment, while all wait; what it returns goes to all instead.
+        at: What to do, at a moment, while all wait; what it returns goes to all instead. Where
+            one only passes by, nobody waits for it, and nobody is told.
         progress: Is told of the least share that any process has done.
 
     Raises:
@@ -177,6 +182,8 @@ def _lead(
                             # Whoever has died since is found out when there is nothing from them.
                             with suppress(OSError):
                                 one.send(answer)
+                case "pass":
+                    at[what]()
                 case "returned":
                     results[link] = what, value
                 case _:

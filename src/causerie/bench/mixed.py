@@ -16,6 +16,7 @@ from causerie.bench.allowance import require_connections
 from causerie.bench.chains import Faults
 from causerie.bench.dialects import Dialect
 from causerie.bench.generator import LoadFailed, ServerFailed
+from causerie.bench.health import Census
 from causerie.bench.office import Event, Kind
 from causerie.bench.opening import open_members
 from causerie.bench.pace import LATE, read_until
@@ -34,6 +35,12 @@ between them is used again."""
 AWAY: Final = (0.5, 20.0)
 """Seconds that somebody is away, at least and at most: some longer than the grace period."""
 
+LEAVES_WITHIN: Final = 30.0
+"""Seconds after the last has gone in which a server forgets all: twice the usual grace period."""
+
+LOOKED: Final = 0.2
+"""Seconds between two looks at whether it has."""
+
 SETTLES_WITHIN: Final = 15.0
 """Seconds after the end in which everybody has heard everything."""
 
@@ -49,6 +56,16 @@ TRIES: Final = 20
 NOTHING: Final = "nobody heard anything: give it more --seconds, a higher --rate, or more --members"
 
 BROKEN: Final = "a promise is broken: something was lost, doubled or misordered"
+
+KEPT: Final = (
+    "{seconds:g} s after all had gone the server has more than before they came ({left}): it keeps "
+    "what it should not, unless others use it or its --grace is longer"
+)
+
+UNCOUNTED: Final = (
+    "the server does not tell what it keeps of connections, sessions, rooms and tasks: start it "
+    "with --watch-loop"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,12 +139,21 @@ def run(
     if dialect.name != "v1":
         raise LoadFailed("the plain profile cannot tell what is missing: leave --plain out")
     require_connections(load.members, processes, target)
+    before = target.census()
+    warm_census: Census | None = None
+
+    def count_warm() -> None:
+        nonlocal warm_census
+        if before is not None:
+            warm_census = target.census()
+
     ran = crew.run(
         _work,
         _Work(load, target.address, target.pid, room),
         target,
         processes=min(processes, load.members),
         measured=("begin", "settled"),
+        at={"warm": count_warm},
         progress=progress,
     )
     begin, end = ran.moments["begin"], ran.moments["settled"]
@@ -156,8 +182,34 @@ def run(
         "server_busy": (end.cpu - begin.cpu) / elapsed,
         "generator_busy": ran.busy,
     }
-    remarks = (BROKEN,) if faults else ()
-    return Result(f"mixed: {load}", target.name, figures, latencies, remarks)
+    remarks = [BROKEN] if faults else []
+    if before is None or warm_census is None:
+        remarks.append(UNCOUNTED)
+    else:
+        left = _left_behind(target, before)
+        for when, census in (("warm", warm_census), ("left", left)):
+            figures |= {f"{kind}_{when}": count for kind, count in census._asdict().items()}
+        if any(left):
+            remarks.append(KEPT.format(seconds=LEAVES_WITHIN, left=left))
+    return Result(f"mixed: {load}", target.name, figures, latencies, tuple(remarks))
+
+
+def _left_behind(target: Target, before: Census) -> Census:
+    """What the server has kept of those who were not there before and have gone, when it has had
+    the time to forget them.
+
+    Raises:
+        ServerFailed: It does not tell any more.
+    """
+    until = time.monotonic() + LEAVES_WITHIN
+    while True:
+        census = target.census()
+        if census is None:
+            raise ServerFailed("the server does not tell any more what it keeps")
+        left = census.beyond(before)
+        if not any(left) or time.monotonic() > until:
+            return left
+        time.sleep(LOOKED)
 
 
 def _work(post: crew.Post, work: _Work) -> _Tally:
@@ -201,6 +253,7 @@ class _Day:
         self._messages = self._returns = 0
         self._numbers = count()
         self._memory: list[tuple[float, float]] = []
+        self._is_warm = False
         self._server = Target("", work.address, work.pid)
 
     def run(self) -> _Tally:
@@ -352,6 +405,9 @@ class _Day:
     def _sample(self, at: float) -> None:
         if self._post.index == 0:
             self._memory.append((at, self._server.use().rss))
+            if at >= WARM_UP * self._work.load.seconds and not self._is_warm:
+                self._is_warm = True
+                self._post.pass_by("warm")
 
 
 def _short(people: Sequence[Person], heads: Mapping[str, int]) -> int:

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from causerie.bench import health
 from causerie.bench.generator import LoadFailed
+from causerie.bench.health import Census
 from causerie.bench.signals import interrupts_held
 from causerie.client.address import PORTS, websocket_url
 
@@ -58,6 +60,25 @@ class Target:
         """Called when the part of a load begins that is measured."""
         self.at_end: Callable[[], object] = _nothing
         """Called when that ends."""
+        self._held_ms = 0.0
+
+    def census(self) -> Census | None:
+        """How many connections, sessions, rooms and tasks it has, if it tells."""
+        return self._health().census
+
+    def take_held(self) -> float | None:
+        """The longest since this was called last that its loop did one thing and nothing else, in
+        ms, if it tells.
+        """
+        is_told = self._health().loop_held_ms is not None
+        held, self._held_ms = self._held_ms, 0.0
+        return held if is_told else None
+
+    def _health(self) -> health.Health:
+        # It tells the longest since it was asked last, whatever it was asked for.
+        told = health.ask(self.address)
+        self._held_ms = max(self._held_ms, told.loop_held_ms or 0.0)
+        return told
 
     def use(self) -> Use:
         """What it has used by now."""

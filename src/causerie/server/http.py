@@ -21,6 +21,7 @@ from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from causerie.resources import protocol_path
+from causerie.server.census import Census
 from causerie.server.pauses import Longest
 from causerie.server.sweep import Sweep
 from causerie.server.upgrade import Upgrade, read_upgrade
@@ -41,12 +42,13 @@ def http_app(
     health: Callable[[], Health],
     web: WebClient | None = None,
     pauses: Callable[[], Longest] | None = None,
+    census: Callable[[], Census] | None = None,
 ) -> Starlette:
     """Makes the ASGI application: the web client, `/healthz`, `/asyncapi.json`.
 
     `health` tells how the server is: `failed` once the log can no longer be trusted. Where the web
     client has not been built, a page says how to reach the chat without it. `pauses` tells how long
-    the loop was held, if that is watched.
+    the loop was held, and `census` what there is just now, if that is watched.
     """
 
     async def page(request: Request) -> Response:
@@ -66,6 +68,8 @@ def http_app(
             longest = pauses()
             body["loopHeldMs"] = round(longest.held * 1000, 3)
             body["collectedMs"] = round(longest.collected * 1000, 3)
+        if census is not None:
+            body |= census()._asdict()
         return JSONResponse(
             body,
             HTTPStatus.OK if state == "ok" else HTTPStatus.SERVICE_UNAVAILABLE,
