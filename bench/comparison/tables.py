@@ -8,6 +8,7 @@ from bench.comparison.records import V1, Comparison, LoadInfo, Record, Spread, r
 from bench.comparison.targets import Verdict, verdicts
 
 from causerie.bench.crew import BUSY
+from causerie.bench.report import common_words
 from causerie.bench.result import FIGURES, Figure
 
 ALL_FIGURES: Final = {**FIGURES, "loop_held_ms": Figure("longest turn ms", 1)}
@@ -99,7 +100,7 @@ def _alone(comparison: Comparison, load: LoadInfo) -> Table:
     """A row for each figure, a column for each part."""
     runs = comparison.of(load.key, V1)
     parts = list(dict.fromkeys(record.part for record in runs if record.part))
-    common = _common(parts)
+    common = common_words(parts) if len(parts) > 1 else len("".join(parts))
     table = Table(load.title, ["", *(part[common:] or "figure" for part in parts)], [])
     for name, figure in ALL_FIGURES.items():
         found = [comparison.figure(load.key, V1, name, part) for part in parts]
@@ -109,18 +110,6 @@ def _alone(comparison: Comparison, load: LoadInfo) -> Table:
     if _is_limited(runs):
         table.notes.append(LIMIT_MEANS.removeprefix(f"{LIMIT} "))
     return table
-
-
-def _common(parts: Sequence[str]) -> int:
-    """How much of what the parts are called is the same, as far as words go."""
-    if len(parts) < 2:
-        return len(parts[0]) if parts else 0
-    size = 0
-    for characters in zip(*parts, strict=False):
-        if len(set(characters)) > 1:
-            break
-        size += 1
-    return parts[0][:size].rfind(" ") + 1
 
 
 def targets(found: Iterable[Verdict]) -> Table:

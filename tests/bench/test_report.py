@@ -38,15 +38,51 @@ def test_a_table_has_a_row_for_each_figure_that_is_known_and_a_column_for_each_r
 
 def test_rows_stand_in_the_order_of_the_figures() -> None:
     figures = dict.fromkeys(reversed(list(FIGURES)), 0.5)
-    rows = written(Result("all", "ours", figures)).splitlines()[1:]
+    rows = written(Result("all", "ours", figures)).splitlines()[1 : len(FIGURES) + 1]
     titles = [figure.title for figure in FIGURES.values()]
     assert [row.rsplit(maxsplit=1)[0].strip() for row in rows] == titles
 
 
 def test_in_a_pipe_nothing_is_cut_off_and_nothing_is_coloured() -> None:
-    text = written(*[Result(f"a load with a long name {n}", "ours", {"lost": n}) for n in range(9)])
-    assert all(f"a load with a long name {number}" in text for number in range(9))
+    loads = [f"{n} is a load with a long name" for n in range(9)]
+    text = written(*[Result(load, "ours", {"lost": 1}) for load in loads])
+    assert all(load in text for load in loads)
     assert "\x1b" not in text
+
+
+def test_what_all_are_called_stands_above_them_once() -> None:
+    loads = ("load: 5 members, alone", "load: 5 members, beside 9 others")
+    lines = written(*(Result(load, "ours", {"lost": 1}) for load in loads)).splitlines()
+    assert lines[0].strip() == "load: 5 members"
+    assert lines[1].split("  ")[-2:] == ["alone", "beside 9 others"]
+
+
+def test_the_parts_of_a_history_fit_a_terminal_of_80_columns() -> None:
+    parts = ["before", "filling", "restarted"]
+    parts += [f"{kind} pages of 100" for kind in ("random", "backward", "forward")]
+    shown = ("acks_per_second", "cpu_us_per_page", "p999_ms", "server_busy", "generator_busy")
+    figures = dict(zip(shown, (129_542.0, 370.0, 102.94, 0.82, 0.2), strict=True))
+    terminal = Terminal()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "80")
+        patch.setenv("TERM", "dumb")
+        write_table(
+            [Result(f"1,000,000 entries: {part}", "ours", figures) for part in parts], terminal
+        )
+    text = terminal.getvalue()
+    table = [line.rstrip() for line in text.splitlines()[: 5 + len(figures)]]
+    assert max(map(len, table)) <= 80
+    assert "…" not in text
+    for name in shown:
+        row = next(line for line in table if line.startswith(FIGURES[name].title))
+        assert len(row.removeprefix(FIGURES[name].title).split()) == len(parts)
+
+
+def test_what_a_title_has_no_room_for_is_told_below() -> None:
+    idle = FIGURES["cpu_us_per_second_idle"]
+    text = written(Result("idle", "ours", {"cpu_us_per_second_idle": 1.0}))
+    assert f"{idle.title}: {idle.meaning}" in text
+    assert FIGURES["server_busy"].meaning not in text
 
 
 def test_what_has_to_be_known_is_told() -> None:

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from textwrap import fill
 from typing import Any, Final, Protocol, TextIO
 
 from rich.console import Console
@@ -16,6 +17,10 @@ from causerie.bench.result import FIGURES, Result
 GENERATOR_BUSY: Final = (
     "the generator used {busy:.0%} of a core: it was the limit, and the server can do more"
 )
+HEADING: Final = 9
+"""Characters of a line above a column of many, on a terminal: six of them and the titles fit into
+80."""
+
 UNSEEN: Final = "the server's process is not to be seen from here: its CPU and memory are left out"
 
 
@@ -56,20 +61,48 @@ def remarks(result: Result) -> list[str]:
 
 def write_table(results: Sequence[Result], output: TextIO) -> None:
     """A row for each figure, a column for each result; below it what there is to remark."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("")
-    for result in results:
-        table.add_column(result.load.replace(": ", ":\n"), justify="right")
+    loads = [result.load for result in results]
+    # What all are called stands above them once, or six would not fit beside one another.
+    common = common_words(loads) if len(loads) > 1 else 0
+    table = Table(
+        title=loads[0][:common].rstrip(" ,:") or None,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+    )
+    table.add_column("", no_wrap=True)
+    for load in loads:
+        heading = load[common:].replace(": ", ":\n")
+        if common and output.isatty():
+            heading = fill(heading, HEADING, break_long_words=False)
+        table.add_column(heading, justify="right")
+    meanings = []
     for name, figure in FIGURES.items():
         values = [result.figures.get(name, math.nan) for result in results]
         if not all(map(math.isnan, values)):
             table.add_row(figure.title, *(_written(value, figure.digits) for value in values))
+            if figure.meaning:
+                meanings.append(f"{figure.title}: {figure.meaning}")
     # In a pipe nothing is to be cut off.
     console = Console(file=output, width=None if output.isatty() else 1_000, soft_wrap=True)
     console.print(table)
+    for meaning in meanings:
+        console.print(meaning, style="dim", highlight=False)
     for result in results:
         for remark in remarks(result):
             console.print(f"{result.load}: {remark}", style="yellow", highlight=False)
+
+
+def common_words(names: Sequence[str]) -> int:
+    """How many characters all names begin with, as far as words go."""
+    shared = 0
+    for characters in zip(*names, strict=False):
+        if len(set(characters)) > 1:
+            break
+        shared += 1
+    return names[0].rfind(" ", 0, shared) + 1
 
 
 def write_json(results: Sequence[Result], output: TextIO) -> None:

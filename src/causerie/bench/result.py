@@ -11,6 +11,8 @@ class Figure(NamedTuple):
     title: str
     digits: int
     """Behind the decimal point."""
+    meaning: str = ""
+    """What the title has no room for."""
 
 
 FIGURES: Final[Mapping[str, Figure]] = {
@@ -39,21 +41,29 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "start_up_s": Figure("start-up s", 2),
     "rss_warm_mb": Figure("RSS MB, warm", 1),
     "rss_mb": Figure("RSS MB", 1),
-    "rss_mb_per_minute": Figure("RSS MB a minute", 2),
+    "rss_mb_per_minute": Figure(
+        "RSS MB a minute", 2, "how fast the memory grew after the server was warm; 0 is no leak"
+    ),
     "connections_warm": Figure("connections, warm", 0),
-    "connections_left": Figure("connections left in the end", 0),
+    "connections_left": Figure("connections left", 0),
     "sessions_warm": Figure("sessions, warm", 0),
-    "sessions_left": Figure("sessions left in the end", 0),
+    "sessions_left": Figure("sessions left", 0),
     "rooms_warm": Figure("rooms, warm", 0),
-    "rooms_left": Figure("rooms left in the end", 0),
-    "tasks_warm": Figure("asyncio tasks, warm", 0),
-    "tasks_left": Figure("asyncio tasks left in the end", 0),
+    "rooms_left": Figure("rooms left", 0),
+    "tasks_warm": Figure("tasks, warm", 0),
+    "tasks_left": Figure("tasks left", 0),
     "rss_kb_per_connection": Figure("KB a connection", 1),
     "rss_kb_per_stalled": Figure("KB a stalled reader", 1),
-    "cpu_us_per_second_idle": Figure("idle µs/s each", 2),
+    "cpu_us_per_second_idle": Figure(
+        "CPU µs/s, one idle",
+        2,
+        "the server’s CPU time, a second, for one connection while nobody says anything",
+    ),
     "pings_answered": Figure("pings answered", 0),
-    "server_busy": Figure("server’s cores", 2),
-    "generator_busy": Figure("generator’s cores", 2),
+    "server_busy": Figure(
+        "server, CPU cores", 2, "how many cores it kept busy, all its threads together"
+    ),
+    "generator_busy": Figure("generator, CPU cores", 2),
 }
 """Whatever a load can show, in the order in which it is shown; times in what the name ends in."""
 
