@@ -19,6 +19,7 @@ from causerie.bench.result import Result
 from causerie.bench.rooms import Rooms
 from causerie.bench.stalled import Stalled
 from causerie.bench.target import Target
+from causerie.bench.warming import WARM_UP
 
 START: Final = 1.5
 """Seconds that it takes to start a server, to open connections and to end it all, about."""
@@ -109,7 +110,7 @@ def _fanout(key: str, load: Fanout) -> Load:
     return Load(
         LoadInfo(key=key, title=str(load), group="fanout"),
         partial(_run, fanout.run, load),
-        load.seconds * (1 + fanout.WARM_UP) + START,
+        load.seconds * (1 + WARM_UP) + START,
         pace=load.rate * load.members,
     )
 
@@ -120,7 +121,7 @@ def _members(members: int, seconds: float) -> Load:
     return Load(
         LoadInfo(key=f"members {members}", title=str(load), group="members", x=members),
         partial(_run, fanout.run, load),
-        seconds * (1 + fanout.WARM_UP) + START,
+        seconds * (1 + WARM_UP) + START,
         servers=PLOTTED,
         once=True,
     )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from causerie.bench import crew
+from causerie.bench.phases import Phase
 from causerie.bench.target import Target, Use
 
 
@@ -21,6 +22,9 @@ class AlonePost(crew.Post):
         self.moments[moment] = self._target.use()
         return [self._at[moment]()] if moment in self._at else [brought]
 
+    def turn_to(self, phase: Phase) -> None:
+        self._target.at_phase(phase)
+
     def pass_by(self, moment: str) -> None:
         self._at[moment]()
 
@@ -35,6 +39,7 @@ def run_alone(
     *,
     processes: int,
     measured: tuple[str, str],
+    settled: str | None = None,
     at: Mapping[str, Callable[[], Any]] | None = None,
     progress: Callable[[float], None] = crew.tell_nobody,
 ) -> crew.Ran:
@@ -42,7 +47,8 @@ def run_alone(
     assert processes == 1, "there is only this one"
     post = AlonePost(target, at or {})
     result = work(post, load)
-    assert set(measured) <= post.moments.keys(), "it is measured between moments that come"
+    moments = {*measured, settled or measured[1]}
+    assert moments <= post.moments.keys(), "it is measured between moments that come"
     assert post.shares == sorted(post.shares), "what is done stays done"
     assert all(0 <= share <= 1 for share in post.shares)
     for share in post.shares:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from causerie.bench import connections
 from causerie.bench.connections import Connections, paces
 from causerie.bench.dialects import DIALECTS
+from causerie.bench.phases import Phase
 from causerie.bench.target import OwnServer, own_server
 
 
@@ -55,6 +56,20 @@ def test_they_come_in_at_a_steady_pace_and_stay_as_long_as_was_said(server: OwnS
     result = connections.run(load, server, DIALECTS["v1"], room="pace")
     assert result.figures["joins_per_second"] == pytest.approx(100, rel=0.3)
     assert "cpu_us_per_second_idle" not in result.figures
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_it_has_ended_when_all_have_been_told_who_came(
+    server: OwnServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phases: list[Phase] = []
+    done: list[list[Phase]] = []
+    monkeypatch.setattr(server, "at_phase", phases.append)
+    monkeypatch.setattr(server, "at_end", lambda: done.append([*phases]))
+    load = Connections(count=20, seconds=0)
+    connections.run(load, server, DIALECTS["v1"], room="told")
+    assert done == [[Phase.CONNECTING, Phase.TELLING]]
 
 
 @pytest.mark.real

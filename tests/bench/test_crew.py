@@ -9,6 +9,7 @@ import pytest
 from causerie.bench import crew, generator
 from causerie.bench.crew import Post
 from causerie.bench.generator import LoadFailed, ServerFailed
+from causerie.bench.phases import Phase
 from causerie.bench.target import Target, Use
 
 pytestmark = pytest.mark.slow
@@ -65,6 +66,30 @@ def test_who_wants_to_know_is_told_when_what_is_measured_begins_and_ends() -> No
     target.at_end = lambda: told.append(("end", target.looks))
     crew.run(share, 5, target, processes=1, measured=MEASURED)
     assert told == [("begin", 0), ("end", 2)]
+
+
+def test_what_came_of_a_load_may_end_later_than_what_is_measured() -> None:
+    target = Counter()
+    ends: list[float] = []
+    target.at_end = lambda: ends.append(target.looks)
+    ran = crew.run(share, 5, target, processes=1, measured=MEASURED, settled="done")
+    assert ends == [3]
+    assert ran.busy == pytest.approx(ran.results[0][2], abs=0.1), "as without it"
+
+
+def turn(post: Post, _load: Any) -> None:
+    post.turn_to(Phase.CONNECTING)
+    post.meet("begin")
+    post.turn_to(Phase.MEASURING)
+    post.meet("end")
+
+
+def test_the_first_process_tells_what_is_done() -> None:
+    target = Counter()
+    told: list[Phase] = []
+    target.at_phase = told.append
+    crew.run(turn, None, target, processes=2, measured=MEASURED)
+    assert told == [Phase.CONNECTING, Phase.MEASURING]
 
 
 def pass_by(post: Post, _load: Any) -> None:

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from causerie.bench.phases import Phase
 from causerie.bench.report import as_json, progress_bar, remarks, write_json, write_table
 from causerie.bench.result import FIGURES, Result
 
@@ -107,5 +108,8 @@ def test_json_has_the_figures_that_are_known() -> None:
 def test_a_bar_is_for_terminals(terminal: io.StringIO) -> None:
     with progress_bar("a load", terminal) as step:
         step(0.5)
+        step.turn_to(Phase.CATCHING_UP)
         step(1.0)
-    assert ("a load" in terminal.getvalue()) == terminal.isatty()
+    written = terminal.getvalue()
+    for said in ("a load: starting", "a load: waiting for the last to catch up", "100%"):
+        assert (said in written) == terminal.isatty()

@@ -93,11 +93,12 @@ def measure(
             raise LoadFailed("causerie bench needs Linux, for its epoll and /proc")
         with (
             ended_in_order(),
+            progress_bar(str(load), sys.stderr) as bar,
             _target(common, options) as target,
-            progress_bar(str(load), sys.stderr) as step,
         ):
+            target.at_phase = bar.turn_to
             room = f"bench-{token_hex(4)}"
-            found = run(load, target, dialect, room=room, processes=common.processes, progress=step)
+            found = run(load, target, dialect, room=room, processes=common.processes, progress=bar)
     except LoadFailed as error:
         sys.stderr.write(f"causerie: {error}.\n")
         return FAILURE

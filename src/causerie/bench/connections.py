@@ -12,6 +12,7 @@ from causerie.bench.dialects import Dialect
 from causerie.bench.generator import Generator, Member
 from causerie.bench.opening import AT_ONCE, open_members
 from causerie.bench.percentiles import percentiles
+from causerie.bench.phases import Phase
 from causerie.bench.result import Result
 from causerie.bench.target import Target
 
@@ -78,6 +79,7 @@ def run(
         target,
         processes=processes,
         measured=("empty", "entered"),
+        settled="quiet",
         progress=progress,
     )
     empty, entered, quiet, end = (
@@ -132,6 +134,7 @@ def _work(post: crew.Post, work: crew.Task[Connections, Dialect]) -> _Tally:
         for number in post.mine(load.count)
     ]
     opening = OPENING if load.seconds else 1.0
+    post.turn_to(Phase.CONNECTING)
     post.meet("empty")
     begun = time.monotonic_ns()
     open_members(
@@ -142,8 +145,10 @@ def _work(post: crew.Post, work: crew.Task[Connections, Dialect]) -> _Tally:
         at_once=max(1, AT_ONCE // post.count),
     )
     post.meet("entered")
+    post.turn_to(Phase.TELLING)
     generator.read_until_quiet(max(QUIET, load.count / load.rooms / TOLD_PER_SECOND))
     post.meet("quiet")
+    post.turn_to(Phase.IDLE)
     before = generator.pongs
     until = time.monotonic() + load.seconds
     while (left := until - time.monotonic()) > 0:

@@ -18,6 +18,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 from causerie.bench.allowance import allow_many_files
 from causerie.bench.dialects import Dialect
 from causerie.bench.generator import LoadFailed
+from causerie.bench.phases import Phase
 from causerie.bench.signals import interrupts_held
 from causerie.bench.target import Target, Use
 
@@ -45,6 +46,11 @@ class Post:
     def progress(self, share: float) -> None:
         """Tells how much of the load is done, from 0 to 1."""
         self.send("progress", share)
+
+    def turn_to(self, phase: Phase) -> None:
+        """Tells what the load does from here on; the first process speaks for all."""
+        if self.index == 0:
+            self.send("phase", phase)
 
     def pass_by(self, moment: str) -> None:
         """Has done what is to be done at a moment for which nobody waits."""
@@ -99,6 +105,7 @@ def run(
     *,
     processes: int,
     measured: tuple[str, str],
+    settled: str | None = None,
     at: Mapping[str, Callable[[], Any]] | None = None,
     progress: Callable[[float], None] = tell_nobody,
 ) -> Ran:
@@ -110,6 +117,7 @@ def run(
         target: The server.
         processes: How many share the work.
         measured: The moments between which the generator's own use counts.
+        settled: The moment at which the server has done all that came of it, if that is later.
         at: What to do, at a moment, while all wait; what it returns goes to all instead. Where
             one only passes by, nobody waits for it, and nobody is told.
         progress: Is told of the least share that any process has done.
@@ -132,7 +140,7 @@ def run(
                 theirs.close()
                 links.append(ours)
                 crew.append(process)
-        ran = _lead(links, target, measured, at or {}, progress)
+        ran = _lead(links, target, (measured[0], settled or measured[1]), at or {}, progress)
         for process in crew:
             process.join(ENDS_WITHIN)
         return ran
@@ -182,6 +190,8 @@ def _lead(
                             # Whoever has died since is found out when there is nothing from them.
                             with suppress(OSError):
                                 one.send(answer)
+                case "phase":
+                    target.at_phase(what)
                 case "pass":
                     at[what]()
                 case "returned":

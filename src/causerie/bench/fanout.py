@@ -11,18 +11,17 @@ from typing import Final
 from causerie.bench import crew
 from causerie.bench.allowance import require_connections
 from causerie.bench.dialects import Dialect
-from causerie.bench.generator import Generator, LoadFailed, Member, reset
+from causerie.bench.generator import Generator, LoadFailed, Member
 from causerie.bench.opening import call_the_roll, open_members
 from causerie.bench.pace import NOTHING_SAID, intended_times, unkept
 from causerie.bench.percentiles import percentiles
+from causerie.bench.phases import Phase
 from causerie.bench.result import Result
 from causerie.bench.target import Target
+from causerie.bench.warming import OPENING, Part, warmed_up
 
 SAMPLED: Final = 10
 """Members whose latency is measured, in each process, about."""
-
-WARM_UP: Final = 0.15
-"""The part of a load that is not measured, before it, so that what follows is its usual course."""
 
 LATE: Final = 5.0
 """Seconds after the last message of a steady pace until all have to have come: whoever is later
@@ -112,28 +111,26 @@ def _work(post: crew.Post, work: crew.Task[Fanout, Dialect]) -> _Tally:
         for place, number in enumerate(mine)
     ]
     senders = members[: len(speaking)]
+    post.turn_to(Phase.CONNECTING)
     post.meet("empty")
-    open_members(generator, members, lambda share: post.progress(share * 0.2))
+    open_members(generator, members, lambda share: post.progress(share * OPENING))
     post.meet("entered")
+    post.turn_to(Phase.CALLING)
     call_the_roll(generator, members, post, *(senders[:1] if post.index == 0 else ()))
     post.meet("heard")
     speak = _steadily if load.rate else _flat_out
-    parts = (load.seconds * WARM_UP, load.seconds)
-    for moments, seconds in zip((("warm", "warmed"), ("begin", "settled")), parts, strict=True):
-        reset(members)
-        generator.latencies = array("q")
-        post.meet(moments[0])
-        said = speak(load, generator, senders, seconds, post)
+    for part in warmed_up(generator, members, post, load.seconds):
+        said = speak(load, generator, senders, part, post)
+        post.turn_to(Phase.CATCHING_UP)
         everything = sum(post.meet("said", said))
         generator.settle(everything * len(members), LATE if load.rate else math.inf)
-        post.meet(moments[1])
     tally = _Tally(generator.deliveries, generator.latencies)
     generator.close()
     return tally
 
 
 def _flat_out(
-    load: Fanout, generator: Generator, senders: list[Member], seconds: float, post: crew.Post
+    load: Fanout, generator: Generator, senders: list[Member], part: Part, post: crew.Post
 ) -> int:
     """Says the next thing whenever one is answered; returns how much was said."""
     said = 0
@@ -143,7 +140,7 @@ def _flat_out(
     begun = now = time.monotonic()
     told = begun
     waiting: deque[Member] = deque()
-    while now - begun < seconds:
+    while now - begun < part.seconds:
         waiting.extend(generator.read(0.5))
         while waiting:
             generator.say(waiting.popleft(), time.monotonic_ns())
@@ -151,18 +148,18 @@ def _flat_out(
         now = time.monotonic()
         if now - told > 0.1:
             told = now
-            post.progress(0.2 + 0.8 * (now - begun) / seconds)
+            part.progress((now - begun) / part.seconds)
     return said
 
 
 def _steadily(
-    load: Fanout, generator: Generator, senders: list[Member], seconds: float, post: crew.Post
+    load: Fanout, generator: Generator, senders: list[Member], part: Part, post: crew.Post
 ) -> int:
     """Says things at a steady pace; returns how much was said."""
     rate = load.rate / post.count
-    total = int(rate * seconds)
+    total = int(rate * part.seconds)
     for number, intended in enumerate(intended_times(generator, rate, total)):
         generator.say(senders[number % len(senders)], intended)
         if number % 64 == 0:
-            post.progress(0.2 + 0.8 * number / total)
+            part.progress(number / total)
     return total

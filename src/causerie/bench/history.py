@@ -16,6 +16,7 @@ from causerie.bench.dialects import Dialect
 from causerie.bench.filling import FILLERS, fill
 from causerie.bench.generator import LoadFailed
 from causerie.bench.percentiles import percentiles
+from causerie.bench.phases import Phase
 from causerie.bench.result import Result
 from causerie.bench.target import OwnServer, Target, Use
 
@@ -115,6 +116,7 @@ def run(
     }
     results.append(Result(f"{load}: filling", target.name, figures))
     if isinstance(target, OwnServer):
+        target.at_phase(Phase.RESTARTING)
         target.restart()
         results.append(_stood(load, "restarted", target))
     ran = crew.run(
@@ -159,6 +161,7 @@ def _stood(load: History, part: str, target: Target) -> Result:
 def _fill(post: crew.Post, work: _Work) -> int:
     load = work.load
     rooms = work.rooms(post.mine(load.rooms))
+    post.turn_to(Phase.FILLING)
     done = fill(
         work.address,
         rooms,
@@ -175,6 +178,7 @@ def _fill(post: crew.Post, work: _Work) -> int:
 def _read(post: crew.Post, work: _Work) -> dict[str, "array[int]"]:
     load = work.load
     rooms = work.rooms(range(min(load.rooms, READ_ROOMS)))
+    post.turn_to(Phase.READING)
     with Asking(work.address) as asking:
         hello = b'{"type":"hello","id":"hello","username":"reader%d"}' % post.index
         asking.ask(hello, "welcome")

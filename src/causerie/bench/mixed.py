@@ -21,6 +21,7 @@ from causerie.bench.office import Event, Kind
 from causerie.bench.opening import open_members
 from causerie.bench.pace import LATE, read_until
 from causerie.bench.percentiles import percentiles
+from causerie.bench.phases import Phase
 from causerie.bench.result import Result
 from causerie.bench.staff import Person, Seat, Staff, frame
 from causerie.bench.target import Target
@@ -201,6 +202,7 @@ def _left_behind(target: Target, before: Census) -> Census:
     Raises:
         ServerFailed: It does not tell any more.
     """
+    target.at_phase(Phase.LEAVING)
     until = time.monotonic() + LEAVES_WITHIN
     while True:
         census = target.census()
@@ -259,7 +261,9 @@ class _Day:
     def run(self) -> _Tally:
         """Comes, does all that there is to do, and looks whether everybody has heard everything."""
         post, staff, load = self._post, self._staff, self._work.load
+        post.turn_to(Phase.CONNECTING)
         self._open()
+        post.turn_to(Phase.WARMING_UP)
         post.meet("begin")
         self._begun = time.monotonic_ns()
         rates = {kind: rate / post.count for kind, rate in load.rates.items()}
@@ -276,6 +280,7 @@ class _Day:
             self._happens(event)
         while self._away:
             self._come_back(heapq.heappop(self._away))
+        post.turn_to(Phase.CATCHING_UP)
         self._settle()
         self._sample(load.seconds)
         post.meet("settled")
@@ -347,6 +352,8 @@ class _Day:
                     self._is_away(event, person, None)
             case Kind.SAMPLE:
                 self._sample(event.at)
+                if self._is_warm:
+                    self._post.turn_to(Phase.MEASURING)
             case _:
                 assert_never(event.kind)
 

@@ -19,6 +19,7 @@ from causerie.bench.generator import Generator, LoadFailed, Member
 from causerie.bench.marks import SPOKEN
 from causerie.bench.opening import open_members
 from causerie.bench.percentiles import percentiles
+from causerie.bench.phases import Phase
 from causerie.bench.result import Result
 from causerie.bench.target import NOT_OURS, OwnServer, Target
 
@@ -212,10 +213,12 @@ def _work(post: crew.Post, work: crew.Task[Reconnect, V1]) -> _Tally:
     generator = Resuming(work.address, work.dialect, load.size, expected[-1])
     speaker = Member(load.clients, f"m{load.clients}", work.room, is_scanned=True)
     clients = [Client(number, work.room) for number in post.mine(load.clients)]
+    post.turn_to(Phase.FILLING)
     if post.index == 0:
         open_members(generator, [speaker], crew.tell_nobody)
         _tell(generator, speaker, range(load.entries))
     post.meet("told")
+    post.turn_to(Phase.CONNECTING)
     open_members(generator, clients, lambda share: post.progress(share * 0.4))
     generator.wait_until(
         lambda: all(client.cursor for client in clients), "clients were not told where they are"
@@ -225,11 +228,15 @@ def _work(post: crew.Post, work: crew.Task[Reconnect, V1]) -> _Tally:
         generator.disconnect(client)
         client.numbers.clear()
     post.meet("cut")
+    post.turn_to(Phase.MISSING)
     if post.index == 0:
         _tell(generator, speaker, missed)
         generator.disconnect(speaker)
+    if load.kill:
+        post.turn_to(Phase.RESTARTING)
     reopened = post.meet("away", time.monotonic())
     post.meet("back")
+    post.turn_to(Phase.COMING_BACK)
     begun = int(max(reopened) * 1e9)
     before = len(generator.entered_at)
     open_members(
@@ -238,8 +245,10 @@ def _work(post: crew.Post, work: crew.Task[Reconnect, V1]) -> _Tally:
         lambda share: post.progress(0.4 + share * 0.3),
         at_once=max(1, AT_ONCE // post.count),
     )
+    post.turn_to(Phase.CATCHING_UP)
     _catch_up(generator, len(clients), lambda share: post.progress(0.7 + share * 0.3))
     post.meet("caught up")
+    post.turn_to(Phase.REPEATING)
     generator.read_until_quiet(TWICE_WITHIN)
     tally = _Tally(
         array("q", (moment - begun for moment in generator.entered_at[before:])),

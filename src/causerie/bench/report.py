@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from causerie.bench.crew import BUSY
+from causerie.bench.phases import Phase
 from causerie.bench.result import FIGURES, Result
 
 GENERATOR_BUSY: Final = (
@@ -32,8 +33,28 @@ class Step(Protocol):
         ...
 
 
+class Bar:
+    """A bar, beside which it stands what is being done."""
+
+    def __init__(self, title: str, progress: Progress) -> None:
+        self._title = title
+        self._progress = progress
+        self._task = progress.add_task(self._doing(Phase.STARTING), total=1.0)
+
+    def __call__(self, share: float) -> None:
+        """Shows how much is done, from 0 to 1."""
+        self._progress.update(self._task, completed=share)
+
+    def turn_to(self, phase: Phase) -> None:
+        """Shows what is done from here on."""
+        self._progress.update(self._task, description=self._doing(phase), refresh=True)
+
+    def _doing(self, phase: Phase) -> str:
+        return f"{self._title}: {phase.value}"
+
+
 @contextmanager
-def progress_bar(title: str, terminal: TextIO) -> Iterator[Step]:
+def progress_bar(title: str, terminal: TextIO) -> Iterator[Bar]:
     """A bar on a terminal, and nothing in a pipe."""
     console = Console(file=terminal)
     columns = (
@@ -45,8 +66,7 @@ def progress_bar(title: str, terminal: TextIO) -> Iterator[Step]:
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bar:
-        task = bar.add_task(title, total=1.0)
-        yield lambda share: bar.update(task, completed=share)
+        yield Bar(title, bar)
 
 
 def remarks(result: Result) -> list[str]:

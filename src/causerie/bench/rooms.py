@@ -7,28 +7,19 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
-from typing import Final
 
 from causerie.bench import crew
 from causerie.bench.allowance import require_connections
 from causerie.bench.dialects import Dialect
-from causerie.bench.generator import Generator, LoadFailed, Member, reset
+from causerie.bench.generator import Generator, LoadFailed, Member
 from causerie.bench.marks import MARK
 from causerie.bench.opening import call_the_roll, open_members
 from causerie.bench.pace import NOTHING_SAID, intended_times, unkept
 from causerie.bench.percentiles import percentiles
+from causerie.bench.phases import Phase
 from causerie.bench.result import Result
 from causerie.bench.target import Target
-
-WARM_UP: Final = 0.15
-"""The part of a load that is not measured, before it, so that what follows is its usual course."""
-
-OPENING: Final = 0.2
-"""The part of the progress that is the opening of connections."""
-
-WARMING: Final = 0.1
-"""The part of the progress that is the warming up."""
+from causerie.bench.warming import OPENING, Part, warmed_up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,48 +154,30 @@ def _measured(post: crew.Post, work: crew.Task[Rooms, Dialect], generator: Answe
             Member(number, f"m{number}", name, is_scanned=False)
             for number in range(first + 1, first + load.members)
         )
+    post.turn_to(Phase.CONNECTING)
     post.meet("empty")
-    open_members(generator, members, partial(_progress, post, 0.0, OPENING))
+    open_members(generator, members, lambda share: post.progress(share * OPENING))
     post.meet("entered")
+    post.turn_to(Phase.CALLING)
     call_the_roll(generator, members, post, *speakers)
     speak = _steadily if load.rate else _flat_out
-    said, begins = 0, OPENING
-    for moments, seconds, ends in (
-        (("warm", "warmed"), load.seconds * WARM_UP, OPENING + WARMING),
-        (("begin", "settled"), load.seconds, 1.0),
-    ):
-        generator.settle(0)
-        reset(members)
-        generator.latencies = array("q")
-        post.meet(moments[0])
-        progress = partial(_progress, post, begins, ends)
-        rate = load.rate / post.count
-        said = speak(generator, speakers, seconds, rate, progress)
+    generator.settle(0)
+    said = 0
+    for part in warmed_up(generator, members, post, load.seconds):
+        said = speak(generator, speakers, part, load.rate / post.count)
+        post.turn_to(Phase.CATCHING_UP)
         generator.settle(said * load.members)
-        post.meet(moments[1])
-        begins = ends
     return _Tally(said, generator.deliveries, generator.latencies)
 
 
-def _progress(post: crew.Post, begins: float, ends: float, share: float) -> None:
-    """Tells how much of the whole is done when so much of a part is."""
-    post.progress(begins + (ends - begins) * min(1.0, share))
-
-
-def _flat_out(
-    generator: Answers,
-    speakers: Sequence[Member],
-    seconds: float,
-    rate: float,
-    progress: Callable[[float], None],
-) -> int:
+def _flat_out(generator: Answers, speakers: Sequence[Member], part: Part, rate: float) -> int:
     """Says the next thing in each room when the last is answered; returns how much was said."""
     del rate
     for speaker in speakers:
         generator.say(speaker, time.monotonic_ns())
     said = len(speakers)
     begun = now = told = time.monotonic()
-    while now - begun < seconds:
+    while now - begun < part.seconds:
         answered = generator.read(0.5)
         for speaker in answered:
             generator.say(speaker, time.monotonic_ns())
@@ -212,21 +185,15 @@ def _flat_out(
         now = time.monotonic()
         if now - told > 0.1:
             told = now
-            progress((now - begun) / seconds)
+            part.progress((now - begun) / part.seconds)
     return said
 
 
-def _steadily(
-    generator: Answers,
-    speakers: Sequence[Member],
-    seconds: float,
-    rate: float,
-    progress: Callable[[float], None],
-) -> int:
+def _steadily(generator: Answers, speakers: Sequence[Member], part: Part, rate: float) -> int:
     """Says things at a steady pace, in one room after the other; returns how much was said."""
-    total = int(rate * seconds)
+    total = int(rate * part.seconds)
     for number, intended in enumerate(intended_times(generator, rate, total)):
         generator.say(speakers[number % len(speakers)], intended)
         if number % 256 == 0:
-            progress(number / total)
+            part.progress(number / total)
     return total

@@ -17,6 +17,7 @@ from causerie.bench.marks import SPOKEN
 from causerie.bench.opening import call_the_roll, open_members
 from causerie.bench.pace import NOTHING_SAID, intended_times
 from causerie.bench.percentiles import percentiles
+from causerie.bench.phases import Phase
 from causerie.bench.result import Result
 from causerie.bench.target import Target, Use
 
@@ -215,29 +216,38 @@ def _measured(post: crew.Post, work: crew.Task[Stalled, Dialect], generator: Sta
     ]
     caller = readers[:1] if post.index == 0 else []
 
+    post.turn_to(Phase.CONNECTING)
     open_members(generator, readers, lambda share: post.progress(share * 0.05))
     post.meet("entered")
+    post.turn_to(Phase.CALLING)
     call_the_roll(generator, readers, post, *caller)
+    post.turn_to(Phase.ALONE)
     post.meet("alone")
     alone = _speak(load, generator, readers, post, 0.05)
     post.meet("alone settled")
 
+    post.turn_to(Phase.CONNECTING)
     open_members(generator, stalled, lambda share: post.progress(0.4 + share * 0.1))
     post.meet("all entered")
+    post.turn_to(Phase.CALLING)
     call_the_roll(generator, [*readers, *stalled], post, *caller)
     post.meet("heard")
     generator.stop_reading(stalled)
     witness.heard = array("q")
+    post.turn_to(Phase.BLOCKING)
     post.meet("stalled")
     _fill(generator, readers, post)
+    post.turn_to(Phase.BESIDE)
     post.meet("begin")
     beside = _speak(load, generator, readers, post, 0.5)
     post.meet("settled")
 
+    post.turn_to(Phase.CATCHING_UP)
     generator.read_again(stalled)
     expected = len(witness.heard)
     _catch_up(generator, stalled, expected, lambda share: post.progress(0.9 + share * 0.1))
     post.meet("caught up")
+    post.turn_to(Phase.REPEATING)
     # What comes twice may come late.
     generator.read(0.5)
     return _Tally(alone, beside, account(witness.heard, [member.heard for member in stalled]))

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from causerie.bench import health
 from causerie.bench.generator import LoadFailed
 from causerie.bench.health import Census
+from causerie.bench.phases import Phase
 from causerie.bench.signals import interrupts_held
 from causerie.client.address import PORTS, websocket_url
 
@@ -59,7 +60,9 @@ class Target:
         self.at_begin: Callable[[], object] = _nothing
         """Called when the part of a load begins that is measured."""
         self.at_end: Callable[[], object] = _nothing
-        """Called when that ends."""
+        """Called when that ends, and all that it has caused."""
+        self.at_phase: Callable[[Phase], object] = _nothing
+        """Called with what the load does from then on."""
         self._held_ms = 0.0
 
     def census(self) -> Census | None:
@@ -228,7 +231,7 @@ def listener_of(port: int) -> int | None:
     return None
 
 
-def _nothing() -> None:
+def _nothing(*_: object) -> None:
     """For who wants to know no more than what a server uses."""
 
 
