@@ -15,6 +15,7 @@ class Terminal(io.StringIO):
 
 
 FAST = Result("fast", "ours", {"p50_ms": 1.234, "deliveries_per_second": 1_234_567.8, "lost": 0})
+TAIL = {"p50_ms": 1.0, "p99_ms": 2.0}
 UNSEEN = Result("slow", "theirs", {"p50_ms": 12.0, "server_busy": math.nan}, [1], ("It rained.",))
 BUSY = Result("heavy", "ours", {"p50_ms": 3.0, "generator_busy": 0.95})
 
@@ -94,6 +95,23 @@ def test_what_has_to_be_known_is_told() -> None:
     assert remarks(UNSEEN)[0] == "It rained."
     assert "are left out" in remarks(UNSEEN)[1]
     assert "slow: It rained." in written(FAST, UNSEEN)
+
+
+@pytest.mark.parametrize(
+    ("count", "seconds", "said"),
+    [
+        (1_000, 1.0, []),
+        (1_000, math.inf, []),
+        (999, 1.0, ["only 999 latencies were measured"]),
+        (1_000, 0.94, ["only 0.9 s were measured"]),
+        (12, 0.5, ["only 12 latencies were measured", "only 0.5 s were measured"]),
+    ],
+)
+def test_it_is_told_that_a_run_was_too_short_to_say_something(
+    count: int, seconds: float, said: list[str]
+) -> None:
+    found = remarks(Result("short", "ours", TAIL, [1] * count, seconds=seconds))
+    assert [remark.partition(":")[0].partition(",")[0] for remark in found] == said
 
 
 def test_json_has_the_figures_that_are_known() -> None:

@@ -91,7 +91,7 @@ def run(
         "generator_busy": ran.busy,
     }
     remarks = unkept(deliveries / elapsed, load.rate * load.members, "deliveries")
-    return Result(f"fanout: {load}", target.name, figures, latencies, remarks)
+    return Result(f"fanout: {load}", target.name, figures, latencies, remarks, elapsed)
 
 
 def _work(post: crew.Post, work: crew.Task[Fanout, Dialect]) -> _Tally:

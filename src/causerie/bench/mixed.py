@@ -192,7 +192,7 @@ def run(
             figures |= {f"{kind}_{when}": count for kind, count in census._asdict().items()}
         if any(left):
             remarks.append(KEPT.format(seconds=LEAVES_WITHIN, left=left))
-    return Result(f"mixed: {load}", target.name, figures, latencies, tuple(remarks))
+    return Result(f"mixed: {load}", target.name, figures, latencies, tuple(remarks), elapsed)
 
 
 def _left_behind(target: Target, before: Census) -> Census:

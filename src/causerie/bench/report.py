@@ -22,6 +22,18 @@ HEADING: Final = 9
 """Characters of a line above a column of many, on a terminal: six of them and the titles fit into
 80."""
 
+ENOUGH: Final = 1_000
+"""Latencies for a p99 that ten of them are beyond."""
+FEW: Final = (
+    "only {count:,} latencies were measured: a few of them decide what p99 is, and so the "
+    "next run may show something else; it takes {enough:,}"
+)
+LONG: Final = 1.0
+"""Seconds in which chance evens out, at least."""
+SHORT: Final = (
+    "only {seconds:.1f} s were measured, in which a single pause counts for much: give it more "
+    "--seconds"
+)
 UNSEEN: Final = "the server's process is not to be seen from here: its CPU and memory are left out"
 
 
@@ -72,6 +84,10 @@ def progress_bar(title: str, terminal: TextIO) -> Iterator[Bar]:
 def remarks(result: Result) -> list[str]:
     """What has to be known to understand a result."""
     said = list(result.remarks)
+    if "p99_ms" in result.figures and (count := len(result.latencies)) < ENOUGH:
+        said.append(FEW.format(count=count, enough=ENOUGH))
+    if result.seconds < LONG:
+        said.append(SHORT.format(seconds=result.seconds))
     if (busy := result.figures.get("generator_busy", 0.0)) > BUSY:
         said.append(GENERATOR_BUSY.format(busy=busy))
     if math.isnan(result.figures.get("server_busy", 0.0)):

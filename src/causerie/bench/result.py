@@ -1,5 +1,6 @@
 """What a load has shown, as figures with names, titles and units."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -80,3 +81,5 @@ class Result:
     """ns; for plots. Not all, but every so many."""
     remarks: tuple[str, ...] = ()
     """Sentences that one has to know to understand the figures."""
+    seconds: float = math.inf
+    """For how long it was measured; without end if how long it takes is what was measured."""

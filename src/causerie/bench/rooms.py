@@ -134,7 +134,7 @@ def run(
         "generator_busy": ran.busy,
     }
     remarks = unkept(acks / elapsed, load.rate, "acks")
-    return Result(f"rooms: {load}", target.name, figures, latencies, remarks)
+    return Result(f"rooms: {load}", target.name, figures, latencies, remarks, elapsed)
 
 
 def _work(post: crew.Post, work: crew.Task[Rooms, Dialect]) -> _Tally:

@@ -175,12 +175,14 @@ def run(
             target.name,
             _figures(load, alone, at["alone"], at["alone settled"]),
             alone,
+            seconds=load.seconds,
         ),
         Result(
             f"{name}, beside {load.stalled:,} who do not read",
             target.name,
             {**_figures(load, beside, at["begin"], at["settled"]), **after},
             beside,
+            seconds=load.seconds,
         ),
     ]
 
