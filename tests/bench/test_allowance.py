@@ -2,9 +2,16 @@ import resource
 from collections.abc import Iterator
 
 import pytest
+from tests.bench.tiny_chat import TinyChat, text
 
 from causerie.bench import allowance
-from causerie.bench.allowance import SPARE, allow_many_files, most_files, require_connections
+from causerie.bench.allowance import (
+    SPARE,
+    allow_many_files,
+    most_files,
+    require_connections,
+    require_size,
+)
 from causerie.bench.generator import LoadFailed
 from causerie.bench.target import OwnServer, Target
 
@@ -56,3 +63,23 @@ def test_more_than_one_address_can_open_are_refused(monkeypatch: pytest.MonkeyPa
     require_connections(28_000, 1, THERE)
     with pytest.raises(LoadFailed, match=r"28,001 connections are more than the 28,000"):
         require_connections(28_001, 1, THERE)
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_messages_are_no_longer_than_the_server_takes(server: OwnServer) -> None:
+    require_size(4_000, server)
+    with pytest.raises(LoadFailed, match=r"--size 4,001 is more than the 4,000 bytes"):
+        require_size(4_001, server)
+
+
+def test_a_server_that_does_not_tell_its_limits_is_believed_to_take_any(chat: TinyChat) -> None:
+    there = Target("a server", chat.address, None)
+    require_size(10**9, there)
+    assert [command["type"] for command in chat.commands] == ["hello"]
+    chat.answer = lambda connection, _: connection.sendall(text(type="error", message="What?"))
+    require_size(10**9, there)
+    chat.answer = lambda connection, _: connection.sendall(text(greeting="good evening"))
+    require_size(10**9, there)
+    chat.die()
+    require_size(10**9, there)

@@ -3,10 +3,11 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from tests.bench.tiny_chat import TinyChat
 
 from causerie.bench.asking import Asking
 from causerie.bench.generator import LoadFailed
-from causerie.bench.target import OwnServer
+from causerie.bench.target import OwnServer, own_server
 from causerie.testing.framing import client_frame
 
 WELCOME = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
@@ -101,3 +102,26 @@ def test_a_real_server_answers(server: OwnServer) -> None:
     with Asking(server.address) as asking:
         hello = b'{"type":"hello","id":"1","username":"asking"}'
         assert b'"welcome"' in asking.ask(hello, "welcome")
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_of_who_has_left_nothing_is_kept() -> None:
+    with own_server(options=["--watch-loop"]) as server:
+        before = server.census()
+        with Asking(server.address) as asking:
+            asking.ask(b'{"type":"hello","id":"h","username":"passer-by"}', "welcome")
+            assert server.census() != before
+            asking.leave()
+            census = server.census()
+        assert census is not None
+        assert census[:3] == (0, 0, 0)
+
+
+def test_a_server_that_does_not_let_one_leave_is_told_of(chat: TinyChat) -> None:
+    # Whoever listens and does not accept ends nothing either.
+    asking = Asking(chat.address, within=0.2)
+    chat.answer = lambda *_: None
+    asking._socket.shutdown(socket.SHUT_RDWR)
+    with asking, pytest.raises(LoadFailed, match="does not end a connection"):
+        asking.leave()

@@ -182,6 +182,11 @@ def test_help_is_there_for_every_load(
         (["--url", "wss://localhost"], "only ws:// can be measured"),
         (["--url", "ws://127.0.0.1:1"], "nobody answers on 127.0.0.1:1 (Connection refused)."),
         (["--members", "1000000"], "1,000,000 connections are more than the limit on open files"),
+        (["--pid", "1"], "--pid is for a server that runs already: tell where with --url"),
+        (
+            ["--size", "4001"],
+            "--size 4,001 is more than the 4,000 bytes of content",
+        ),
         (["--members", "2", "--rate", "0.1", "--seconds", "0.1"], "nothing was said"),
     ],
 )
@@ -190,6 +195,23 @@ def test_what_goes_wrong_is_one_sentence(
 ) -> None:
     assert bench("fanout", *arguments) == 1
     assert said in sentence(capsys)
+
+
+@pytest.mark.parametrize("load", [load for load in LOADS if load != "connections"])
+def test_a_size_that_is_too_large_is_refused_before_anybody_connects(
+    load: str, server: OwnServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"ws://127.0.0.1:{server.address[1]}"
+    assert bench(load, "--size", "5000", "--url", url) == 1
+    assert "--size 5,000 is more than" in sentence(capsys)
+
+
+def test_who_wants_a_server_killed_that_is_not_ours_is_told_what_to_leave_out(
+    server: OwnServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"ws://127.0.0.1:{server.address[1]}"
+    assert bench("reconnect", "--kill", "--url", url) == 1
+    assert "leave out --url, and it starts one, or --kill" in sentence(capsys)
 
 
 def test_a_server_that_dies_in_the_middle_is_one_sentence(

@@ -68,7 +68,7 @@ def test_what_a_server_elsewhere_uses_is_not_known() -> None:
 
 def test_a_server_that_is_not_ours_is_not_killed() -> None:
     elsewhere = Target("elsewhere", HERE, 1)
-    with pytest.raises(LoadFailed, match=NOT_OURS):
+    with pytest.raises(LoadFailed, match=re.escape(NOT_OURS)):
         elsewhere.restart()
     assert elsewhere.last_words() == "see its log"
 
@@ -107,8 +107,8 @@ def test_where_the_system_does_not_tell_nobody_is_found(monkeypatch: pytest.Monk
     ],
 )
 def test_a_server_is_found_by_its_address(url: str, address: tuple[str, int]) -> None:
-    found = at_url(url, os.getpid())
-    assert (found.name, found.address, found.pid) == (url, address, os.getpid())
+    found = at_url(url, None)
+    assert (found.name, found.address) == (url, address)
 
 
 @pytest.mark.parametrize(
@@ -130,6 +130,47 @@ def test_a_process_that_is_not_there_is_refused() -> None:
         pass
     with pytest.raises(LoadFailed, match=f"there is no process {child.pid}"):
         at_url("ws://127.0.0.1", child.pid)
+
+
+def test_a_process_is_measured_that_listens_there_or_has_started_who_does(chat: TinyChat) -> None:
+    assert at_url(chat.url, os.getpid()).pid == os.getpid()
+    listen = "import socket; s = socket.create_server(('127.0.0.1', 0))"
+    with child(f"{listen}; print(s.getsockname()[1], flush=True)") as (_, port):
+        assert at_url(f"ws://127.0.0.1:{int(port)}", os.getpid()).pid == os.getpid()
+
+
+def test_a_process_that_does_not_listen_there_is_refused(chat: TinyChat) -> None:
+    port = chat.address[1]
+    with child("print(flush=True)") as (idle, _):
+        said = f"process {idle} does not listen on port {port}; process {os.getpid()} does: give"
+        with pytest.raises(LoadFailed, match=said):
+            at_url(chat.url, idle)
+        chat.die()
+        with pytest.raises(LoadFailed, match=f"on port {port}; leave --pid out"):
+            at_url(chat.url, idle)
+
+
+@pytest.mark.parametrize("hidden", ["fd", "ns/net"])
+def test_a_process_that_cannot_be_looked_into_is_believed(
+    chat: TinyChat, monkeypatch: pytest.MonkeyPatch, hidden: str
+) -> None:
+    def see(path: str) -> Path:
+        return Path("/nowhere" if path.endswith(hidden) and "self" not in path else path)
+
+    monkeypatch.setattr(target, "Path", see)
+    with child("print(flush=True)") as (idle, _):
+        assert at_url(chat.url, idle).pid == idle
+
+
+def test_a_process_in_a_network_of_its_own_is_believed(
+    chat: TinyChat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def elsewhere(path: str) -> Path:
+        return Path("/proc/self/ns/pid" if path.endswith("ns/net") and "self" not in path else path)
+
+    monkeypatch.setattr(target, "Path", elsewhere)
+    with child("print(flush=True)") as (idle, _):
+        assert at_url(chat.url, idle).pid == idle
 
 
 @pytest.mark.real

@@ -1,7 +1,12 @@
-"""How many connections this machine lets one have, and whether a load needs more."""
+"""What a machine and a server allow, and whether a load needs more."""
 
+from contextlib import suppress
+from secrets import token_hex
 from typing import Final
 
+import msgspec
+
+from causerie.bench.asking import Asking
 from causerie.bench.generator import MEMBERS_AN_ADDRESS, LoadFailed
 from causerie.bench.target import OwnServer, Target
 
@@ -13,6 +18,22 @@ LOOPBACK: Final = MEMBERS_AN_ADDRESS * 253
 
 ELSEWHERE: Final = 28_000
 """Connections from one address to a port: Linux has 28,232 ephemeral ports."""
+
+
+ANSWERED_WITHIN: Final = 5.0
+"""Seconds in which a server says what it allows, or else is taken for one that does not tell."""
+
+
+class _Limits(msgspec.Struct):
+    """What matters of the limits in a welcome."""
+
+    content: int
+
+
+class _Welcome(msgspec.Struct):
+    """What matters of a welcome."""
+
+    limits: _Limits | None = None
 
 
 def allow_many_files() -> None:
@@ -59,3 +80,33 @@ def _more(count: int, files: int) -> str:
         f"{count:,} connections are more than the limit on open files (`ulimit -Hn`) allows, which "
         f"is {files:,} for"
     )
+
+
+def require_size(size: int, target: Target) -> None:
+    """Sees to it that a server takes messages of a size, before anything is said.
+
+    Args:
+        size: Bytes of content, which is ASCII.
+        target: The server. One that does not tell its limits is believed to take any.
+
+    Raises:
+        LoadFailed: It does not; the message tells its limit.
+    """
+    most = _longest_content(target.address)
+    if most is not None and size > most:
+        raise LoadFailed(
+            f"--size {size:,} is more than the {most:,} bytes of content that the server takes"
+        )
+
+
+def _longest_content(address: tuple[str, int]) -> int | None:
+    """What a server says to whoever comes in; None if it says nothing of that."""
+    hello = b'{"type":"hello","id":"hello","username":"bench-%s"}' % token_hex(4).encode()
+    try:
+        with Asking(address, ANSWERED_WITHIN) as asking:
+            welcome = msgspec.json.decode(asking.ask(hello, "welcome"), type=_Welcome)
+            with suppress(LoadFailed):
+                asking.leave()
+    except (LoadFailed, OSError, msgspec.MsgspecError):
+        return None
+    return welcome.limits.content if welcome.limits else None

@@ -7,13 +7,17 @@ import msgspec
 
 from causerie.bench.dialects import V1
 from causerie.bench.generator import LoadFailed, ServerFailed
-from causerie.testing.framing import PING, PONG, TEXT, client_frame, take_frame
+from causerie.testing.framing import CLOSE, PING, PONG, TEXT, client_frame, take_frame
+from causerie.wire.codes import CloseCode
 
 ANSWERED_WITHIN: Final = 60.0
 """Seconds."""
 
 READ: Final = 256 * 1024
 """Bytes read at once."""
+
+GOODBYE: Final = CloseCode.NORMAL.to_bytes(2)
+"""What a close frame says (RFC 6455, section 5.5.1)."""
 
 
 class _Head(msgspec.Struct):
@@ -29,15 +33,15 @@ _decode_head = msgspec.json.Decoder(_Head).decode
 class Asking:
     """One connection in the profile v1, which blocks. Is a context manager that closes it."""
 
-    def __init__(self, address: tuple[str, int]) -> None:
-        """Connects.
+    def __init__(self, address: tuple[str, int], within: float = ANSWERED_WITHIN) -> None:
+        """Connects; whatever is asked is to be answered within so many seconds.
 
         Raises:
             LoadFailed: There is no server that lets it in.
         """
         self._received = bytearray()
         try:
-            self._socket = socket.create_connection(address, ANSWERED_WITHIN)
+            self._socket = socket.create_connection(address, within)
         except OSError as error:
             raise LoadFailed(f"the server cannot be reached ({error.strerror})") from None
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -72,6 +76,20 @@ class Asking:
                     return frame.payload
                 if head.type == "error":
                     raise ServerFailed(f"the server answers: {head.message}")
+
+    def leave(self) -> None:
+        """Says goodbye, and waits until the server has heard it: nothing is kept of who has left.
+
+        Raises:
+            LoadFailed: It does not end the connection.
+        """
+        try:
+            self._socket.sendall(client_frame(GOODBYE, CLOSE))
+            self._socket.shutdown(socket.SHUT_WR)
+            while self._socket.recv(READ):
+                pass
+        except OSError as error:
+            raise ServerFailed(f"the server does not end a connection ({error})") from None
 
     def _upgrade(self) -> None:
         self._socket.sendall(V1().upgrade())

@@ -19,6 +19,7 @@ from causerie.bench import mixed as _mixed
 from causerie.bench import reconnect as _reconnect
 from causerie.bench import rooms as _rooms
 from causerie.bench import stalled as _stalled
+from causerie.bench.allowance import require_size
 from causerie.bench.dialects import DIALECTS, Dialect
 from causerie.bench.generator import LoadFailed, ServerFailed
 from causerie.bench.report import Step, progress_bar, write_json, write_table
@@ -27,6 +28,11 @@ from causerie.bench.signals import ended_in_order
 from causerie.bench.target import Target, at_url, own_server
 
 FAILURE: Final = 1
+
+PID_ALONE: Final = (
+    "--pid is for a server that runs already: tell where with --url, or leave --pid out to have "
+    "one started and measured"
+)
 
 _Load_contra = TypeVar("_Load_contra", contravariant=True)
 
@@ -82,10 +88,21 @@ class Run(Protocol[_Load_contra]):
 
 
 def measure(
-    common: Common, load: _Load_contra, run: Run[_Load_contra], *, options: Sequence[str] = ()
+    common: Common,
+    load: _Load_contra,
+    run: Run[_Load_contra],
+    *,
+    size: int = 0,
+    options: Sequence[str] = (),
 ) -> int:
-    """Runs a load and shows what it has shown; returns the exit code. A server that is started for
-    it is given those options.
+    """Runs a load and shows what it has shown; returns the exit code.
+
+    Args:
+        common: What all loads can be told.
+        load: The load.
+        run: What runs it.
+        size: Bytes of content of its messages; 0 if it says nothing.
+        options: What a server is told that is started for it.
     """
     dialect = DIALECTS["plain" if common.plain else "v1"]
     try:
@@ -97,6 +114,8 @@ def measure(
             _target(common, options) as target,
         ):
             target.at_phase = bar.turn_to
+            if size:
+                require_size(size, target)
             room = f"bench-{token_hex(4)}"
             found = run(load, target, dialect, room=room, processes=common.processes, progress=bar)
     except LoadFailed as error:
@@ -111,6 +130,8 @@ def measure(
 
 @contextmanager
 def _target(common: Common, options: Sequence[str]) -> Iterator[Target]:
+    if common.url is None and common.pid is not None:
+        raise LoadFailed(PID_ALONE)
     with (
         own_server(options=options)
         if common.url is None
@@ -158,7 +179,7 @@ def fanout(
         seconds=seconds,
         size=size,
     )
-    return measure(common, load, _fanout.run)
+    return measure(common, load, _fanout.run, size=size)
 
 
 @app.command
@@ -221,7 +242,7 @@ def reconnect(
     load = _reconnect.Reconnect(
         clients=clients, entries=entries, behind=behind, kill=kill, size=size
     )
-    return measure(common, load, _reconnect.run)
+    return measure(common, load, _reconnect.run, size=size)
 
 
 @app.command
@@ -253,7 +274,7 @@ def rooms(
         Bytes of content.
     """
     load = _rooms.Rooms(rooms=rooms, members=members, rate=rate, seconds=seconds, size=size)
-    return measure(common, load, _rooms.run)
+    return measure(common, load, _rooms.run, size=size)
 
 
 @app.command
@@ -291,7 +312,7 @@ def history(
     load = _history.History(
         entries=entries, rooms=rooms, limit=limit, pages=pages, size=size, seed=seed
     )
-    return measure(common, load, _history.run)
+    return measure(common, load, _history.run, size=size)
 
 
 @app.command
@@ -335,7 +356,7 @@ def mixed(
     load = _mixed.Mixed(
         members=members, rate=rate, cuts=cuts, seconds=seconds, size=size, seed=seed
     )
-    return measure(common, load, _mixed.run, options=["--watch-loop"])
+    return measure(common, load, _mixed.run, size=size, options=["--watch-loop"])
 
 
 @app.command
@@ -367,4 +388,4 @@ def stalled(
         Bytes of content.
     """
     load = _stalled.Stalled(stalled=stalled, members=members, rate=rate, seconds=seconds, size=size)
-    return measure(common, load, _stalled.run)
+    return measure(common, load, _stalled.run, size=size)

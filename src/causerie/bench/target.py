@@ -27,7 +27,10 @@ STARTS_WITHIN: Final = 30.0
 ENDS_WITHIN: Final = 10.0
 """Seconds."""
 
-NOT_OURS: Final = "only a server that causerie bench has started can be killed by it"
+NOT_OURS: Final = (
+    "only a server that causerie bench has started can be killed by it: leave out --url, and it "
+    "starts one, or --kill"
+)
 
 PATHS: Final = frozenset({"/", "/ws", "/chat"})
 """Where the protocol is spoken."""
@@ -211,24 +214,64 @@ def at_url(url: str, pid: int | None) -> Target:
     except OSError as error:
         raise LoadFailed(f"{host} has no IPv4 address ({error.strerror})") from None
     address: tuple[str, int] = found[0][4][:2]  # type: ignore[assignment] # of IPv4
-    if pid is not None and not Path(f"/proc/{pid}").exists():
-        raise LoadFailed(f"there is no process {pid}")
+    if pid is not None:
+        _require_listener(pid, address[1])
     return Target(url, address, pid or listener_of(address[1]))
 
 
 def listener_of(port: int) -> int | None:
     """The process on this machine that listens on a TCP port, where the system tells."""
-    sockets = {
-        f"socket:[{fields[9]}]"
-        for table in ("/proc/net/tcp", "/proc/net/tcp6")
-        for fields in map(str.split, _lines(Path(table))[1:])
-        if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port
-    }
+    sockets = _listening(port)
     for descriptor in Path("/proc").glob("[0-9]*/fd/*") if sockets else ():
         with contextlib.suppress(OSError):
             if str(descriptor.readlink()) in sockets:
                 return int(descriptor.parts[2])
     return None
+
+
+def _require_listener(pid: int, port: int) -> None:
+    """Sees to it that a process, or one that it has started, listens on a port. One whose sockets
+    are not to be seen, or that has a network of its own (a container), is believed.
+
+    Raises:
+        LoadFailed: It does not, or there is no such process.
+    """
+    if not Path(f"/proc/{pid}").exists():
+        raise LoadFailed(f"there is no process {pid}")
+    try:
+        if not Path(f"/proc/{pid}/ns/net").samefile("/proc/self/ns/net"):
+            return
+        ours = {descriptor for one in _family(pid) for descriptor in _open_files(one)}
+    except OSError:
+        return
+    if ours & _listening(port):
+        return
+    other = listener_of(port)
+    instead = f"process {other} does: give --pid {other}, or none" if other else "leave --pid out"
+    raise LoadFailed(f"process {pid} does not listen on port {port}; {instead}")
+
+
+def _open_files(pid: int) -> set[str]:
+    """What a process has open, as descriptors are called.
+
+    Raises:
+        OSError: The system does not tell.
+    """
+    found = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
+            found.add(str(descriptor.readlink()))
+    return found
+
+
+def _listening(port: int) -> set[str]:
+    """The sockets of this machine that listen on a TCP port, as descriptors are called."""
+    return {
+        f"socket:[{fields[9]}]"
+        for table in ("/proc/net/tcp", "/proc/net/tcp6")
+        for fields in map(str.split, _lines(Path(table))[1:])
+        if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port
+    }
 
 
 def _nothing(*_: object) -> None:
