@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from causerie.bench.chains import Chain, Faults, Ledger
+from causerie.bench.chains import Chain, Ledger
+from causerie.bench.faults import Faults
 from causerie.wire.commands import Cursor
 
 LOGS = st.sets(st.integers(1, 50), min_size=1).map(sorted)
@@ -91,9 +92,3 @@ def test_an_id_has_one_place_and_a_place_one_id(seq: int, id: str, fault: Faults
 
 def test_of_a_log_that_nobody_has_heard_of_there_is_no_head() -> None:
     assert Ledger().head == 0
-
-
-def test_faults_add_up() -> None:
-    assert Faults(1, 2, 3) + Faults(4, 5, 6) == Faults(5, 7, 9)
-    assert Faults(misordered=1)
-    assert not Faults()

@@ -1,19 +1,14 @@
 import socket
-from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.bench.tiny_chat import TinyChat, text
 
 from causerie.bench import reconnect
 from causerie.bench.dialects import DIALECTS
 from causerie.bench.generator import LoadFailed
-from causerie.bench.reconnect import Faults, Reconnect, faults
+from causerie.bench.reconnect import Reconnect
 from causerie.bench.target import NOT_OURS, OwnServer, at_url, own_server
-
-EXPECTED = [b"%d" % number for number in range(10, 20)]
 
 
 def run(load: Reconnect, target: Any, **more: Any) -> Any:
@@ -131,22 +126,6 @@ def test_who_is_never_given_the_last_has_never_caught_up(
     assert result.figures["lost"] == 3
     assert "caught_up_s" not in result.figures
     assert result.remarks[0] == "3 clients have never caught up"
-
-
-def test_a_client_that_was_given_all_in_order_has_no_faults() -> None:
-    assert faults(list(EXPECTED), EXPECTED) == (0, 0, 0)
-
-
-@given(st.permutations(EXPECTED), st.lists(st.sampled_from([b"1", *EXPECTED])))
-def test_each_fault_is_counted_for_what_it_is(order: list[bytes], again: list[bytes]) -> None:
-    in_order = sum(int(b) < int(a) for a, b in pairwise(order))
-    assert faults([*order, *again], EXPECTED) == Faults(0, len(again), in_order)
-
-
-@given(st.sets(st.sampled_from(EXPECTED)))
-def test_what_never_came_is_lost(missing: set[bytes]) -> None:
-    received = [number for number in EXPECTED if number not in missing]
-    assert faults(received, EXPECTED) == Faults(len(missing), 0, 0)
 
 
 def test_what_a_load_is_like_is_told() -> None:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from causerie.bench import marks
-from causerie.bench.chains import Faults
+from causerie.bench.faults import Faults
 from causerie.bench.generator import LoadFailed
 from causerie.bench.staff import ALL, Person, Seat, Staff, frame, texts
 from causerie.testing.framing import client_frame

@@ -2,18 +2,14 @@ import socket
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.bench.tiny_chat import TinyChat
 
 from causerie.bench import stalled
 from causerie.bench.dialects import DIALECTS
 from causerie.bench.generator import LoadFailed
 from causerie.bench.marks import MARK
-from causerie.bench.stalled import Account, Stalled, account
+from causerie.bench.stalled import Stalled
 from causerie.bench.target import OwnServer, at_url
-
-numbers = st.lists(st.integers(0, 1_000), unique=True, min_size=1)
 
 
 @pytest.mark.real
@@ -67,29 +63,6 @@ def test_where_nothing_would_be_said_nothing_is_measured(chat: TinyChat) -> None
     with pytest.raises(LoadFailed, match="nothing was said"):
         stalled.run(load, at_url(chat.url, None), DIALECTS["v1"], room="silence")
     assert not chat.commands
-
-
-def test_who_was_told_all_once_and_in_order_has_nothing_to_complain_of() -> None:
-    assert account([3, 1, 2], [[3, 1, 2]] * 5) == Account(0, 0, 0)
-
-
-@given(numbers, st.data())
-def test_what_is_missing_is_lost(wanted: list[int], data: st.DataObject) -> None:
-    place = data.draw(st.integers(0, len(wanted) - 1))
-    heard = wanted[:place] + wanted[place + 1 :]
-    assert account(wanted, [heard, wanted]) == Account(lost=1)
-
-
-@given(numbers, st.data())
-def test_what_comes_again_is_doubled(wanted: list[int], data: st.DataObject) -> None:
-    again = data.draw(st.sampled_from(wanted))
-    assert account(wanted, [[*wanted, again], wanted]) == Account(doubled=1)
-
-
-@given(numbers, st.randoms())
-def test_another_order_is_told(wanted: list[int], random: Any) -> None:
-    heard = random.sample(wanted, len(wanted))
-    assert account(wanted, [heard]) == Account(misordered=int(heard != wanted))
 
 
 def test_what_a_load_is_like_is_told() -> None:

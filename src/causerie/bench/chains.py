@@ -6,32 +6,11 @@ what contradicts it is found out at once, however long the load runs.
 
 from dataclasses import dataclass, field
 
+from causerie.bench.faults import Faults
 from causerie.wire.commands import Cursor
 
 NOTHING = Cursor(seq=0, id="")
 """The cursor of whoever has seen none of a room, from its beginning."""
-
-
-@dataclass
-class Faults:
-    """Promises that were broken."""
-
-    lost: int = 0
-    """Breaks in the chains of members, and chains that end before the log."""
-    doubled: int = 0
-    """Entries that a member was told twice, or that are in a log twice."""
-    misordered: int = 0
-    """Entries that a member was told after later ones, and those that others have elsewhere."""
-
-    def __add__(self, other: "Faults") -> "Faults":
-        return Faults(
-            self.lost + other.lost,
-            self.doubled + other.doubled,
-            self.misordered + other.misordered,
-        )
-
-    def __bool__(self) -> bool:
-        return bool(self.lost or self.doubled or self.misordered)
 
 
 @dataclass

@@ -6,15 +6,15 @@ from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import count
 from random import Random
 from typing import Final, NamedTuple, assert_never
 
 from causerie.bench import crew, marks, office
 from causerie.bench.allowance import require_connections
-from causerie.bench.chains import Faults
 from causerie.bench.dialects import Dialect
+from causerie.bench.faults import Faults
 from causerie.bench.generator import LoadFailed, ServerFailed
 from causerie.bench.health import Census
 from causerie.bench.office import Event, Kind
@@ -174,9 +174,7 @@ def run(
         "deliveries_per_second": heard / elapsed,
         "cpu_us_per_delivery": (end.cpu - begin.cpu) / heard * 1e6,
         **percentiles(latencies),
-        "lost": faults.lost,
-        "doubled": faults.doubled,
-        "misordered": faults.misordered,
+        **asdict(faults),
         "rss_warm_mb": warm[0][1] / 1e6,
         "rss_mb": warm[-1][1] / 1e6,
         "rss_mb_per_minute": slope(warm) / 1e6 * 60,

@@ -6,15 +6,15 @@ not wait a random time before it comes back: this is the worst case.
 
 import time
 from array import array
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
 from causerie.bench import crew
 from causerie.bench.allowance import require_connections
 from causerie.bench.dialects import V1, Cursor, Dialect
+from causerie.bench.faults import Faults, faults
 from causerie.bench.generator import Generator, LoadFailed, Member
 from causerie.bench.marks import SPOKEN
 from causerie.bench.opening import open_members
@@ -55,14 +55,6 @@ class Reconnect:
     def __str__(self) -> str:
         how = "kill -9" if self.kill else "a cut"
         return f"{self.clients:,} clients, {self.behind:,} behind of {self.entries:,}, {how}"
-
-
-class Faults(NamedTuple):
-    """What is wrong with what clients were given, in entries."""
-
-    lost: int
-    doubled: int
-    misordered: int
 
 
 @dataclass(frozen=True)
@@ -165,17 +157,13 @@ def run(
     tallies: list[_Tally] = ran.results
     caught_up = sorted(moment for tally in tallies for moment in tally.caught_up)
     entered = max(moment for tally in tallies for moment in tally.entered)
-    lost, doubled, misordered = (
-        sum(faults) for faults in zip(*(tally.faults for tally in tallies), strict=True)
-    )
+    found = sum((tally.faults for tally in tallies), Faults())
     figures = {
         "connections": load.clients,
         "joins_per_second": load.clients / entered * 1e9,
         "cpu_us_per_join": (end.cpu - back.cpu) / load.clients * 1e6,
         **percentiles(caught_up),
-        "lost": lost,
-        "doubled": doubled,
-        "misordered": misordered,
+        **asdict(found),
         "rss_mb": end.rss / 1e6,
         "server_busy": (end.cpu - back.cpu) / (end.at - back.at),
         "generator_busy": ran.busy,
@@ -189,21 +177,6 @@ def run(
     if unrecovered := sum(tally.unrecovered for tally in tallies):
         remarks.append(f"{unrecovered:,} clients were told that something is missing")
     return Result(f"reconnect: {load}", target.name, figures, caught_up, tuple(remarks))
-
-
-def faults(received: Sequence[bytes], expected: Sequence[bytes]) -> Faults:
-    """What is wrong with what one client was given: what it lacks, what it has got twice or had
-    got before, and what came after something later.
-    """
-    if received == expected:
-        return Faults(0, 0, 0)
-    places = {number: place for place, number in enumerate(expected)}
-    first = [places[number] for number in dict.fromkeys(received) if number in places]
-    return Faults(
-        lost=len(expected) - len(first),
-        doubled=len(received) - len(first),
-        misordered=sum(after < before for before, after in pairwise(first)),
-    )
 
 
 def _work(post: crew.Post, work: crew.Task[Reconnect, V1]) -> _Tally:
@@ -253,9 +226,7 @@ def _work(post: crew.Post, work: crew.Task[Reconnect, V1]) -> _Tally:
     tally = _Tally(
         array("q", (moment - begun for moment in generator.entered_at[before:])),
         array("q", (client.caught_up_at - begun for client in clients if client.caught_up_at)),
-        Faults(
-            *map(sum, zip(*(faults(client.numbers, expected) for client in clients), strict=True))
-        ),
+        sum((faults(client.numbers, expected) for client in clients), Faults()),
         sum(client.recovered != "complete" for client in clients),
     )
     generator.close()

@@ -7,8 +7,9 @@ from typing import Final
 
 import msgspec
 
-from causerie.bench.chains import Chain, Faults, Ledger
+from causerie.bench.chains import Chain, Ledger
 from causerie.bench.dialects import V1, explained
+from causerie.bench.faults import Faults
 from causerie.bench.generator import Generator, LoadFailed, Member, ServerFailed
 from causerie.bench.marks import SPOKEN
 from causerie.testing.framing import client_frame

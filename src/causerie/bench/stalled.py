@@ -6,12 +6,13 @@ import time
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from causerie.bench import crew
 from causerie.bench.allowance import require_connections
 from causerie.bench.dialects import Dialect
+from causerie.bench.faults import Faults, faults
 from causerie.bench.generator import READ, Generator, LoadFailed, Member, reset
 from causerie.bench.marks import SPOKEN
 from causerie.bench.opening import call_the_roll, open_members
@@ -67,16 +68,6 @@ class Stalled:
 
 
 @dataclass(frozen=True)
-class Account:
-    """What those who had stalled were given afterwards, all together."""
-
-    lost: int = 0
-    doubled: int = 0
-    misordered: int = 0
-    """Of them, how many were told the rest in another order than those who always read."""
-
-
-@dataclass(frozen=True)
 class _Tally:
     """What one process has counted."""
 
@@ -84,7 +75,9 @@ class _Tally:
     """Latencies of those who read, in ns."""
     beside: "array[int]"
     """The same beside those who stall."""
-    account: Account
+    faults: Faults
+    """Of what those who had stalled were given afterwards: what whoever always read was given is
+    what there was, in its order."""
 
 
 class Witness(Member):
@@ -159,13 +152,11 @@ def run(
     at = ran.moments
     alone = [latency for tally in tallies for latency in tally.alone]
     beside = [latency for tally in tallies for latency in tally.beside]
-    accounts = [tally.account for tally in tallies]
+    found = sum((tally.faults for tally in tallies), Faults())
     after = {
         "rss_kb_per_stalled": (at["settled"].rss - at["alone settled"].rss) / load.stalled / 1024,
         "caught_up_s": at["caught up"].at - at["settled"].at,
-        "lost": sum(account.lost for account in accounts),
-        "doubled": sum(account.doubled for account in accounts),
-        "misordered": sum(account.misordered for account in accounts),
+        **asdict(found),
         "generator_busy": ran.busy,
     }
     name = f"stalled: {load}"
@@ -252,20 +243,8 @@ def _measured(post: crew.Post, work: crew.Task[Stalled, Dialect], generator: Sta
     post.turn_to(Phase.REPEATING)
     # What comes twice may come late.
     generator.read(0.5)
-    return _Tally(alone, beside, account(witness.heard, [member.heard for member in stalled]))
-
-
-def account(wanted: Sequence[int], heard: Iterable[Sequence[int]]) -> Account:
-    """Compares what each was told with what there was to tell, in its order."""
-    order = {number: place for place, number in enumerate(wanted)}
-    lost = doubled = misordered = 0
-    for numbers in heard:
-        once = dict.fromkeys(numbers)
-        lost += len(order.keys() - once.keys())
-        doubled += len(numbers) - len(once)
-        places = [order[number] for number in once if number in order]
-        misordered += places != sorted(places)
-    return Account(lost, doubled, misordered)
+    found = sum((faults(member.heard, witness.heard) for member in stalled), Faults())
+    return _Tally(alone, beside, found)
 
 
 def _speak(
