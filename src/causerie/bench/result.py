@@ -32,10 +32,10 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "cpu_us_per_page": Figure("CPU µs a page", 0),
     "p50_ms": Figure("p50 ms", 2),
     "p90_ms": Figure("p90 ms", 2),
-    "p99_ms": Figure("p99 ms", 2),
+    "p99_ms": Figure("p99 ms", 2, "99 of 100 latencies were no longer"),
     "p999_ms": Figure("p99.9 ms", 2),
     "max_ms": Figure("max ms", 2),
-    "caught_up_s": Figure("caught up s", 2),
+    "caught_up_s": Figure("caught up s", 2, "until the last had been given all that it had missed"),
     "lost": Figure("lost", 0),
     "doubled": Figure("doubled", 0),
     "misordered": Figure("misordered", 0),
@@ -43,7 +43,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "rss_warm_mb": Figure("RSS MB, warm", 1),
     "rss_mb": Figure("RSS MB", 1),
     "rss_mb_per_minute": Figure(
-        "RSS MB a minute", 2, "how fast the memory grew after the server was warm; 0 is no leak"
+        "RSS MB a minute", 2, "how fast its memory grew once it was warm; 0 is no leak"
     ),
     "connections_warm": Figure("connections, warm", 0),
     "connections_left": Figure("connections left", 0),
@@ -58,7 +58,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "cpu_us_per_second_idle": Figure(
         "CPU µs/s, one idle",
         2,
-        "the server’s CPU time, a second, for one connection while nobody says anything",
+        "what one silent connection costs the server each second",
     ),
     "pings_answered": Figure("pings answered", 0),
     "server_busy": Figure(
