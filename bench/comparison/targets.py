@@ -168,6 +168,9 @@ ALONE: Final = (
     _most("stalled", "doubled", "doubled", "", 0),
     _most("mixed", "lost", "lost", "", 0),
     _most("mixed", "doubled", "doubled", "", 0),
+    _most("mixed", "sessions_left", "sessions left when all have gone", "", 0),
+    _most("mixed", "rooms_left", "rooms left when all have gone", "", 0),
+    _most("mixed", "tasks_left", "tasks left when all have gone", "", 0),
 )
 """For v1, which alone can do all of it."""
 
