@@ -19,7 +19,7 @@ from tests.server.support import (
 from causerie.server.frames import FramedEntry, Variant
 from causerie.server.live_room import RUN_BYTES, LiveRoom
 from causerie.server.timers import Timers
-from causerie.server.turn import LONGEST_GATHERING, SHARED_BY, Turn
+from causerie.server.turn import GATHERING, LONGEST_GATHERING, SHARED_BY, Turn
 from causerie.testing.memory_server import MemoryServer, MemorySocket, VirtualClock
 
 Written = list[tuple[MemorySocket, bytes]]
@@ -163,7 +163,7 @@ def crowd(server: MemoryServer, count: int = SHARED_BY) -> list[V1]:
     return members
 
 
-def test_after_writing_took_long_what_comes_next_is_gathered_as_long() -> None:
+def test_after_writing_took_long_what_comes_next_is_gathered_for_a_part_of_that() -> None:
     clock = BusyClock(0.002)
     turn, scheduled, timers = turn_of(clock)
     alice, *_ = crowd(MemoryServer())
@@ -178,7 +178,7 @@ def test_after_writing_took_long_what_comes_next_is_gathered_as_long() -> None:
     assert scheduled == []
     due = timers.deadline()
     assert due is not None
-    assert due == pytest.approx(written + 0.002)
+    assert due == pytest.approx(written + 0.002 * GATHERING)
     before = alice.socket.writes
     timers.run(due)
     assert alice.socket.writes == before + 1

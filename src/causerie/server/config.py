@@ -111,7 +111,7 @@ class Config:
 
     watch_loop: bool = False
     """Measure how long the event loop is held up; /healthz tells the longest since it was asked
-    last, and how many connections, sessions, rooms and tasks there are. Costs about 1 % of a core."""
+    last, and how many connections, sessions, rooms and tasks there are. Costs 1 % of a core."""
 
     log_format: Literal["auto", "console", "json"] = "auto"
     """How the log is written to stderr. auto: console on a terminal, otherwise json."""

@@ -4,11 +4,11 @@ The system call that sends is nearly the whole cost of a delivery, so the number
 counts. Entries are gathered in their rooms, everything else in `Connection.out`; `flush` writes.
 
 Under load a turn is stretched: when handing out the last commits took long, what is committed next
-waits about as long before it is handed out too, together with whatever else is committed until
-then. So the writing never takes much more than half of the loop's time, and the busier a server is,
-the more goes into each write. A quiet room never waits: its last writes were over at once. Nor do
-many small rooms: what comes until then is for others, and would only keep those waiting who have
-something to say next.
+waits for most of that time before it is handed out too, together with whatever else is committed
+until then. So the writing never takes much more than half of the loop's time, and the busier a
+server is, the more goes into each write. A quiet room never waits: its last writes were over at
+once. Nor do many small rooms: what comes until then is for others, and would only keep those
+waiting who have something to say next.
 """
 
 from collections.abc import Callable
@@ -22,8 +22,10 @@ from causerie.server.timers import Timer, Timers
 if TYPE_CHECKING:
     from causerie.server.connection import Connection
 
-GATHERING = 1.0
-"""How long to gather after writing, in units of the time that the writing took."""
+GATHERING = 0.7
+"""How long to gather after writing, in units of the time that the writing took. At 1,000 messages a
+second to 500 members p99 is 8 to 9 ms and a delivery costs 1.7 µs; with 1.0 it is 9 to 10 ms and
+1.5 µs, with 0.4 it is 10 ms and 1.8 µs."""
 
 SHARED_BY = 8
 """Writes for each room that was handed out, at least, for which it pays to gather."""
