@@ -110,7 +110,7 @@ lock: $(VENV)/.made ## lock the newest versions of all that pyproject.toml names
 	@$(PIP) install uv
 	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
 	$(COMPILE) --group build --output-file requirements/build.txt
-	$(COMPILE) pyproject.toml --extra fast --group dev --output-file requirements/dev.txt \
+	$(COMPILE) pyproject.toml --extra cluster --extra fast --group dev --output-file requirements/dev.txt \
 	  --constraints requirements/runtime.txt --constraints requirements/build.txt
 	$(COMPILE) requirements/foreign.in --output-file requirements/foreign.txt
 	$(COMPILE) requirements/rivals.in --output-file requirements/rivals.txt
