@@ -10,21 +10,16 @@ StorageError         the folder cannot be used; the message says why, and what t
 
 import os
 import secrets
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, cast
 
 import apsw
 
+from causerie.adapters.lock_file import Locked, lock
 from causerie.adapters.sqlite_places import hash_id
 from causerie.folders import make_folder
 from causerie.wire.errors import CauserieError
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
 
 DATABASE: Final = "causerie.db"
 LOCK: Final = "causerie.lock"
@@ -345,22 +340,10 @@ def explained(folder: Path, error: apsw.Error) -> StorageError:
 
 def _lock(folder: Path) -> BinaryIO:
     """Takes the folder for this process; the lock ends with the process at the latest."""
-    file = (folder / LOCK).open("a+b")
     try:
-        if sys.platform == "win32":
-            file.seek(1 << 30)  # a locked byte cannot be read: one that is never there
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.seek(0)
-        holder = file.read(20).decode("ascii", "replace").strip()
-        file.close()
+        return lock(folder / LOCK)
+    except Locked as error:
         raise FolderInUse(
-            f"Another server{f' (process {holder})' if holder else ''} runs on {folder}: stop it, "
-            "or choose another folder with --data."
+            f"Another server{f' (process {error.holder})' if error.holder else ''} runs on "
+            f"{folder}: stop it, or choose another folder with --data."
         ) from error
-    file.truncate(0)
-    file.write(b"%d\n" % os.getpid())
-    file.flush()
-    return file
