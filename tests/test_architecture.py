@@ -7,6 +7,8 @@ read through datetime, a file opened and a coroutine awaited without importing a
 import ast
 import importlib
 import pkgutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeGuard
@@ -120,6 +122,15 @@ def test_few_modules_know_the_websockets_library() -> None:
 def test_only_adapters_and_their_test_kit_know_sqlite() -> None:
     assert importers("apsw").keys() <= {"adapters", "testing"}
     assert not importers("sqlite3")
+
+
+def test_only_adapters_know_nats() -> None:
+    assert importers("nats").keys() <= {"adapters"}
+
+
+def test_where_nats_is_not_installed_everything_else_is() -> None:
+    code = "import sys; sys.modules['nats'] = None; import causerie.app, causerie.cli"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_whoever_catches_our_errors_catches_all_of_them() -> None:

@@ -17,7 +17,7 @@ def test_a_lock_names_its_holder_to_whoever_finds_it_taken(tmp_path: Path) -> No
             lock(path)
         assert caught.value.holder == str(os.getpid())
         note_holder(file, 7)
-        with pytest.raises(Locked, match="by process 7$"):
+        with pytest.raises(Locked, match=r"by process 7$"):
             lock(path)
 
 
@@ -25,7 +25,7 @@ def test_a_holder_that_says_nothing_holds_it_too(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with lock(path):
         path.write_bytes(b"")
-        with pytest.raises(Locked, match="^locked$") as caught:
+        with pytest.raises(Locked, match=r"^locked$") as caught:
             lock(path)
     assert caught.value.holder == ""
 
