@@ -62,21 +62,25 @@ def is_free(folder: Path) -> bool:
     return True
 
 
-def is_listening(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex((HOST, port)) == 0
+def is_answering(port: int) -> bool:
+    """Whether a NATS server greets who connects there."""
+    try:
+        with socket.create_connection((HOST, port), timeout=10) as probe:
+            return probe.recv(5) == b"INFO "
+    except ConnectionError:
+        return False
 
 
 def test_a_server_is_ready_for_clients_of_this_machine_and_stops_by_itself(tmp_path: Path) -> None:
     server = NatsServer(tmp_path / "deep" / "data")
     assert server.port == 0
     with server:
-        assert is_listening(server.port)
+        assert is_answering(server.port)
         assert server.url == f"nats://127.0.0.1:{server.port}"
         assert not server.wait_ended(within=0)
         assert server.stop()
         assert not server.is_running
-    assert not is_listening(server.port)
+    assert not is_answering(server.port)
     assert server.wait_ended()
     assert "Server Exiting" in (tmp_path / "deep" / "data" / LOG).read_text()
     assert stat.S_IMODE((tmp_path / "deep" / "data").stat().st_mode) == 0o700
@@ -221,7 +225,7 @@ class TestProgram:
         program.symlink_to(Path(str(found.locate())).resolve())
         assert find_program() == program
         with NatsServer(tmp_path / "data") as server:
-            assert is_listening(server.port)
+            assert is_answering(server.port)
 
     @pytest.mark.usefixtures("path")
     def test_without_one_it_is_told_what_to_install(self, tmp_path: Path) -> None:
@@ -267,11 +271,11 @@ class TestParent:
     def test_a_server_is_gone_when_its_parent_was_killed(self, tmp_path: Path) -> None:
         with LineProcess([sys.executable, "-c", PARENT, str(tmp_path)]) as parent:
             (port,) = parent.wait_until(bool, "the port of its server")
-            assert is_listening(int(port))
+            assert is_answering(int(port))
             assert not is_free(tmp_path)
             parent.kill()
         wait_until(lambda: is_free(tmp_path), "the end of the server")
-        assert not is_listening(int(port))
+        assert not is_answering(int(port))
 
     def test_a_parent_that_died_too_early_to_be_missed_leaves_nothing(self) -> None:
         command = [sys.executable, "-I", "-S", "-c", module._DIE_WITH_PARENT]
@@ -282,12 +286,14 @@ class TestParent:
 
     def test_a_server_outlives_the_thread_that_started_it(self, tmp_path: Path) -> None:
         server = NatsServer(tmp_path)
-        thread = threading.Thread(target=server.start)
+        thread = threading.Thread(target=server.__enter__)
         thread.start()
-        thread.join()
+        task = Path(f"/proc/self/task/{thread.native_id}")
         try:
-            server.wait_ready()
-            assert is_listening(server.port)
+            thread.join()
+            wait_until(lambda: not task.exists(), "the end of the thread")
+            assert is_answering(server.port)
+            assert server.is_running
         finally:
             server.stop()
 
