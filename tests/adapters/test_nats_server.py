@@ -312,9 +312,11 @@ async def test_a_cluster_survives_the_kill_of_any_one_and_has_it_back(
     nats_cluster.kill(leader)
     successor = nats_cluster.wait_for_leader()
     assert successor != leader
+    assert nats_cluster.wait_for_stream("kept") != leader
     two = await store(nats_cluster.urls[successor], b"meanwhile", replicas=3)
     nats_cluster.restart(leader)
     nats_cluster.wait_for_leader()
+    nats_cluster.wait_for_stream("kept")
     for url in nats_cluster.urls:
         assert await stored(url, one) == b"before"
         assert await stored(url, two) == b"meanwhile"

@@ -26,6 +26,10 @@ POLLED_EVERY: Final = 0.02
 """Seconds after which to ask again what nobody tells by itself."""
 
 
+_View = Callable[[int], dict[str, Any]]
+"""What the server of a number knows of a group of servers: its leader, and who follows it."""
+
+
 def wait_until(holds: Callable[[], bool], what: str, within: float = PATIENCE) -> None:
     """Waits until something holds that can only be asked for; blocks.
 
@@ -114,44 +118,69 @@ class NatsCluster:
 
     def wait_for_leader(self, within: float = PATIENCE) -> int:
         """Waits until all that run agree on one of them as the meta leader, which places streams,
-        and it has heard of as many servers as run; returns its number.
+        and all follow it; returns its number.
 
         Raises:
             WaitFailed: they did not within so many seconds.
         """
-        leader: int | None = None
+        return self._wait_for_leader(self._meta, "a meta leader", within)
+
+    def wait_for_stream(self, name: str, within: float = PATIENCE) -> int:
+        """Waits until all that run agree on one of them as the leader of a stream, and all follow
+        it; returns its number. The stream must have a replica on each. Until then what is asked
+        of the stream may fail.
+
+        Raises:
+            WaitFailed: they did not within so many seconds.
+        """
+        return self._wait_for_leader(
+            lambda number: self._stream(number, name), f"a leader of the stream {name}", within
+        )
+
+    def _wait_for_leader(self, view: _View, what: str, within: float) -> int:
+        leaders = list[int]()
 
         def is_led() -> bool:
-            nonlocal leader
-            leader = self._leader()
-            return leader is not None
+            leaders.extend(self._leaders(view))
+            return bool(leaders)
 
-        wait_until(is_led, "a meta leader", within)
-        assert leader is not None, "is_led has found it"
-        return leader
+        wait_until(is_led, what, within)
+        return leaders[0]
 
-    def _leader(self) -> int | None:
-        running = [
-            number
+    def _leaders(self, view: _View) -> Iterator[int]:
+        """Yields the leader of a group, if all that run see it alike, and all others follow it."""
+        running = {
+            server.name: number
             for number, server in enumerate(self.servers)
             if server.is_running and number not in self._paused
-        ]
-        views = {number: self._meta(number) for number in running}
-        for number in running:
-            name = self.servers[number].name
-            if any(view.get("leader") != name for view in views.values()):
-                continue
-            others = [peer for peer in views[number].get("replicas", []) if peer["current"]]
-            if len(others) >= len(running) - 1:
-                return number
-        return None
+        }
+        views = {name: view(number) for name, number in running.items()}
+        for name, number in running.items():
+            if all(seen.get("leader") == name for seen in views.values()):
+                replicas = views[name].get("replicas", [])
+                followers = {replica["name"] for replica in replicas if replica["current"]}
+                if running.keys() - {name} <= followers:
+                    yield number
 
     def _meta(self, number: int) -> dict[str, Any]:
-        """What a server says about the group that leads JetStream; nothing while it cannot."""
-        url = f"http://{HOST}:{self._monitoring_ports[number]}/jsz"
+        """What a server knows of the group that leads JetStream; nothing while it cannot tell."""
+        meta: dict[str, Any] = self._jetstream(number).get("meta_cluster", {})
+        return meta
+
+    def _stream(self, number: int, name: str) -> dict[str, Any]:
+        """What a server knows of the group that keeps a stream."""
+        for account in self._jetstream(number).get("account_details", []):
+            for stream in account.get("stream_detail", []):
+                if stream["name"] == name:
+                    group: dict[str, Any] = stream.get("cluster", {})
+                    return group
+        return {}
+
+    def _jetstream(self, number: int) -> dict[str, Any]:
+        url = f"http://{HOST}:{self._monitoring_ports[number]}/jsz?streams=true"
         with suppress(OSError), urllib.request.urlopen(url, timeout=PATIENCE) as answer:
-            meta: dict[str, Any] = json.load(answer).get("meta_cluster", {})
-            return meta
+            told: dict[str, Any] = json.load(answer)
+            return told
         return {}
 
 
