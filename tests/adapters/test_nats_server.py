@@ -1,5 +1,6 @@
 """Real NATS servers of our own: they start, keep what they store, and leave nothing behind."""
 
+import asyncio
 import json
 import os
 import signal
@@ -9,13 +10,15 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
 import nats
 import pytest
 from nats.js.api import StreamConfig
-from tests.support.line_process import LineProcess
+from nats.js.errors import NoStreamResponseError
+from tests.support.line_process import PATIENCE, LineProcess
 from tests.support.nats import NatsCluster, nats_cluster, nats_server, wait_until
 from tests.support.server_process import _free_port
 
@@ -44,7 +47,12 @@ async def store(url: str, content: bytes, *, replicas: int = 1) -> int:
         stream = client.jetstream(timeout=20)
         config = StreamConfig(name="kept", subjects=["kept"], num_replicas=replicas)
         await stream.add_stream(config)
-        return (await stream.publish("kept", content)).seq
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                # Until this server has heard that the stream's leader listens, nobody does, and
+                # nothing is stored.
+                with suppress(NoStreamResponseError):
+                    return (await stream.publish("kept", content)).seq
 
 
 async def stored(url: str, seq: int) -> bytes | None:
