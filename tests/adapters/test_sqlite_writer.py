@@ -2,8 +2,10 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
+from types import SimpleNamespace
 
 import apsw
 import pytest
@@ -12,7 +14,7 @@ from causerie.adapters import sqlite_writer
 from causerie.adapters.sqlite_entries import Entries
 from causerie.adapters.sqlite_file import LOCK, DataFolder
 from causerie.adapters.sqlite_places import Places
-from causerie.adapters.sqlite_writer import Answers, Job, Writer
+from causerie.adapters.sqlite_writer import GIVEN_FOR, Answers, Job, Writer
 from causerie.ports import Outcome, Rejected, Stored
 from causerie.testing.contracts import draft
 
@@ -50,6 +52,50 @@ def test_answers_that_come_meanwhile_wait_for_another_turn() -> None:
         wakes.pop(0)()
         assert told == ["again"] * turn
     assert len(wakes) >= 1
+
+
+def test_answers_that_take_long_have_a_turn_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(sqlite_writer, "time", SimpleNamespace(monotonic=lambda: now))
+    wakes: list[Callable[[], None]] = []
+    told: list[int] = []
+    answers = Answers(wakes.append)
+
+    def take_long(number: int) -> None:
+        nonlocal now
+        told.append(number)
+        now += GIVEN_FOR / 2
+
+    for number in range(5):
+        answers.add(partial(take_long, number))
+    for turn in ([0, 1], [2, 3], [4]):
+        # What comes meanwhile does not wake the loop once more.
+        assert len(wakes) == 1
+        wakes.pop()()
+        assert told == turn
+        told.clear()
+    assert wakes == []
+    answers.add(partial(take_long, 5))
+    assert len(wakes) == 1
+
+
+def test_at_the_end_all_answers_are_given_however_long_they_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(sqlite_writer, "time", SimpleNamespace(monotonic=lambda: now))
+    told: list[int] = []
+    answers = Answers(lambda _wake: None)
+
+    def take_long(number: int) -> None:
+        nonlocal now
+        told.append(number)
+        now += 10.0
+
+    for number in range(5):
+        answers.add(partial(take_long, number))
+    answers.give()
+    assert told == [0, 1, 2, 3, 4]
 
 
 def test_an_answer_that_fails_does_not_keep_the_others_back() -> None:
