@@ -1,0 +1,63 @@
+"""How well a node reaches NATS. Pure: time comes in as an argument, in seconds of one clock."""
+
+from typing import Final, Literal
+
+Health = Literal["ok", "degraded", "away"]
+"""`degraded`: what is said waits, and it should not be for long; `away`: nobody can be served."""
+
+DEGRADED_AFTER: Final = 1.0
+"""Seconds for which an append may be unanswered."""
+AWAY_AFTER: Final = 3.0
+"""Seconds for which the connection may be lost."""
+AWAY_UNANSWERED: Final = 10.0
+"""Seconds for which an append may be unanswered though there is a connection: the server that it
+leads to has lost the others, and no new leader was found in the time that this takes."""
+
+
+class HealthWatch:
+    """Judges by the connection, and by the append that waits longest.
+
+    After each call, and when `deadline` is there, ask `judge`.
+    """
+
+    def __init__(self) -> None:
+        """Begins without a connection, which is not held against it until it has been there."""
+        self._lost_at: float | None = None
+        self._asked_at: float | None = None
+
+    def connected(self) -> None:
+        """There is a connection."""
+        self._lost_at = None
+
+    def lost(self, now: float) -> None:
+        """There is none any more."""
+        if self._lost_at is None:
+            self._lost_at = now
+
+    def waits(self, since: float | None) -> None:
+        """Says since when the oldest append waits for its answer; None if none does."""
+        self._asked_at = since
+
+    def judge(self, now: float) -> Health:
+        """Tells how it stands."""
+        if self._is_over(self._lost_at, AWAY_AFTER, now):
+            return "away"
+        if self._is_over(self._asked_at, AWAY_UNANSWERED, now):
+            return "away"
+        if self._lost_at is not None or self._is_over(self._asked_at, DEGRADED_AFTER, now):
+            return "degraded"
+        return "ok"
+
+    def deadline(self, now: float) -> float | None:
+        """Tells when the judgement will be another, if nothing happens; None if it will not."""
+        times = []
+        if self._lost_at is not None:
+            times.append(self._lost_at + AWAY_AFTER)
+        if self._asked_at is not None:
+            times += [self._asked_at + DEGRADED_AFTER, self._asked_at + AWAY_UNANSWERED]
+        return min((time for time in times if time > now), default=None)
+
+    @staticmethod
+    def _is_over(since: float | None, limit: float, now: float) -> bool:
+        # Compared as `deadline` adds up: a difference may be rounded to the other side.
+        return since is not None and now >= since + limit
