@@ -1,0 +1,293 @@
+"""Reads rooms out of the stream.
+
+In the stream the rooms stand mixed. It tells, for any seq, what the next entry of a room is and how
+many follow that one; so a place in a room is found by halving what lies between.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Final, Protocol
+
+from causerie.adapters.jetstream_entries import decode_entry, timestamp_of
+from causerie.adapters.jetstream_link import Unanswered
+from causerie.adapters.jetstream_search import Mark, Search
+from causerie.adapters.jetstream_stream import READ_WITHIN, REST, Found, Stream
+from causerie.adapters.jetstream_subjects import message_id, room_of
+from causerie.chat.entry import Entry
+from causerie.ports import Conversation, Head, Located
+
+GREATEST: Final = 2**53
+"""A seq, or a count, that no stream comes near."""
+
+SKEW: Final = 1_000_000
+"""Microseconds by which the clocks of two nodes may differ: so much earlier a time is looked for,
+and what is not later is passed over one by one."""
+
+FEW: Final = 200
+"""So many entries are read rather than searched."""
+
+TRIES: Final = 20
+"""How often a count is taken anew that was disturbed by new entries."""
+
+
+class Known(Protocol):
+    """What the node knows to be there: a replica that has less is not believed."""
+
+    def in_room(self, room: str) -> int:
+        """The greatest seq known to be in a room, or 0."""
+
+    def in_stream(self) -> int:
+        """The greatest seq known to be in the stream."""
+
+
+class Reader:
+    """The reads of `causerie.ports.Log`, as coroutines; each raises LinkError where it is Failed,
+    and none takes longer than `READ_WITHIN` for each thing that it has to look up.
+    """
+
+    def __init__(self, stream: Stream, epoch: str, known: Known) -> None:
+        self._stream = stream
+        self._subjects = stream.subjects
+        self._epoch = epoch
+        self._known = known
+
+    async def read(self, room: str, *, after: int, upto: int, limit: int) -> list[Entry]:
+        """Reads forward."""
+        after, upto, limit = max(0, after), min(upto, GREATEST), min(limit, GREATEST)
+        if limit <= 0 or after >= upto:
+            return []
+        before, found = await asyncio.gather(
+            self._end(room, after), self._forward(room, after, upto, limit)
+        )
+        return _chained(room, found, before.seq if before else 0)
+
+    async def _forward(
+        self, room: str, after: int, upto: int, limit: int, *, is_there: bool = False
+    ) -> list[Found]:
+        """Reads forward; `is_there`: there is an entry at `upto`."""
+        subject = self._subjects.entry(room)
+        expected = upto if is_there else min(upto, self._known.in_room(room))
+        deadline = asyncio.get_running_loop().time() + READ_WITHIN
+        found: list[Found] = []
+        while True:
+            page = await self._stream.page(subject, after=after, limit=limit - len(found))
+            for message in page.messages:
+                if message.seq > upto:
+                    return found
+                found.append(message)
+                after = message.seq
+            if len(found) == limit:
+                return found
+            if not page.pending and after >= expected:
+                return found
+            if not page.pending:
+                await self._catch_up(deadline)
+
+    @staticmethod
+    async def _catch_up(deadline: float) -> None:
+        """Waits a moment for a replica that lags.
+
+        Raises:
+            Unanswered: it has had its time.
+        """
+        if asyncio.get_running_loop().time() >= deadline:
+            raise Unanswered("a replica lags behind")
+        await asyncio.sleep(REST)
+
+    async def read_back(self, room: str, *, before: int, limit: int) -> list[Entry]:
+        """Reads backward."""
+        end = await self._end(room, before - 1)
+        if end is None or limit <= 0:
+            return []
+        first = await self._newest(room, end.seq, min(limit, GREATEST))
+        return await self.read(room, after=first - 1, upto=end.seq, limit=GREATEST)
+
+    async def locate(
+        self, room: str, *, seq: int, id: str, epoch: str, upto: int, limit: int
+    ) -> Located:
+        """Finds where a reader goes on."""
+        holds = epoch == self._epoch and await self._holds(room, seq, id)
+        after = await self._before_newest(room, await self._end(room, upto), limit)
+        if not holds:
+            return Located(after=after, recovered="none")
+        if after <= seq:
+            return Located(after=seq, recovered="complete")
+        missing = (await self._rank(room, seq + 1, after)).left
+        return Located(after=after, recovered="partial", missing=missing)
+
+    async def _holds(self, room: str, seq: int, id: str) -> bool:
+        """Tells whether the entry at `seq` has that id; 0 with an empty id is before all."""
+        if not 0 < seq <= GREATEST:
+            return seq == 0 and not id
+        (found,) = await self._forward(room, seq - 1, seq, 1) or (None,)
+        return found is not None and id == decode_entry(found.payload, room="", seq=0, prev=0).id
+
+    async def locate_time(self, room: str, *, timestamp: int, upto: int, limit: int) -> int:
+        """Finds the seq after which all is later."""
+        end = await self._end(room, upto)
+        after = await self._before_newest(room, end, limit)
+        if end is None or after == end.seq:
+            return after
+        first = await self._since(room, timestamp + 1 - SKEW, after, end)
+        if first is None:
+            return end.seq
+        async for found in self._walk(room, first, end.seq):
+            if timestamp_of(found.payload) > timestamp:
+                before = await self._end(room, found.seq - 1)
+                return before.seq if before else 0
+        return end.seq
+
+    async def _before_newest(self, room: str, end: Found | None, limit: int) -> int:
+        """The seq of the entry before the newest `limit` up to an end; 0 if there is none."""
+        if end is None or limit <= 0:
+            return end.seq if end else 0
+        first = await self._newest(room, end.seq, min(limit, GREATEST))
+        before = await self._end(room, first - 1)
+        return before.seq if before else 0
+
+    async def _newest(self, room: str, end: int, limit: int) -> int:
+        """Finds the seq of the first of the newest `limit` (at least 1) entries up to an entry."""
+        first = await self._rank(room, 1, end)
+        if first.left <= limit:
+            return first.seq
+        search = Search(first, Mark(end, 1))
+        while search.low.left - limit > FEW:
+            probe = search.probe(limit)
+            mark = await self._rank(room, probe, end)
+            search.tell(probe, mark, is_behind=mark.left <= limit)
+        low = search.low
+        page = await self._forward(room, low.seq, end, low.left - limit, is_there=True)
+        return page[-1].seq
+
+    async def _since(self, room: str, timestamp: int, after: int, end: Found) -> int | None:
+        """Finds the seq of the first entry after a place that is not earlier than a time; all
+        before it are earlier, as far as times increase. None if none is up to an end.
+        """
+        if timestamp_of(end.payload) < timestamp:
+            return None
+        (first,) = await self._forward(room, after, end.seq, 1, is_there=True)
+        if timestamp_of(first.payload) >= timestamp:
+            return first.seq
+        search = Search(await self._rank(room, first.seq, end.seq), Mark(end.seq, 1))
+        while search.between > FEW:
+            probe = search.probe()
+            mark = await self._rank(room, probe, end.seq)
+            (message,) = await self._forward(room, mark.seq - 1, mark.seq, 1, is_there=True)
+            is_behind = timestamp_of(message.payload) >= timestamp
+            search.tell(probe, mark, is_behind=is_behind)
+        async for message in self._walk(room, search.low.seq + 1, end.seq):
+            if timestamp_of(message.payload) >= timestamp:
+                return message.seq
+        return end.seq
+
+    async def _walk(self, room: str, first: int, upto: int) -> AsyncIterator[Found]:
+        """Reads forward from a seq on, a page at a time."""
+        while first <= upto:
+            page = await self._forward(room, first - 1, upto, FEW, is_there=True)
+            for found in page:
+                yield found
+            if len(page) < FEW:
+                return
+            first = page[-1].seq + 1
+
+    async def _rank(self, room: str, seq: int, end: int) -> Mark:
+        """Finds the first entry from a seq on, and counts the entries from it up to `end`, which is
+        one of them or after.
+
+        Only what follows up to the end of the stream is counted there: so what is beyond `end` is
+        counted before and after, until no new entry has come in between.
+        """
+        subject = self._subjects.entry(room)
+        for _ in range(TRIES):
+            beyond, page, again = await asyncio.gather(
+                self._stream.page(subject, after=end, limit=1),
+                self._stream.page(subject, after=seq - 1, limit=1),
+                self._stream.page(subject, after=end, limit=1),
+            )
+            if page.messages and beyond.total == again.total:
+                return Mark(page.messages[0].seq, page.total - beyond.total)
+        raise Unanswered("the room is too lively to be counted")
+
+    async def _end(self, room: str, upto: int) -> Found | None:
+        """Finds the last entry up to a seq."""
+        if upto <= 0:
+            return None
+        if upto > self._known.in_stream():
+            upto = min(upto, (await self._stream.state()).last)
+        subject = self._subjects.entry(room)
+        return (await self._stream.last([subject], upto=upto)).get(subject)
+
+    # By ids and identities.
+
+    async def find(self, identity: str, id: str, *, room: str, since: int) -> Entry | None:
+        """Finds what an identity has said under an id."""
+        seq = await self._stream.stored_as(message_id(identity, id))
+        if seq is not None:
+            return await self.entry_at(seq)
+        rooms = (
+            [room] if room else [room_of(each) for each in await self._stream.rooms_of(identity)]
+        )
+        for each in rooms:
+            found = await self.find_in(each, identity, id, since=since)
+            if found is not None:
+                return found
+        return None
+
+    async def find_in(self, room: str, identity: str, id: str, *, since: int) -> Entry | None:
+        """Finds it in a room, among what was said since a time (with the clocks' difference)."""
+        end = await self._end(room, GREATEST)
+        first = None if end is None else await self._since(room, since - SKEW, 0, end)
+        if end is None or first is None:
+            return None
+        async for found in self._walk(room, first, end.seq):
+            entry = decode_entry(found.payload, room=room, seq=found.seq, prev=0)
+            if (entry.identity, entry.id) == (identity, id):
+                return await self.entry_at(found.seq)
+        return None
+
+    async def entry_at(self, seq: int) -> Entry:
+        """Reads the entry at a seq that is known to be there, of whichever room."""
+        deadline = asyncio.get_running_loop().time() + READ_WITHIN
+        while (found := await self._stream.at(seq)) is None:
+            await self._catch_up(deadline)
+        room = room_of(found.subject)
+        before = await self._end(room, seq - 1)
+        return decode_entry(found.payload, room=room, seq=seq, prev=before.seq if before else 0)
+
+    async def conversations(
+        self, identity: str, *, after: str, limit: int
+    ) -> Sequence[Conversation]:
+        """Lists private conversations."""
+        names = sorted(room_of(subject) for subject in await self._stream.rooms_of(identity))
+        rooms = [room for room in names if room > after][: max(0, min(limit, GREATEST))]
+        found = await self._stream.last([self._subjects.entry(room) for room in rooms])
+        talks = []
+        for room in rooms:
+            last = found[self._subjects.entry(room)]
+            entry = decode_entry(last.payload, room=room, seq=last.seq, prev=0)
+            name = entry.to if entry.identity == identity else entry.username
+            talks.append(Conversation(room=room, peer_name=name, head=head_of(self._epoch, entry)))
+        return talks
+
+
+def head_of(epoch: str, last: Entry | None, recent: Sequence[Entry] = ()) -> Head:
+    """The head of a room whose last entry is this."""
+    if last is None:
+        return Head(epoch=epoch, seq=0, id="", timestamp=0)
+    return Head(
+        epoch=epoch,
+        seq=last.seq,
+        id=last.id,
+        timestamp=last.timestamp,
+        members=tuple(sorted({last.identity, last.peer})) if last.peer else (),
+        recent=recent,
+    )
+
+
+def _chained(room: str, found: Sequence[Found], prev: int) -> list[Entry]:
+    """Makes entries of what follows one another in a room."""
+    entries = []
+    for each in found:
+        entries.append(decode_entry(each.payload, room=room, seq=each.seq, prev=prev))
+        prev = each.seq
+    return entries

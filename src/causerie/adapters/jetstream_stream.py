@@ -1,0 +1,307 @@
+"""The stream in NATS: made, written to and looked into, by its raw requests.
+
+Whatever is asked here is asked again until it is answered or its time is over: the servers may be
+choosing a new leader, and a replica that answers may not have all that is there.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
+
+from causerie.adapters.jetstream_link import Link, LinkError, Lost, Message, Unanswered
+from causerie.adapters.jetstream_subjects import Subjects
+
+READ_WITHIN: Final = 5.0
+"""Seconds in which something read has to be there."""
+ASK_AGAIN_AFTER: Final = 1.0
+"""Seconds after which a request that is not answered is made again."""
+REST: Final = 0.02
+"""Seconds between an answer that says too little and the next request."""
+
+PAGE: Final = 500
+"""Messages that are read at a time."""
+SUBJECTS: Final = 500
+"""Subjects in a request. (NATS answers with 1,024 messages at most.)"""
+
+WRONG_LAST_ID: Final = 10070
+WRONG_LAST_SEQUENCE: Final = 10071
+NAME_IN_USE: Final = 10058
+
+_Value = TypeVar("_Value")
+
+
+class StreamError(LinkError):
+    """NATS refuses what the log needs, or has something else under the stream's name."""
+
+
+class Found(NamedTuple):
+    """A message of the stream."""
+
+    subject: str
+    seq: int
+    payload: bytes
+
+
+class Page(NamedTuple):
+    """Messages that follow one another on a subject."""
+
+    messages: Sequence[Found]
+    pending: int
+    """How many follow after them."""
+
+    @property
+    def total(self) -> int:
+        """How many there are, the messages among them."""
+        return len(self.messages) + self.pending
+
+
+class State(NamedTuple):
+    """What the stream is."""
+
+    epoch: str
+    last: int
+    """The seq of its newest message."""
+
+
+class Stream:
+    """The stream, behind a link."""
+
+    def __init__(self, link: Link, subjects: Subjects) -> None:
+        self._link = link
+        self.subjects = subjects
+        self._get = f"$JS.API.DIRECT.GET.{subjects.stream}"
+        self._info = f"$JS.API.STREAM.INFO.{subjects.stream}"
+
+    # Making it.
+
+    async def open(self, *, epoch: str, replicas: int, window: float, within: float) -> State:
+        """Makes the stream, of this epoch, unless it is there; tells what it is.
+
+        Of a message id it is known for `window` seconds that it was stored.
+
+        Raises:
+            LinkError: NATS refuses, or has not answered within so many seconds.
+        """
+        subjects = self.subjects
+        config = {
+            "name": subjects.stream,
+            "subjects": subjects.stored,
+            "storage": "file",
+            "retention": "limits",
+            "discard": "new",
+            "max_consumers": -1,
+            "max_msgs": -1,
+            "max_bytes": -1,
+            "max_age": 0,
+            "num_replicas": replicas,
+            "duplicate_window": round(window * 1e9),
+            "allow_atomic": True,
+            "allow_direct": True,
+            "republish": {"src": subjects.all, "dest": subjects.live},
+            "metadata": {"causerie.epoch": epoch},
+        }
+        create = f"$JS.API.STREAM.CREATE.{subjects.stream}"
+        made = await self._until(lambda: self._api(create, config), within)
+        if _error_code(made) not in (0, NAME_IN_USE):
+            raise StreamError(f"NATS does not make the log: {made['error']['description']}")
+        await self._until(self._begin, within)
+        return await self.state(within)
+
+    async def _begin(self) -> None:
+        """Writes the first message: what looks for the last one up to a place finds this at least,
+        and so knows that it was answered by a replica that has got so far.
+        """
+        answer = await self._link.request(
+            self.subjects.begin,
+            b"",
+            headers={"Nats-Expected-Last-Sequence": "0"},
+            within=ASK_AGAIN_AFTER,
+        )
+        error = _error_code(json.loads(answer.payload))
+        if error not in (0, WRONG_LAST_SEQUENCE):
+            raise Unanswered(f"the log cannot be begun: {answer.payload!r}")
+
+    async def state(self, within: float = READ_WITHIN) -> State:
+        """Tells what the stream is.
+
+        Raises:
+            LinkError: it is not there, is not Causerie's, or NATS does not answer.
+        """
+        told = await self._until(lambda: self._api(self._info, {}), within)
+        if "error" in told:
+            raise StreamError(f"the log cannot be used: {told['error']['description']}")
+        config = told["config"]
+        epoch = config.get("metadata", {}).get("causerie.epoch")
+        whole = config.get("allow_atomic") and config.get("allow_direct") and "republish" in config
+        if not epoch or not whole:
+            raise StreamError(f"the stream {self.subjects.stream} is not one of Causerie's")
+        return State(epoch, told["state"]["last_seq"])
+
+    # Looking into it.
+
+    async def at(self, seq: int) -> Found | None:
+        """Finds the message at a seq that is not beyond the newest known; None if it is gone."""
+        (message,) = await self._until(
+            lambda: self._direct({"seq": seq}, until=lambda _message: True)
+        )
+        return None if message.status else _found(message)
+
+    async def last(
+        self, subjects: Sequence[str], *, upto: int = 0, since: int = 0
+    ) -> dict[str, Found]:
+        """Finds the last message of each subject, as far as it has one; with `upto`, the last that
+        has no greater seq; with `since`, only those that have no smaller one. `upto` must be there.
+
+        Raises:
+            LinkError: NATS does not answer in time.
+        """
+        found: dict[str, Found] = {}
+        for start in range(0, len(subjects), SUBJECTS):
+            some = [*subjects[start : start + SUBJECTS], self.subjects.begin]
+            request: dict[str, object] = {"multi_last": some}
+            if upto:
+                request["up_to_seq"] = upto
+            if since:
+                request["seq"] = since
+            messages = await self._until(lambda asked=request: self._last(asked))  # type: ignore[misc]
+            found.update((message.subject, message) for message in map(_found, messages))
+        found.pop(self.subjects.begin, None)
+        return found
+
+    async def _last(self, request: Mapping[str, object]) -> Sequence[Message]:
+        *messages, end = await self._direct(request)
+        if end.status != "204":
+            # The first message of the stream is there: whoever has it not lags behind.
+            raise _TooLittle(f"a replica has not got so far ({end.status})")
+        return messages
+
+    async def page(self, subject: str, *, after: int, limit: int) -> Page:
+        """Reads the messages of a subject that have a greater seq than `after`, `limit` (at least
+        1) of them at most, oldest first.
+
+        Raises:
+            LinkError: NATS does not answer in time.
+        """
+        request = {"seq": after + 1, "next_by_subj": subject, "batch": min(limit, PAGE)}
+        *messages, end = await self._until(lambda: self._direct(request))
+        if end.status != "204":
+            return Page((), 0)
+        pending = int(messages[-1].headers["Nats-Num-Pending"])
+        return Page([_found(message) for message in messages], pending)
+
+    async def last_of(self, subject: str) -> Found | None:
+        """Asks the leader for the last message of a subject: none is newer when this is called.
+
+        Raises:
+            LinkError: NATS does not answer in time.
+        """
+        get = f"$JS.API.STREAM.MSG.GET.{self.subjects.stream}"
+        told = await self._until(lambda: self._api(get, {"last_by_subj": subject}))
+        if "error" in told:
+            if told["error"]["code"] != 404:
+                raise StreamError(told["error"]["description"])
+            return None
+        return await self.at(told["message"]["seq"])
+
+    async def rooms_of(self, identity: str) -> list[str]:
+        """Lists the subjects of an identity's pointers.
+
+        Raises:
+            LinkError: NATS does not answer in time.
+        """
+        subjects: list[str] = []
+        while True:
+            request = {
+                "subjects_filter": self.subjects.pointers(identity),
+                "offset": len(subjects),
+            }
+            told = await self._until(lambda asked=request: self._api(self._info, asked))  # type: ignore[misc]
+            if "error" in told:
+                raise StreamError(told["error"]["description"])
+            subjects += told["state"].get("subjects") or {}
+            if len(subjects) >= told.get("total", 0):
+                return subjects
+
+    async def stored_as(self, message_id: str) -> int | None:
+        """Tells where the message with an id is stored; None if there is none, or if it is longer
+        ago than the stream knows of ids.
+
+        It is published anew on a condition that no stream meets, and which NATS looks at after it
+        has compared ids.
+
+        Raises:
+            LinkError: NATS does not answer in time.
+        """
+
+        async def ask() -> int | None:
+            answer = await self._link.request(
+                self.subjects.begin,
+                b"",
+                headers={
+                    "Nats-Msg-Id": message_id,
+                    "Nats-Expected-Last-Msg-Id": "of no message",
+                },
+                within=ASK_AGAIN_AFTER,
+            )
+            told = json.loads(answer.payload)
+            if told.get("duplicate"):
+                return int(told["seq"])
+            if _error_code(told) != WRONG_LAST_ID:
+                raise _TooLittle(f"NATS says {answer.payload!r}")
+            return None
+
+        return await self._until(ask)
+
+    # Asking.
+
+    async def _direct(
+        self,
+        request: Mapping[str, object],
+        until: Callable[[Message], bool] = lambda message: bool(message.status),
+    ) -> list[Message]:
+        return await self._link.gather(
+            self._get, json.dumps(request).encode(), within=ASK_AGAIN_AFTER, until=until
+        )
+
+    async def _api(self, subject: str, request: Mapping[str, object]) -> dict[str, Any]:
+        answer = await self._link.request(
+            subject, json.dumps(request).encode(), within=ASK_AGAIN_AFTER
+        )
+        told: dict[str, Any] = json.loads(answer.payload)
+        if told.get("error", {}).get("code") == 503:
+            raise _TooLittle(told["error"]["description"])
+        return told
+
+    async def _until(
+        self, ask: Callable[[], Awaitable[_Value]], within: float = READ_WITHIN
+    ) -> _Value:
+        """Asks again and again until there is an answer; raises why there is none in time."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + within
+        while True:
+            try:
+                return await ask()
+            except LinkError as error:
+                left = deadline - loop.time()
+                if left <= 0:
+                    raise
+                if isinstance(error, Lost):
+                    await self._link.up(left)
+                else:
+                    await asyncio.sleep(min(REST, left))
+
+
+class _TooLittle(LinkError):
+    """Whoever has answered did not know enough."""
+
+
+def _found(message: Message) -> Found:
+    headers = message.headers
+    return Found(headers["Nats-Subject"], int(headers["Nats-Sequence"]), message.payload)
+
+
+def _error_code(told: Mapping[str, Any]) -> int:
+    """The code of an error of JetStream; 0 where there is none."""
+    error = told.get("error")
+    return int(error.get("err_code", -1)) if error else 0
