@@ -64,6 +64,8 @@ class Message(NamedTuple):
     subject: str
     payload: bytes
     headers: Headers
+    reply: str = ""
+    """Where an answer is expected, or empty."""
 
     @property
     def status(self) -> str:
@@ -107,7 +109,7 @@ class Interest:
     def set_result(self, message: Msg) -> None:
         """Called by the client with each message."""
         try:
-            self._told(Message(message.subject, message.data, message.headers or {}))
+            self._told(Message(message.subject, message.data, message.headers or {}, message.reply))
         except Exception:
             # Out of here it would end the client's reading.
             _logger.exception("a message could not be taken", subject=message.subject)
@@ -121,9 +123,10 @@ class Link:
     """
 
     def __init__(self, servers: Sequence[str], *, name: str, access: Access | None = None) -> None:
-        """Does not connect yet. `name` is what NATS shows to its operators."""
+        """Does not connect yet. `name` is what NATS shows to its operators. Made in the loop."""
         self._servers = list(servers)
         self._name = name
+        self._loop = asyncio.get_running_loop()
         self._access = access or Access()
         self._client: Client | None = None
         self._was_up = False
@@ -154,8 +157,7 @@ class Link:
             Lost: no server could be reached within so many seconds. It goes on trying until
                 `close`.
         """
-        loop = asyncio.get_running_loop()
-        self._keeper = loop.create_task(self._keep(), name="nats-keeper")
+        self._keeper = self._loop.create_task(self._keep(), name="nats-keeper")
         await self.up(within)
 
     async def up(self, within: float | None = None) -> None:
@@ -292,10 +294,31 @@ class Link:
             Unanswered: that one did not come within so many seconds, or nobody is there to answer.
             Lost: there is no connection, or it was lost.
         """
+        return await self.exchange(
+            lambda reply: self.publish(subject, payload, reply=reply, headers=headers),
+            within=within,
+            until=until,
+        )
+
+    async def exchange(
+        self,
+        send: Callable[[str], None],
+        *,
+        within: float,
+        until: Callable[[Message], bool],
+    ) -> list[Message]:
+        """Has `send` publish what asks, with the subject to be answered on, and waits as `gather`
+        does.
+
+        Raises:
+            Unanswered: the last answer did not come within so many seconds, or nobody is there to
+                answer.
+            Lost: there is no connection, or it was lost.
+        """
         if not self._is_up.is_set():
             raise Lost("there is no connection to NATS")
         came: list[Message] = []
-        whole: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        whole: asyncio.Future[object] = self._loop.create_future()
 
         def take(message: Message) -> None:
             came.append(message)
@@ -304,7 +327,7 @@ class Link:
 
         reply = self.open_inbox(take)
         self._asked[reply] = whole
-        self.publish(subject, payload, reply=reply, headers=headers)
+        send(reply)
         try:
             await asyncio.wait_for(whole, within)
         except TimeoutError:
@@ -313,7 +336,7 @@ class Link:
             self.close_inbox(reply)
             self._asked.pop(reply, None)
         if came[-1].status == "503":
-            raise Unanswered(f"nobody answers on {subject}")
+            raise Unanswered("nobody is there to answer")
         return came
 
     def _answered(self, message: Message) -> None:
@@ -366,7 +389,7 @@ class Link:
             rounds = 0
             await self._until_lost(client)
             await self._let_go()
-            self._health.lost(asyncio.get_running_loop().time())
+            self._health.lost(self._loop.time())
             self._judge()
             _logger.warning("the connection to NATS is lost")
             for call in self._was_lost:
@@ -418,9 +441,7 @@ class Link:
         await client.flush(PROBE_WITHIN)
         self._learn(client)
         self._is_up.set()
-        self._writer = asyncio.get_running_loop().create_task(
-            self._write_all(client), name="nats-writer"
-        )
+        self._writer = self._loop.create_task(self._write_all(client), name="nats-writer")
         self._health.connected()
         self._judge()
         again, self._was_up = self._was_up, True
@@ -471,7 +492,7 @@ class Link:
     # Health.
 
     def _judge(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         judged = self._health.judge(loop.time())
         if self._health_timer is not None:
             self._health_timer.cancel()

@@ -176,6 +176,36 @@ class Stream:
             raise _TooLittle(f"a replica has not got so far ({end.status})")
         return messages
 
+    async def moved(self, filters: Sequence[str], *, since: int, upto: int) -> set[str]:
+        """Tells which of some filters, each of all pointers of an identity, have a message with a
+        seq from `since` to `upto`, which must be there.
+
+        Raises:
+            LinkError: NATS does not answer in time.
+        """
+        if not filters:
+            return set()
+        request = {
+            "multi_last": [*filters, self.subjects.begin],
+            "seq": since,
+            "up_to_seq": upto,
+        }
+        *messages, end = await self._until(lambda: self._direct(request))
+        match end.status:
+            case "204":
+                subjects = {message.headers["Nats-Subject"] for message in messages}
+                return {f"{subject.rpartition('.')[0]}.*" for subject in subjects}
+            case "413" if len(filters) == 1:
+                # Too many conversations to tell: they are looked through.
+                return set(filters)
+            case "413":
+                half = len(filters) // 2
+                first = await self.moved(filters[:half], since=since, upto=upto)
+                return first | await self.moved(filters[half:], since=since, upto=upto)
+            case _:
+                await asyncio.sleep(REST)
+                raise Unanswered("a replica lags behind")
+
     async def page(self, subject: str, *, after: int, limit: int) -> Page:
         """Reads the messages of a subject that have a greater seq than `after`, `limit` (at least
         1) of them at most, oldest first.

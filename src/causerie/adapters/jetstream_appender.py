@@ -1,0 +1,309 @@
+"""Writes this node's drafts into the stream.
+
+Drafts gather while the last batch is on its way. A batch is stored whole or not at all, and refused
+whole if one id in it is known: then each of its ids is asked about, and the rest is sent again. One
+that is not answered is sent again too, as often as it takes; its ids see to it that it is stored
+once. NATS knows ids for a while only (the window): what may have been stored before that is looked
+for in its room first.
+"""
+
+import asyncio
+import itertools
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import structlog
+
+from causerie.adapters.jetstream_entries import timestamp_of
+from causerie.adapters.jetstream_link import Link, LinkError, Lost, Message, Unanswered
+from causerie.adapters.jetstream_outbox import UNKNOWN, Outbox, Slot, owners
+from causerie.adapters.jetstream_reader import Reader
+from causerie.adapters.jetstream_stream import Stream
+from causerie.adapters.jetstream_tails import Tails
+from causerie.chat.entry import Draft, Entry
+
+ACK_WITHIN: Final = 4.0
+"""Seconds after which a batch that is not answered is sent again."""
+AGAIN_AFTER: Final = 0.1
+"""Seconds until then, where NATS has said that it cannot be stored now."""
+COPY_WITHIN: Final = 0.05
+"""Seconds after its ack in which an entry of a watched room should have been published again."""
+OFF: Final = 60_000_000
+"""Microseconds by which the clock of a client may go wrong that says when it first tried."""
+ROOM_IN_MESSAGE: Final = 4_096
+"""Bytes of a message that are not for its payload and its subject."""
+
+DUPLICATE_IN_BATCH: Final = 10201
+
+_logger = structlog.get_logger("causerie.log")
+
+
+class _Known(LinkError):
+    """An id was stored before."""
+
+
+class Appender:
+    """The way from a draft to its outcome.
+
+    `stored` is called with each new entry of this node, once it is durable, in the order of the
+    log; `settled` when outcomes may be ready in the outbox. `is_watched` tells of which rooms the
+    entries are published to this node.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        stream: Stream,
+        reader: Reader,
+        tails: Tails,
+        *,
+        name: str,
+        clock: Callable[[], int],
+        window: float,
+        is_watched: Callable[[str], bool],
+        stored: Callable[[Entry], None],
+        settled: Callable[[], None],
+    ) -> None:
+        """`name` is what no other node has, `window` how many seconds NATS knows an id."""
+        self._loop = asyncio.get_running_loop()
+        self._link = link
+        self._stream = stream
+        self._reader = reader
+        self._tails = tails
+        self._name = name
+        self._clock = clock
+        self._window = window
+        self._is_watched = is_watched
+        self._stored = stored
+        self._settled = settled
+        self.outbox = Outbox()
+        self._batches = itertools.count(1)
+        self._wanted = asyncio.Event()
+        self._looking: set[asyncio.Task[None]] = set()
+
+    def append(self, draft: Draft) -> None:
+        """Takes a draft."""
+        outbox = self.outbox
+        max_bytes = self._link.max_payload - ROOM_IN_MESSAGE
+        outbox.put(draft, since=self._loop.time(), max_bytes=max_bytes)
+        if len(outbox) == 1:
+            self._settled()
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Sends what there is, for ever."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            while self.outbox.has_waiting:
+                slots = self.outbox.take()
+                if slots:
+                    await self._send(slots)
+            self._settled()
+
+    def stop(self) -> None:
+        """Looks for nothing any more."""
+        for task in self._looking:
+            task.cancel()
+
+    def copied(self, message_id: str, seq: int, prev: int) -> bool:
+        """Learns that an entry was published; tells whether it is of a draft that is on its way."""
+        slot = self.outbox.copied(message_id, seq, prev)
+        if slot is None:
+            return False
+        if slot.seq == seq:
+            self._store(slot)
+            self._settled()
+        return True
+
+    # Sending.
+
+    async def _send(self, slots: Sequence[Slot]) -> None:
+        """Sends drafts until they are stored, or found to have been before."""
+        slots = await self._insist(lambda: self._without_old(slots))
+        await self._insist(lambda: self._stamp(slots))
+        begun = self._loop.time()
+        while slots:
+            try:
+                last = await self._publish(slots)
+            except _Known:
+                slots = await self._insist(lambda known=slots: self._without_known(known))  # type: ignore[misc]
+            except LinkError as error:
+                await self._rest(error)
+                if self._loop.time() - begun > self._window / 2:
+                    slots = await self._insist(lambda old=slots: self._without_stored(old))  # type: ignore[misc]
+                    begun = self._loop.time()
+            else:
+                self._acknowledged(slots, last)
+                return
+        self._settled()
+
+    async def _insist(self, ask: Callable[[], Any]) -> Any:
+        """Looks something up, for as long as it takes."""
+        while True:
+            try:
+                return await ask()
+            except LinkError as error:
+                await self._rest(error)
+
+    async def _rest(self, error: LinkError) -> None:
+        if isinstance(error, Lost):
+            await self._link.up()
+        else:
+            _logger.warning("NATS does not answer; asking again", error=str(error))
+            await asyncio.sleep(AGAIN_AFTER)
+
+    async def _publish(self, slots: Sequence[Slot]) -> int:
+        """Publishes drafts in one stroke; gives the seq of the last message."""
+        is_batch = len(slots) > 1 or bool(slots[0].draft.peer)
+        send = self._send_batch if is_batch else self._send_one
+        *_, answer = await self._link.exchange(
+            lambda reply: send(slots, reply), within=ACK_WITHIN, until=_is_content
+        )
+        told = json.loads(answer.payload)
+        error = told.get("error")
+        if told.get("duplicate") or (error and error.get("err_code") == DUPLICATE_IN_BATCH):
+            raise _Known
+        if error:
+            raise Unanswered(error.get("description", str(error)))
+        return int(told["seq"])
+
+    def _send_one(self, slots: Sequence[Slot], reply: str) -> None:
+        (slot,) = slots
+        subject = self._stream.subjects.entry(slot.draft.room)
+        headers = {"Nats-Msg-Id": slot.message_id}
+        self._link.publish(subject, slot.payload, reply=reply, headers=headers)
+
+    def _send_batch(self, slots: Sequence[Slot], reply: str) -> None:
+        """Publishes messages that are stored all or none. The first is answered, so that one hears
+        if there is no such stream, and the last.
+        """
+        batch = f"{self._name}-{next(self._batches)}"
+        subjects = self._stream.subjects
+        last = sum(slot.messages for slot in slots)
+        number = 0
+
+        def send(subject: str, payload: bytes, message_id: str = "") -> None:
+            nonlocal number
+            number += 1
+            headers = {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
+            if message_id:
+                headers["Nats-Msg-Id"] = message_id
+            if number == last:
+                headers["Nats-Batch-Commit"] = "1"
+            to = reply if number in {1, last} else ""
+            self._link.publish(subject, payload, reply=to, headers=headers)
+
+        for slot in slots:
+            draft = slot.draft
+            send(subjects.entry(draft.room), slot.payload, slot.message_id)
+            for distance, identity in enumerate(owners(draft), 1):
+                send(subjects.pointer(identity, draft.room), b"%d" % distance)
+
+    # Before sending.
+
+    async def _stamp(self, slots: Sequence[Slot]) -> None:
+        """Gives drafts their times: later than all that is known of their rooms."""
+        tails = self._tails
+        unknown = {slot.draft.room for slot in slots if not tails.knows(slot.draft.room)}
+        await self._learn(sorted(unknown))
+        for slot in slots:
+            room = slot.draft.room
+            slot.stamp(max(self._clock(), tails.timestamp(room) + 1))
+            tails.note(room, 0, slot.timestamp)
+
+    async def _learn(self, rooms: Sequence[str]) -> None:
+        if not rooms:
+            return
+        subjects = {room: self._stream.subjects.entry(room) for room in rooms}
+        found = await self._stream.last(list(subjects.values()))
+        for room, subject in subjects.items():
+            message = found.get(subject)
+            if message is None:
+                self._tails.note(room, 0, 0)
+            else:
+                self._tails.note(room, message.seq, timestamp_of(message.payload))
+
+    async def _without_old(self, slots: Sequence[Slot]) -> list[Slot]:
+        """Settles the drafts that were stored longer ago than NATS knows ids; gives the others."""
+        now = self._clock()
+        old = [
+            slot
+            for slot in slots
+            if slot.draft.first_tried is not None
+            and now - slot.draft.first_tried > self._window * 1e6 / 2
+        ]
+        await asyncio.gather(
+            *(self._look(slot, (slot.draft.first_tried or 0) - OFF) for slot in old)
+        )
+        return [slot for slot in slots if slot.outcome is None]
+
+    async def _without_stored(self, slots: Sequence[Slot]) -> list[Slot]:
+        """Settles the drafts that are stored since they were first sent; gives the others."""
+        await asyncio.gather(*(self._look(slot, slot.timestamp) for slot in slots))
+        return [slot for slot in slots if slot.outcome is None]
+
+    async def _without_known(self, slots: Sequence[Slot]) -> list[Slot]:
+        """Settles the drafts whose ids NATS knows; gives the others."""
+        await asyncio.gather(*(self._ask(slot) for slot in slots))
+        return [slot for slot in slots if slot.outcome is None]
+
+    async def _look(self, slot: Slot, since: int) -> None:
+        draft = slot.draft
+        entry = await self._reader.find_in(draft.room, draft.identity, draft.id, since=since)
+        if entry is not None and slot.outcome is None:
+            self._found(slot, entry)
+
+    async def _ask(self, slot: Slot) -> None:
+        seq = await self._stream.stored_as(slot.message_id)
+        if seq is not None and slot.outcome is None:
+            self._found(slot, await self._reader.entry_at(seq))
+
+    def _found(self, slot: Slot, entry: Entry) -> None:
+        """Settles a draft by the entry under its id: its own, if it was sent before in vain."""
+        slot.seq, slot.prev = entry.seq, entry.prev
+        if slot.payload and slot.entry == entry:
+            self._store(slot)
+        else:
+            self.outbox.found(slot, entry)
+
+    # After the ack.
+
+    def _acknowledged(self, slots: Sequence[Slot], last: int) -> None:
+        self.outbox.acknowledged(slots, last)
+        unknown = []
+        for slot in slots:
+            if slot.prev == UNKNOWN:
+                unknown.append(slot)
+            else:
+                self._store(slot)
+        self._settled()
+        if unknown:
+            task = self._loop.create_task(self._find_before(unknown, slots[0].seq))
+            self._looking.add(task)
+            task.add_done_callback(self._looking.discard)
+
+    def _store(self, slot: Slot) -> None:
+        entry = self.outbox.stored(slot)
+        self._tails.note(entry.room, entry.seq, entry.timestamp)
+        self._stored(entry)
+
+    async def _find_before(self, slots: Sequence[Slot], first: int) -> None:
+        """Finds what stands before drafts that are each the first of its room in a batch, which
+        begins with `first`. Of watched rooms NATS tells it by publishing the entry.
+        """
+        if all(self._is_watched(slot.draft.room) for slot in slots):
+            await asyncio.sleep(COPY_WITHIN)
+        slots = [slot for slot in slots if slot.outcome is None]
+        subjects = [self._stream.subjects.entry(slot.draft.room) for slot in slots]
+        found = await self._insist(lambda: self._stream.last(subjects, upto=first - 1))
+        for slot, subject in zip(slots, subjects, strict=True):
+            if slot.outcome is None:
+                slot.prev = found[subject].seq if subject in found else 0
+                self._store(slot)
+        self._settled()
+
+
+def _is_content(message: Message) -> bool:
+    return bool(message.payload)

@@ -1,0 +1,122 @@
+"""The identities that are connected to a node: it is told of their private entries, wherever the
+conversations are that these are in.
+"""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import structlog
+
+from causerie.adapters.jetstream_link import Interest, Link, LinkError, Message
+from causerie.adapters.jetstream_reader import Reader
+from causerie.adapters.jetstream_stream import PAGE, Stream
+from causerie.adapters.jetstream_subjects import room_of
+from causerie.chat.entry import Entry
+
+TOLD: Final = 10_000
+"""So many entries are remembered as told: each has two pointers, and both may be followed."""
+AGAIN_AFTER: Final = 0.5
+"""Seconds after a read that has failed."""
+
+_logger = structlog.get_logger("causerie.log")
+
+
+class Follower:
+    """The followed identities.
+
+    `addressed` is called with each entry that a pointer led to, in the order of the pointers;
+    `is_watched` tells of which rooms that is not needed.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        stream: Stream,
+        reader: Reader,
+        *,
+        last: int,
+        addressed: Callable[[Entry], None],
+        is_watched: Callable[[str], bool],
+    ) -> None:
+        """`last` is the seq of the stream's newest message: nothing up to there is told."""
+        self._link = link
+        self._stream = stream
+        self._reader = reader
+        self._addressed = addressed
+        self._is_watched = is_watched
+        self._interests: dict[str, Interest] = {}
+        self._seqs: deque[tuple[str, str, int]] = deque()
+        """Of entries to look at: the identity, the room and the seq."""
+        self._told: OrderedDict[int, None] = OrderedDict()
+        self._wanted = asyncio.Event()
+        self._compared = last
+
+    def follow(self, identity: str) -> None:
+        """Begins to tell of an identity's private entries."""
+        if identity not in self._interests:
+            subject = self._stream.subjects.live_pointers(identity)
+            told = partial(self._live, identity)
+            self._interests[identity] = self._link.subscribe(subject, told)
+
+    def unfollow(self, identity: str) -> None:
+        """Ends that."""
+        interest = self._interests.pop(identity, None)
+        if interest is not None:
+            self._link.unsubscribe(interest)
+
+    def _live(self, identity: str, message: Message) -> None:
+        pointer = int(message.headers["Nats-Sequence"])
+        self._point(identity, message.subject, pointer, message.payload)
+
+    def _point(self, identity: str, subject: str, pointer: int, distance: bytes) -> None:
+        room = room_of(subject)
+        seq = pointer - int(distance)
+        if seq not in self._told and not self._is_watched(room):
+            self._told[seq] = None
+            if len(self._told) > TOLD:
+                self._told.popitem(last=False)
+            self._seqs.append((identity, room, seq))
+            self._wanted.set()
+
+    async def run(self) -> None:
+        """Reads the entries that pointers lead to, for ever."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            while self._seqs:
+                identity, room, seq = self._seqs[0]
+                try:
+                    if self._is_needed(identity, room):
+                        entry = await self._reader.entry_at(seq)
+                        if self._is_needed(identity, room):
+                            self._addressed(entry)
+                except LinkError as error:
+                    _logger.warning("a private entry cannot be read yet", error=str(error))
+                    await asyncio.sleep(AGAIN_AFTER)
+                else:
+                    self._seqs.popleft()
+
+    def _is_needed(self, identity: str, room: str) -> bool:
+        return identity in self._interests and not self._is_watched(room)
+
+    async def compare(self) -> None:
+        """Looks for pointers that have not come."""
+        last = (await self._stream.state()).last
+        subjects = {self._stream.subjects.pointers(each): each for each in self._interests}
+        for subject in await self._stream.moved(
+            list(subjects), since=self._compared + 1, upto=last
+        ):
+            await self._catch_up(subjects[subject], subject)
+        self._compared = last
+
+    async def _catch_up(self, identity: str, subject: str) -> None:
+        after, pending = self._compared, 1
+        while pending:
+            page = await self._stream.page(subject, after=after, limit=PAGE)
+            for found in page.messages:
+                self._point(identity, found.subject, found.seq, found.payload)
+                after = found.seq
+            pending = page.pending

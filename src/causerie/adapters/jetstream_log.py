@@ -1,0 +1,387 @@
+"""A log in NATS JetStream, for servers on many machines."""
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from typing import Any, Final, TypeVar
+
+import structlog
+
+from causerie.adapters.jetstream_appender import Appender
+from causerie.adapters.jetstream_follower import Follower
+from causerie.adapters.jetstream_link import Link, LinkError
+from causerie.adapters.jetstream_reader import Reader
+from causerie.adapters.jetstream_stream import State, Stream
+from causerie.adapters.jetstream_subjects import Subjects
+from causerie.adapters.jetstream_tails import Tails
+from causerie.adapters.jetstream_watcher import Watcher
+from causerie.chat.entry import Draft, Entry
+from causerie.ports import (
+    Commit,
+    Conversation,
+    Failed,
+    Head,
+    Located,
+    LogObserver,
+)
+
+WINDOW: Final = 120.0
+"""Seconds for which NATS knows the id of a message."""
+COMPARE_EVERY: Final = 10.0
+"""Seconds between two looks for what was lost on its way."""
+OPEN_WITHIN: Final = 20.0
+"""Seconds for NATS to make the stream: a cluster that has just begun chooses its leaders first."""
+
+_Answer = TypeVar("_Answer")
+
+_logger = structlog.get_logger("causerie.log")
+
+
+class JetStreamLog:
+    """A `causerie.ports.Log` in a stream of NATS, one of as many as there are nodes.
+
+    All of it belongs to the thread of the event loop in which it was opened.
+    """
+
+    @classmethod
+    async def open(
+        cls,
+        link: Link,
+        *,
+        clock: Callable[[], int],
+        prefix: str = "causerie",
+        replicas: int = 1,
+        window: float = WINDOW,
+        compare_every: float = COMPARE_EVERY,
+    ) -> "JetStreamLog":
+        """Makes the stream, where nobody has yet, and begins to serve it.
+
+        `link` has been opened; it is not closed with the log. `clock` tells microseconds. `prefix`
+        begins every name in NATS; of the stream so many replicas are kept.
+
+        Raises:
+            LinkError: NATS refuses, or does not answer.
+        """
+        subjects = Subjects(prefix)
+        stream = Stream(link, subjects)
+        state = await stream.open(
+            epoch=secrets.token_hex(8), replicas=replicas, window=window, within=OPEN_WITHIN
+        )
+        return cls(link, stream, state, clock=clock, window=window, compare_every=compare_every)
+
+    def __init__(
+        self,
+        link: Link,
+        stream: Stream,
+        state: State,
+        *,
+        clock: Callable[[], int],
+        window: float,
+        compare_every: float,
+    ) -> None:
+        """Begins to serve a stream that is there; in the loop."""
+        self._loop = asyncio.get_running_loop()
+        self._link = link
+        self._stream = stream
+        self._epoch = state.epoch
+        self._compare_every = compare_every
+        self._observer: LogObserver | None = None
+        self._ended = False
+        self._through: list[Entry] = []
+        """Entries of watched rooms that have not been told."""
+        self._later: list[Callable[[], None]] = []
+        """What is to be called after they have been."""
+        self._is_due = False
+        self._answers: deque[_Reading] = deque()
+        """Reads in the order in which they were asked for, which is that of their answers."""
+        self._look = asyncio.Event()
+        self._drained = asyncio.Event()
+        tails = Tails(state.last)
+        self._tails = tails
+        self._reader = Reader(stream, state.epoch, tails)
+        self._watcher = Watcher(
+            link,
+            stream,
+            self._reader,
+            tails,
+            epoch=state.epoch,
+            through=self._let_through,
+            later=self._add_later,
+            copied=self._copied,
+        )
+        self._appender = Appender(
+            link,
+            stream,
+            self._reader,
+            tails,
+            name=secrets.token_hex(8),
+            clock=clock,
+            window=window,
+            is_watched=self._watcher.__contains__,
+            stored=self._watcher.take,
+            settled=self._need_telling,
+        )
+        self._follower = Follower(
+            link,
+            stream,
+            self._reader,
+            last=state.last,
+            addressed=self._addressed,
+            is_watched=self._watcher.__contains__,
+        )
+        link.on_reconnect(self._look.set)
+        self._tasks = [
+            self._loop.create_task(self._appender.run(), name="log-appender"),
+            self._loop.create_task(self._follower.run(), name="log-follower"),
+            self._loop.create_task(self._compare(), name="log-comparer"),
+        ]
+
+    def observe(self, observer: LogObserver) -> None:
+        """Names the one observer."""
+        self._observer = observer
+
+    def append(self, draft: Draft) -> None:
+        """Hands over a draft."""
+        self._appender.append(draft)
+
+    def watch(self, room: str, done: Callable[[Head | Failed], None]) -> None:
+        """Begins to tell of a room."""
+        self._watcher.watch(room, done)
+
+    def unwatch(self, room: str) -> None:
+        """Ends telling of a room."""
+        self._watcher.unwatch(room)
+        self._through = [entry for entry in self._through if entry.room != room]
+
+    def follow(self, identity: str) -> None:
+        """Begins to tell of an identity's private entries."""
+        self._follower.follow(identity)
+
+    def unfollow(self, identity: str) -> None:
+        """Ends telling of an identity's private entries."""
+        self._follower.unfollow(identity)
+
+    def read(
+        self,
+        room: str,
+        *,
+        after: int,
+        upto: int,
+        limit: int,
+        done: Callable[[Sequence[Entry] | Failed], None],
+    ) -> None:
+        """Reads forward."""
+        self._ask(self._reader.read(room, after=after, upto=upto, limit=limit), done)
+
+    def read_back(
+        self,
+        room: str,
+        *,
+        before: int,
+        limit: int,
+        done: Callable[[Sequence[Entry] | Failed], None],
+    ) -> None:
+        """Reads backward."""
+        self._ask(self._reader.read_back(room, before=before, limit=limit), done)
+
+    def find_entry(
+        self,
+        identity: str,
+        id: str,
+        *,
+        room: str,
+        since: int,
+        done: Callable[[Entry | Failed | None], None],
+    ) -> None:
+        """Tells what was said under an id."""
+        self._ask(self._reader.find(identity, id, room=room, since=since), done)
+
+    def locate(
+        self,
+        room: str,
+        *,
+        seq: int,
+        id: str,
+        epoch: str,
+        upto: int,
+        limit: int,
+        done: Callable[[Located | Failed], None],
+    ) -> None:
+        """Finds where a reader goes on."""
+        self._ask(
+            self._reader.locate(room, seq=seq, id=id, epoch=epoch, upto=upto, limit=limit), done
+        )
+
+    def locate_time(
+        self,
+        room: str,
+        *,
+        timestamp: int,
+        upto: int,
+        limit: int,
+        done: Callable[[int | Failed], None],
+    ) -> None:
+        """Finds the seq after which all is later."""
+        self._ask(self._reader.locate_time(room, timestamp=timestamp, upto=upto, limit=limit), done)
+
+    def conversations(
+        self,
+        identity: str,
+        *,
+        after: str,
+        limit: int,
+        done: Callable[[Sequence[Conversation] | Failed], None],
+    ) -> None:
+        """Lists private conversations."""
+        self._ask(self._reader.conversations(identity, after=after, limit=limit), done)
+
+    async def drain(self, within: float) -> bool:
+        """Waits until all that was appended has its outcome, for so many seconds at most; tells
+        whether it has.
+        """
+        self._need_telling()
+        self._drained.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._drained.wait(), within)
+        return not len(self._appender.outbox)
+
+    def close(self, within: float = 4.0) -> None:
+        """Tells the outcome of what was appended, and ends.
+
+        Within the event loop nothing can be waited for: whoever stops a server awaits `drain`
+        first.
+        """
+        if self._ended:
+            return
+        if not self._loop.is_running():
+            self._loop.run_until_complete(self.drain(within))
+        self._tell()
+        waiting = len(self._appender.outbox)
+        if waiting and not self._ended:
+            self._fail(f"NATS has not answered within {within:.3g} seconds")
+        self.stop()
+
+    def stop(self) -> None:
+        """Ends at once, and tells nothing more."""
+        self._ended = True
+        self._appender.stop()
+        self._watcher.stop()
+        for task in self._tasks:
+            task.cancel()
+        for reading in self._answers:
+            reading.task.cancel()
+
+    # Telling.
+
+    def _copied(self, message_id: str, seq: int, prev: int) -> bool:
+        return self._appender.copied(message_id, seq, prev)
+
+    def _let_through(self, entries: Sequence[Entry]) -> None:
+        self._through += entries
+        self._need_telling()
+
+    def _add_later(self, call: Callable[[], None]) -> None:
+        self._later.append(call)
+        self._need_telling()
+
+    def _need_telling(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            self._loop.call_soon(self._tell)
+
+    def _tell(self) -> None:
+        """Tells all that a turn of the loop has brought."""
+        self._is_due = False
+        if self._ended:
+            return
+        outcomes = self._appender.outbox.outcomes()
+        entries, self._through = self._through, []
+        if outcomes or entries:
+            self._observing().committed(Commit(outcomes, entries))
+        later, self._later = self._later, []
+        for call in later:
+            call()
+        oldest = self._appender.outbox.oldest
+        self._link.waits(oldest)
+        if oldest is None:
+            self._drained.set()
+
+    def _addressed(self, entry: Entry) -> None:
+        if not self._ended:
+            self._observing().addressed(entry)  # type: ignore[attr-defined]
+
+    def _fail(self, reason: str) -> None:
+        self._ended = True
+        _logger.error("the log has failed", reason=reason)
+        self._observing().log_failed(reason)
+
+    def _observing(self) -> LogObserver:
+        assert self._observer is not None, "observe() comes before all else"
+        return self._observer
+
+    # Reading.
+
+    def _ask(
+        self,
+        read: Coroutine[Any, Any, _Answer],
+        done: Callable[[_Answer | Failed], None],
+    ) -> None:
+        task = self._loop.create_task(read)
+        self._answers.append(_Reading(task, done))
+        task.add_done_callback(lambda _task: self._answer())
+
+    def _answer(self) -> None:
+        """Gives the answers that are there, as far as none before them is missing."""
+        while self._answers and self._answers[0].task.done():
+            reading = self._answers.popleft()
+            if not self._ended:
+                reading.answer()
+            elif not reading.task.cancelled():
+                reading.task.exception()  # nobody waits for it any more
+
+    # What was lost.
+
+    async def _compare(self) -> None:
+        while True:
+            try:
+                await asyncio.wait_for(self._look.wait(), self._compare_every)
+            except TimeoutError:
+                pass
+            else:
+                self._look.clear()
+            try:
+                await self._check()
+                await self._watcher.compare()
+                await self._follower.compare()
+            except LinkError as error:
+                _logger.warning("the log cannot be compared yet", error=str(error))
+
+    async def _check(self) -> None:
+        """Sees that the stream is the one that it was: another knows nothing of what was told."""
+        state = await self._stream.state()
+        if state.epoch != self._epoch or state.last < self._tails.in_stream():
+            self._fail("the log in NATS was begun again, or put back to an older copy")
+            self.stop()
+
+
+class _Reading:
+    """A read that is under way, and whom to tell."""
+
+    __slots__ = ("done", "task")
+
+    def __init__(self, task: asyncio.Task[Any], done: Callable[[Any], None]) -> None:
+        self.task = task
+        self.done = done
+
+    def answer(self) -> None:
+        """Tells what it has found, or why it has not."""
+        error = self.task.exception()
+        if isinstance(error, LinkError):
+            self.done(Failed(str(error)))
+        elif error is not None:
+            _logger.error("a read has failed", exc_info=error)
+            self.done(Failed(f"{type(error).__name__}: {error}"))
+        else:
+            self.done(self.task.result())

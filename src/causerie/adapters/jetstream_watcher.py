@@ -1,0 +1,219 @@
+"""The rooms that a node watches: their entries come as NATS publishes them again, or are read."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+import structlog
+from msgspec.structs import replace
+
+from causerie.adapters.jetstream_chain import Chain
+from causerie.adapters.jetstream_entries import decode_entry
+from causerie.adapters.jetstream_link import Interest, Link, LinkError, Message
+from causerie.adapters.jetstream_reader import Reader, head_of
+from causerie.adapters.jetstream_stream import PAGE, Stream
+from causerie.adapters.jetstream_tails import Tails
+from causerie.chat.entry import Entry
+from causerie.ports import Failed, Head
+
+RECENT: Final = 100
+"""How many entries a head tells."""
+GAP_AFTER: Final = 0.02
+"""Seconds for what is missing to come by itself: an entry of ours is let through with its ack."""
+AGAIN_AFTER: Final = 0.5
+"""Seconds after a read that has failed."""
+
+_logger = structlog.get_logger("causerie.log")
+
+
+class Watch:
+    """A room that is watched, from `watch` to `unwatch`."""
+
+    __slots__ = ("chain", "filling", "interest", "room")
+
+    def __init__(self, room: str) -> None:
+        self.room = room
+        self.chain = Chain()
+        self.interest: Interest | None = None
+        self.filling: asyncio.Task[None] | None = None
+        """Reads what is missing."""
+
+
+class Watcher:
+    """The watched rooms.
+
+    `through` is called with entries of a room in their order, none missing; `later` has a function
+    called when what was let through so far has been told. `copied` learns of each entry that NATS
+    publishes: its message id, seq and prev; where it answers True, the entry is handed to `take`
+    once it is acknowledged.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        stream: Stream,
+        reader: Reader,
+        tails: Tails,
+        *,
+        epoch: str,
+        through: Callable[[Sequence[Entry]], None],
+        later: Callable[[Callable[[], None]], None],
+        copied: Callable[[str, int, int], bool],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._link = link
+        self._stream = stream
+        self._reader = reader
+        self._tails = tails
+        self._epoch = epoch
+        self._through = through
+        self._later = later
+        self._copied = copied
+        self._watches: dict[str, Watch] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._compared = 0
+
+    def __contains__(self, room: str) -> bool:
+        return room in self._watches
+
+    def watch(self, room: str, done: Callable[[Head | Failed], None]) -> None:
+        """Begins to tell of a room."""
+        watch = self._watches.get(room)
+        if watch is None:
+            watch = self._watches[room] = Watch(room)
+            subject = self._stream.subjects.live_entry(room)
+            watch.interest = self._link.subscribe(subject, partial(self._live, watch))
+        _ = self._do(self._look_up(watch, done))
+
+    def unwatch(self, room: str) -> None:
+        """Ends telling of a room."""
+        watch = self._watches.pop(room, None)
+        if watch is not None:
+            assert watch.interest is not None, "it was subscribed to"
+            self._link.unsubscribe(watch.interest)
+            if watch.filling is not None:
+                watch.filling.cancel()
+
+    def is_told(self, entry: Entry) -> bool:
+        """Whether an entry that was let through is still one of a watched room."""
+        watch = self._watches.get(entry.room)
+        return watch is not None and watch.chain.head is not None and entry.seq <= watch.chain.head
+
+    def take(self, entry: Entry) -> None:
+        """Takes an entry of this node, which is durable."""
+        watch = self._watches.get(entry.room)
+        if watch is not None:
+            self._take(watch, entry)
+
+    def stop(self) -> None:
+        """Looks for nothing any more."""
+        for task in list(self._tasks):
+            task.cancel()
+
+    def _do(self, work: "asyncio._CoroutineLike[None]") -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # The head.
+
+    async def _look_up(self, watch: Watch, done: Callable[[Head | Failed], None]) -> None:
+        try:
+            head = await self._head(watch.room)
+        except LinkError as error:
+            self._later(partial(self._tell_failed, watch, str(error), done))
+        else:
+            self._later(partial(self._tell_head, watch, head, done))
+
+    async def _head(self, room: str) -> Head:
+        """Asks the leader: what is stored after that is published to us, who have subscribed."""
+        found = await self._stream.last_of(self._stream.subjects.entry(room))
+        if found is None:
+            self._tails.note(room, 0, 0)
+            return head_of(self._epoch, None)
+        last = decode_entry(found.payload, room=room, seq=found.seq, prev=0)
+        self._tails.note(room, last.seq, last.timestamp)
+        recent = await self._reader.read_back(room, before=last.seq + 1, limit=RECENT)
+        return head_of(self._epoch, last, tuple(recent))
+
+    def _tell_head(self, watch: Watch, head: Head, done: Callable[[Head | Failed], None]) -> None:
+        if self._watches.get(watch.room) is not watch:
+            done(head)
+        elif watch.chain.head is None:
+            through = watch.chain.begin(head.seq)
+            done(head)
+            self._let(watch, through)
+        else:
+            # It is watched twice: its entries have been told up to the chain's head.
+            last = watch.chain.last
+            done(head if head.seq == watch.chain.head or not last else head_of(self._epoch, last))
+
+    def _tell_failed(
+        self, watch: Watch, reason: str, done: Callable[[Head | Failed], None]
+    ) -> None:
+        if self._watches.get(watch.room) is watch and watch.chain.head is None:
+            self.unwatch(watch.room)
+        done(Failed(reason))
+
+    # What comes.
+
+    def _live(self, watch: Watch, message: Message) -> None:
+        headers = message.headers
+        seq, prev = int(headers["Nats-Sequence"]), int(headers["Nats-Last-Sequence"])
+        if self._copied(headers.get("Nats-Msg-Id", ""), seq, prev):
+            return
+        entry = decode_entry(message.payload, room=watch.room, seq=seq, prev=prev)
+        self._tails.note(watch.room, seq, entry.timestamp)
+        self._take(watch, entry)
+
+    def _take(self, watch: Watch, entry: Entry) -> None:
+        if self._watches.get(watch.room) is watch:
+            self._let(watch, watch.chain.take(entry))
+
+    def _let(self, watch: Watch, through: Sequence[Entry]) -> None:
+        if through:
+            self._through(through)
+        if watch.filling is None and watch.chain.gap() is not None:
+            watch.filling = self._do(self._fill(watch))
+
+    async def _fill(self, watch: Watch) -> None:
+        """Reads what is missing, until nothing is."""
+        await asyncio.sleep(GAP_AFTER)
+        while (gap := watch.chain.gap()) is not None:
+            try:
+                entries = await self._reader.read(
+                    watch.room, after=gap.after, upto=gap.upto, limit=PAGE
+                )
+            except LinkError as error:
+                _logger.warning("a gap cannot be read yet", error=str(error))
+                await asyncio.sleep(AGAIN_AFTER)
+                continue
+            prev, through = gap.after, []
+            for entry in entries:
+                through += watch.chain.take(replace(entry, prev=prev))
+                prev = entry.seq
+                self._tails.note(watch.room, entry.seq, entry.timestamp)
+            self._through(through)
+            if not entries:
+                await asyncio.sleep(AGAIN_AFTER)
+        watch.filling = None
+
+    # What was lost.
+
+    async def compare(self) -> None:
+        """Compares the heads with the stream, which tells of entries that nothing has betrayed."""
+        last = (await self._stream.state()).last
+        subjects = {
+            self._stream.subjects.entry(room): watch
+            for room, watch in self._watches.items()
+            if watch.chain.head is not None
+        }
+        found = await self._stream.last(list(subjects), upto=last, since=self._compared + 1)
+        for subject, message in found.items():
+            watch = subjects[subject]
+            if self._watches.get(watch.room) is watch:
+                watch.chain.note(message.seq)
+                self._let(watch, ())
+        self._compared = last

@@ -1,0 +1,204 @@
+"""JetStream under the contract suites."""
+
+import asyncio
+import itertools
+import json
+import secrets
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import pytest
+from tests.support.nats import nats_server
+
+from causerie.adapters.jetstream_link import Link, Message
+from causerie.adapters.jetstream_log import WINDOW, JetStreamLog
+from causerie.adapters.memory import MemoryDirectory, MemoryStore
+from causerie.adapters.nats_server import NatsServer
+from causerie.ports import Directory, Log
+from causerie.testing.contracts import Storage
+
+__all__ = ["JetStreamStorage", "OnNats", "nats_server"]
+
+_Value = TypeVar("_Value")
+
+WITHIN = 20.0
+"""Seconds in which NATS has answered, or the test fails."""
+
+_prefixes = itertools.count(1)
+
+
+class JetStreamStorage(Storage):
+    """A stream of its own on a server, and the event loop of whoever runs on it.
+
+    The names are in memory: these suites are the log's.
+    """
+
+    def __init__(
+        self, url: str, *, window: float = WINDOW, loop: asyncio.AbstractEventLoop | None = None
+    ) -> None:
+        self._url = url
+        self._window = window
+        self.prefix = f"t{next(_prefixes)}-{secrets.token_hex(4)}"
+        self.loop = loop or asyncio.new_event_loop()
+        self._owns_loop = loop is None
+        self.link: Link
+        self.log: JetStreamLog
+        self._names = MemoryStore()
+        self._admin: Link | None = None
+
+    def run(self, work: Coroutine[Any, Any, _Value]) -> _Value:
+        """Runs the loop until something is done."""
+        return self.loop.run_until_complete(work)
+
+    def open(self, clock: Callable[[], int], *, names_per_address: int) -> tuple[Log, Directory]:
+        async def begin() -> None:
+            self.link = Link([self._url], name="causerie-tests")
+            await self.link.open(WITHIN)
+            self.log = await JetStreamLog.open(
+                self.link, clock=clock, prefix=self.prefix, window=self._window
+            )
+
+        self.run(begin())
+        directory = MemoryDirectory(
+            self._names, self._schedule, names_per_address=names_per_address
+        )
+        return _Closing(self), directory
+
+    def _schedule(self, call: Callable[[], None]) -> None:
+        self.loop.call_soon(call)
+
+    def step(self, timeout: float) -> None:
+        async def turns() -> None:
+            # A socket is looked at once a turn; what came is told in a later one.
+            for _ in range(3):
+                await asyncio.sleep(0)
+            if timeout:
+                await asyncio.sleep(min(timeout, 0.001))
+
+        self.run(turns())
+
+    def end(self) -> None:
+        """Lets go of the connection."""
+        self.run(self.link.close())
+
+    def crash(self) -> None:
+        self.log.stop()
+
+        async def lose() -> None:
+            # What was written is stored or not by the time that somebody looks.
+            await self.link.request("$JS.API.INFO", within=WITHIN)
+            await self.link.request(
+                f"{self.prefix}.log.begin",
+                headers={"Nats-Expected-Last-Msg-Id": "of no message"},
+                within=WITHIN,
+            )
+            await self.link.close()
+
+        self.run(lose())
+
+    def save(self) -> object:
+        return self.run(self._save()), self._names.copy()
+
+    def restore(self, saved: object) -> None:
+        assert isinstance(saved, tuple)
+        backup, names = saved
+        self.run(self._restore(*backup))
+        self._names = names.copy()
+
+    def lose(self) -> None:
+        self.run(self._ask("STREAM.DELETE"))
+        self._names = MemoryStore()
+
+    def dispose(self) -> None:
+        async def end() -> None:
+            answer = await self._ask("STREAM.DELETE")
+            assert "error" not in answer or answer["error"]["code"] == 404
+            if self._admin is not None:
+                await self._admin.close()
+            # The tasks that were cancelled end in these turns.
+            for _ in range(3):
+                await asyncio.sleep(0)
+
+        self.run(end())
+        if self._owns_loop:
+            self.loop.close()
+
+    # What an operator's tools do.
+
+    async def _link(self) -> Link:
+        if self._admin is None:
+            self._admin = Link([self._url], name="causerie-tests-admin")
+            await self._admin.open(WITHIN)
+        return self._admin
+
+    async def _ask(self, what: str, request: object = None) -> dict[str, Any]:
+        link = await self._link()
+        answer = await link.request(
+            f"$JS.API.{what}.{self.prefix}",
+            b"" if request is None else json.dumps(request).encode(),
+            within=WITHIN,
+        )
+        told: dict[str, Any] = json.loads(answer.payload)
+        return told
+
+    async def _save(self) -> tuple[object, object, list[bytes]]:
+        link = await self._link()
+        chunks: list[bytes] = []
+        whole = asyncio.Event()
+
+        def take(message: Message) -> None:
+            if message.payload:
+                chunks.append(message.payload)
+                link.publish(message.reply)
+            else:
+                whole.set()
+
+        inbox = link.open_inbox(take)
+        told = await self._ask(
+            "STREAM.SNAPSHOT",
+            {"deliver_subject": inbox, "no_consumers": True, "chunk_size": 65_536},
+        )
+        await asyncio.wait_for(whole.wait(), WITHIN)
+        link.close_inbox(inbox)
+        return told["config"], told["state"], chunks
+
+    async def _restore(self, config: object, state: object, chunks: list[bytes]) -> None:
+        link = await self._link()
+        await self._ask("STREAM.DELETE")
+        told = await self._ask("STREAM.RESTORE", {"config": config, "state": state})
+        for chunk in chunks:
+            await link.request(told["deliver_subject"], chunk, within=WITHIN)
+        done = await link.request(told["deliver_subject"], b"", within=WITHIN)
+        assert "error" not in json.loads(done.payload), done.payload
+
+
+class _Closing:
+    """The log, which takes its connection along when it is closed, as the app does."""
+
+    def __init__(self, storage: JetStreamStorage) -> None:
+        self._storage = storage
+        self._log = storage.log
+        self._link = storage.link
+        self._is_closed = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    def close(self, within: float = 4.0) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            self._log.close(within)
+            self._storage.run(self._link.close())
+
+
+class OnNats:
+    """The base of the suites: each storage is a stream on the one server of the session."""
+
+    url = ""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, nats_server: NatsServer) -> None:
+        self.url = nats_server.url
+
+    def storage(self) -> Storage:
+        return JetStreamStorage(self.url)
