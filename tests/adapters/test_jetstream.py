@@ -1,7 +1,6 @@
 """The log in JetStream passes the contracts."""
 
 import pytest
-from hypothesis import settings
 from tests.adapters.jetstream_storage import OnNats, nats_server
 
 from causerie.testing.contracts_log import LogContract
@@ -18,5 +17,4 @@ class TestReading(OnNats, ReadingContract): ...
 
 
 @pytest.mark.slow
-class TestMachine(OnNats, MachineContract):
-    settings = settings(max_examples=20, stateful_step_count=30)
+class TestMachine(OnNats, MachineContract): ...
