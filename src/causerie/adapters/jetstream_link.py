@@ -115,6 +115,19 @@ class Interest:
             _logger.exception("a message could not be taken", subject=message.subject)
 
 
+class _Client(Client):
+    """The client, which reads headers in a third of the time: every entry comes with seven."""
+
+    @staticmethod
+    def _parse_header_lines(raw: bytes) -> dict[str, str]:
+        headers = {}
+        for line in raw.decode("utf-8", "replace").split("\r\n"):
+            name, _, value = line.partition(":")
+            if name:
+                headers[name] = value.strip()
+        return headers
+
+
 class Link:
     """The connection. All of it belongs to the thread of the event loop.
 
@@ -368,7 +381,10 @@ class Link:
     async def _subscribe(self, client: Client, interest: Interest) -> None:
         if interest in self._interests:
             seeming: Any = interest
-            interest.subscription = await client.subscribe(interest.subject, future=seeming)
+            subscription = await client.subscribe(interest.subject, future=seeming)
+            # Where messages would wait for a task: of no use here, and larger than all the rest.
+            del subscription._pending_queue  # noqa: SLF001
+            interest.subscription = subscription
 
     @staticmethod
     async def _unsubscribe(interest: Interest) -> None:
@@ -397,7 +413,7 @@ class Link:
 
     async def _connect(self) -> Client | None:
         """Tries the servers in turn, in a random order; the first that takes us is ours."""
-        client = Client()
+        client = _Client()
         try:
             await asyncio.wait_for(
                 self._begin(client), (CONNECT_WITHIN + 0.5) * max(1, len(self._servers))

@@ -6,6 +6,7 @@ choosing a new leader, and a replica that answers may not have all that is there
 
 import asyncio
 import json
+from base64 import b64decode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -18,6 +19,9 @@ ASK_AGAIN_AFTER: Final = 1.0
 """Seconds after which a request that is not answered is made again."""
 REST: Final = 0.02
 """Seconds between an answer that says too little and the next request."""
+
+AT_ONCE: Final = 64
+"""Requests on their way: ten thousand at once would keep NATS from answering any in time."""
 
 PAGE: Final = 500
 """Messages that are read at a time."""
@@ -72,6 +76,7 @@ class Stream:
         self.subjects = subjects
         self._get = f"$JS.API.DIRECT.GET.{subjects.stream}"
         self._info = f"$JS.API.STREAM.INFO.{subjects.stream}"
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
     # Making it.
 
@@ -232,7 +237,8 @@ class Stream:
             if told["error"]["code"] != 404:
                 raise StreamError(told["error"]["description"])
             return None
-        return await self.at(told["message"]["seq"])
+        message = told["message"]
+        return Found(subject, message["seq"], b64decode(message.get("data", "")))
 
     async def rooms_of(self, identity: str) -> list[str]:
         """Lists the subjects of an identity's pointers.
@@ -306,20 +312,23 @@ class Stream:
     async def _until(
         self, ask: Callable[[], Awaitable[_Value]], within: float = READ_WITHIN
     ) -> _Value:
-        """Asks again and again until there is an answer; raises why there is none in time."""
+        """Asks again and again until there is an answer; raises why there is none in time, which
+        begins when it is its turn to ask.
+        """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + within
-        while True:
-            try:
-                return await ask()
-            except LinkError as error:
-                left = deadline - loop.time()
-                if left <= 0:
-                    raise
-                if isinstance(error, Lost):
-                    await self._link.up(left)
-                else:
-                    await asyncio.sleep(min(REST, left))
+        async with self._turns:
+            deadline = loop.time() + within
+            while True:
+                try:
+                    return await ask()
+                except LinkError as error:
+                    left = deadline - loop.time()
+                    if left <= 0:
+                        raise
+                    if isinstance(error, Lost):
+                        await self._link.up(left)
+                    else:
+                        await asyncio.sleep(min(REST, left))
 
 
 class _TooLittle(LinkError):

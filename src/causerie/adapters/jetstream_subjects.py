@@ -86,4 +86,4 @@ def message_id(identity: str, id: str) -> str:
 
 
 def _digest(text: str) -> str:
-    return b32encode(hashlib.sha256(text.encode()).digest())[:26].decode().lower()
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
