@@ -51,11 +51,12 @@ class Chain:
         if self.head is not None and entry.seq <= self.head:
             return []
         self._held[entry.prev] = entry
+        through = [] if self.head is None else self._let_through()
         if len(self._held) > HELD:
             last = max(self._held.values(), key=_seq)
             del self._held[last.prev]
             self.note(last.seq)
-        return [] if self.head is None else self._let_through()
+        return through
 
     def note(self, seq: int) -> None:
         """Learns that the stream has an entry of the room with this seq."""

@@ -152,7 +152,8 @@ class Reader:
             return first.seq
         search = Search(first, Mark(end, 1))
         while search.low.left - limit > FEW:
-            probe = search.probe(limit)
+            # A guess that is a little short of it ends the search.
+            probe = search.probe(limit + FEW // 2)
             mark = await self._rank(room, probe, end)
             search.tell(probe, mark, is_behind=mark.left <= limit)
         low = search.low

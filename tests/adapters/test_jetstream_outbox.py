@@ -1,0 +1,159 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from causerie.adapters.jetstream_entries import entry_of
+from causerie.adapters.jetstream_outbox import BATCH, UNKNOWN, Outbox, Slot, owners
+from causerie.chat.entry import Draft, Entry
+from causerie.ports import Outcome, Rejected, Repeated, Stored
+from causerie.testing.contracts import draft, private
+
+PLENTY = 100_000
+
+
+def outbox_with(*drafts: Draft) -> Outbox:
+    outbox = Outbox()
+    for each in drafts:
+        outbox.put(each, since=0.0, max_bytes=PLENTY)
+    return outbox
+
+
+def stamped(slots: list[Slot]) -> list[Slot]:
+    for number, slot in enumerate(slots):
+        slot.stamp(1_000 + number)
+    return slots
+
+
+def test_outcomes_are_told_in_the_order_of_the_drafts_and_no_sooner() -> None:
+    first, second = draft("1"), draft("2")
+    outbox = outbox_with(first, second)
+    one, two = stamped(outbox.take())
+    outbox.acknowledged([one, two], 12)
+    two_entry = outbox.stored(two)
+    assert outbox.outcomes() == []
+    one.prev = 4
+    one_entry = outbox.stored(one)
+    assert outbox.outcomes() == [Stored(first, one_entry), Stored(second, two_entry)]
+    assert (one_entry.seq, one_entry.prev, two_entry.seq, two_entry.prev) == (11, 4, 12, 11)
+    assert len(outbox) == 0
+    assert outbox.oldest is None
+
+
+def test_a_repeat_of_what_is_on_its_way_gets_its_outcome_with_it() -> None:
+    first, again, other = draft("1"), draft("1"), draft("1", content="other")
+    outbox = outbox_with(first, again)
+    (slot,) = stamped(outbox.take())
+    outbox.put(other, since=1.0, max_bytes=PLENTY)
+    assert outbox.take() == []
+    outbox.acknowledged([slot], 5)
+    slot.prev = 0
+    entry = outbox.stored(slot)
+    expected: list[Outcome] = [Stored(first, entry), Repeated(again, entry)]
+    assert outbox.outcomes() == [*expected, Rejected(other, "id_reused")]
+
+
+def test_a_draft_under_a_known_id_is_a_repeat_of_that_entry_or_refused() -> None:
+    same, other = draft("1"), draft("2", content="other")
+    outbox = outbox_with(same, other)
+    one, two = outbox.take()
+    entries = [entry_of(draft(id), 1, seq=3, prev=0) for id in "12"]
+    outbox.found(one, entries[0])
+    outbox.found(two, entries[1])
+    assert outbox.outcomes() == [Repeated(same, entries[0]), Rejected(other, "id_reused")]
+
+
+def test_what_cannot_be_stored_is_rejected_alone_and_never_sent() -> None:
+    no_text, too_long, good = draft("1", content="\ud800"), draft("2", content="x" * 99), draft("3")
+    outbox = Outbox()
+    for each in (no_text, too_long, good):
+        outbox.put(each, since=0.0, max_bytes=150)
+    (slot,) = stamped(outbox.take())
+    assert outbox.outcomes() == [Rejected(no_text, "failed"), Rejected(too_long, "failed")]
+    assert slot.draft is good
+
+
+def test_before_the_ack_and_after_it_a_copy_tells_what_stands_before_an_entry() -> None:
+    outbox = outbox_with(draft("1", room="a"), draft("2", room="b"), draft("3", room="c"))
+    slots = stamped(outbox.take())
+    assert outbox.copied(slots[0].message_id, 7, 2) is slots[0]
+    outbox.acknowledged(slots, 9)
+    assert [slot.prev for slot in slots] == [2, UNKNOWN, UNKNOWN]
+    assert outbox.copied(slots[1].message_id, 8, 5) is slots[1]
+    assert slots[1].prev == 5
+    assert outbox.copied("of another node", 10, 9) is None
+
+
+def test_a_copy_of_an_earlier_try_says_nothing_about_a_later_one() -> None:
+    outbox = outbox_with(draft("1"))
+    (slot,) = stamped(outbox.take())
+    outbox.copied(slot.message_id, 3, 1)
+    outbox.acknowledged([slot], 9)
+    assert slot.prev == UNKNOWN
+
+
+def test_a_private_entry_takes_a_message_for_each_of_the_two() -> None:
+    to_bob, note = private("1", room="talk"), private("2", room="note", peer="alice")
+    assert owners(to_bob) == ("alice", "bob")
+    assert owners(private("3", room="talk", identity="bob", peer="alice")) == ("alice", "bob")
+    assert owners(note) == ("alice",)
+    assert owners(draft("4")) == ()
+    outbox = outbox_with(to_bob, note, private("5", room="talk"))
+    slots = stamped(outbox.take())
+    outbox.acknowledged(slots, 18)
+    assert [slot.seq for slot in slots] == [11, 14, 16]
+    assert [slot.prev for slot in slots] == [UNKNOWN, UNKNOWN, 11]
+
+
+def test_a_batch_has_an_end_and_the_rest_is_for_the_next() -> None:
+    outbox = outbox_with(*(private(str(number), room="talk") for number in range(BATCH)))
+    sizes = []
+    while outbox.has_waiting:
+        slots = outbox.take()
+        assert sum(slot.messages for slot in slots) <= BATCH
+        sizes.append(len(slots))
+    assert sum(sizes) == BATCH
+    assert sizes[0] == BATCH // 3
+    large = outbox_with(*(draft(str(number), content="x" * 90_000) for number in range(20)))
+    assert len(large.take()) == 11
+
+
+IDS = st.sampled_from("12345")
+ROOMS = st.sampled_from(["red", "blue"])
+
+
+@given(st.lists(st.tuples(IDS, ROOMS, st.booleans()), max_size=30), st.data())
+def test_each_draft_has_one_outcome_and_each_id_one_entry(
+    said: list[tuple[str, str, bool]], data: st.DataObject
+) -> None:
+    outbox = Outbox()
+    waiting = [
+        draft(id, room=room, content="hello" if is_same else "other") for id, room, is_same in said
+    ]
+    drafts = list(waiting)
+    stored: dict[str, Entry] = {}
+    seq = 0
+    outcomes: list[Outcome] = []
+    while waiting or len(outbox):
+        for _ in range(data.draw(st.integers(1, 8))):
+            if waiting:
+                outbox.put(waiting.pop(0), since=0.0, max_bytes=PLENTY)
+        slots = stamped(outbox.take())
+        for slot in slots:
+            if slot.draft.id in stored:
+                outbox.found(slot, stored[slot.draft.id])
+        slots = [slot for slot in slots if slot.outcome is None]
+        for offset, slot in enumerate(slots):
+            if data.draw(st.booleans(), "its copy comes before the ack"):
+                outbox.copied(slot.message_id, seq + offset + 1, 99)
+        seq += len(slots)
+        outbox.acknowledged(slots, seq)
+        for slot in data.draw(st.permutations(slots)):
+            if slot.prev == UNKNOWN:
+                outbox.copied(slot.message_id, slot.seq, 99)
+            stored[slot.draft.id] = outbox.stored(slot)
+        outcomes += outbox.outcomes()
+    assert [outcome.draft for outcome in outcomes] == drafts
+    new = [outcome.entry for outcome in outcomes if isinstance(outcome, Stored)]
+    assert sorted(new, key=lambda entry: entry.id) == [stored[id] for id in sorted(stored)]
+    for outcome in outcomes:
+        if isinstance(outcome, Repeated):
+            assert outcome.entry == stored[outcome.draft.id]
