@@ -23,8 +23,12 @@ SKEW: Final = 1_000_000
 """Microseconds by which the clocks of two nodes may differ: so much earlier a time is looked for,
 and what is not later is passed over one by one."""
 
-FEW: Final = 200
-"""So many entries are read rather than searched."""
+FEW: Final = 24
+"""So many entries are read rather than searched: in a sparse room each costs NATS a look at another
+block of its files."""
+
+AHEAD: Final = 200
+"""Entries read at a time while one is looked for."""
 
 TRIES: Final = 20
 """How often a count is taken anew that was disturbed by new entries."""
@@ -184,10 +188,10 @@ class Reader:
     async def _walk(self, room: str, first: int, upto: int) -> AsyncIterator[Found]:
         """Reads forward from a seq on, a page at a time."""
         while first <= upto:
-            page = await self._forward(room, first - 1, upto, FEW, is_there=True)
+            page = await self._forward(room, first - 1, upto, AHEAD, is_there=True)
             for found in page:
                 yield found
-            if len(page) < FEW:
+            if len(page) < AHEAD:
                 return
             first = page[-1].seq + 1
 

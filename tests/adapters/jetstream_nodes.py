@@ -1,0 +1,167 @@
+"""Nodes on one log in JetStream: each with a connection, a log and an observer of its own."""
+
+import asyncio
+import itertools
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeVar
+
+from causerie.adapters.jetstream_link import Link, Message
+from causerie.adapters.jetstream_log import WINDOW, JetStreamLog
+from causerie.chat.entry import Draft, Entry
+from causerie.ports import Failed, Head, Outcome
+from causerie.testing.contracts import Recorder
+
+WITHIN: Final = 20.0
+"""Seconds in which what must come has come."""
+
+_numbers = itertools.count(1)
+
+_Value = TypeVar("_Value")
+
+
+def new_prefix() -> str:
+    """Names a stream that no other test has."""
+    return f"n{next(_numbers)}-{secrets.token_hex(4)}"
+
+
+def wall() -> int:
+    """The time in microseconds."""
+    return time.time_ns() // 1_000
+
+
+async def until(condition: Callable[[], bool], what: str) -> None:
+    """Waits for what must come.
+
+    Raises:
+        TimeoutError: it has not come.
+    """
+    deadline = time.monotonic() + WITHIN
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} has not come within {WITHIN:g} seconds")
+        await asyncio.sleep(0.002)
+
+
+class Observer(Recorder):
+    """Records, besides, the entries that somebody here is told of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[Entry] = []
+
+    def addressed(self, entry: Entry) -> None:
+        """Records one."""
+        self.told.append(entry)
+
+
+class Node:
+    """One node."""
+
+    def __init__(self, link: Link, log: JetStreamLog) -> None:
+        self.link = link
+        self.log = log
+        self.observer = Observer()
+        self.heard = 0
+        """Messages that have reached its connection."""
+        log.observe(self.observer)
+        self._count_messages()
+
+    def _count_messages(self) -> None:
+        client = self.link._client
+        assert client is not None
+        process = client._process_msg
+
+        async def counted(*message: Any) -> None:
+            self.heard += 1
+            await process(*message)
+
+        client._process_msg = counted  # type: ignore[method-assign]
+
+    def hand_over(self, *drafts: Draft) -> None:
+        """Appends drafts and does not wait."""
+        for draft in drafts:
+            self.observer.waiting.append(draft)
+            self.log.append(draft)
+
+    async def append(self, *drafts: Draft) -> list[Outcome]:
+        """Appends drafts and waits for their outcomes."""
+        before = len(self.observer.outcomes)
+        self.hand_over(*drafts)
+        await self.settle()
+        return self.observer.outcomes[before:]
+
+    async def settle(self) -> None:
+        """Waits until every draft has its outcome."""
+        await until(lambda: not self.observer.waiting, "the outcome of a draft")
+
+    async def watch(self, room: str) -> Head:
+        """Watches a room, and lets the recorder check what follows."""
+
+        def told(head: Head | Failed) -> None:
+            if isinstance(head, Head):
+                self.observer.at[room] = head.seq
+
+        return await self.ask(self.log.watch, room, also=told)
+
+    async def ask(
+        self,
+        call: Callable[..., None],
+        *args: Any,
+        also: Callable[[Any], None] | None = None,
+        **keywords: Any,
+    ) -> Any:
+        """Calls something that has a `done`, and waits for the answer, which is not `Failed`."""
+        answers: list[Any] = []
+
+        def done(answer: Any) -> None:
+            if also is not None:
+                also(answer)
+            answers.append(answer)
+
+        call(*args, done=done, **keywords)
+        await until(lambda: bool(answers), "an answer")
+        assert not isinstance(answers[0], Failed), answers[0]
+        return answers[0]
+
+    async def read(self, room: str = "room") -> list[Entry]:
+        """Reads a room from the stream."""
+        return list(await self.ask(self.log.read, room, after=0, upto=2**53, limit=2**53))
+
+    def lose(self, which: Callable[[Message], bool]) -> None:
+        """From now on, loses messages on their way to the watcher."""
+        live = self.log._watcher._live
+
+        def lossy(watch: Any, message: Message) -> None:
+            if not which(message):
+                live(watch, message)
+
+        for watch in self.log._watcher._watches.values():
+            assert watch.interest is not None
+            watch.interest._told = lambda message, watch=watch: lossy(watch, message)  # type: ignore[misc]
+
+
+@asynccontextmanager
+async def node(
+    url: str,
+    prefix: str,
+    *,
+    window: float = WINDOW,
+    clock: Callable[[], int] = wall,
+    compare_every: float = 600.0,
+) -> AsyncIterator[Node]:
+    """Begins a node, and ends it. It compares heads seldom, unless the test is about that."""
+    link = Link([url], name="causerie-tests")
+    await link.open(WITHIN)
+    try:
+        log = await JetStreamLog.open(
+            link, clock=clock, prefix=prefix, window=window, compare_every=compare_every
+        )
+        try:
+            yield Node(link, log)
+        finally:
+            log.stop()
+    finally:
+        await link.close()
