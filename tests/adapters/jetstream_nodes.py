@@ -4,22 +4,27 @@ import asyncio
 import itertools
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeVar
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from tests.support.nats import nats_server
 
 from causerie.adapters.jetstream_link import Link, Message
 from causerie.adapters.jetstream_log import WINDOW, JetStreamLog
+from causerie.adapters.nats_server import NatsServer
 from causerie.chat.entry import Draft, Entry
 from causerie.ports import Failed, Head, Outcome
 from causerie.testing.contracts import Recorder
+
+__all__ = ["Node", "nats_server", "new_prefix", "node", "own_server", "two", "until", "wall"]
 
 WITHIN: Final = 20.0
 """Seconds in which what must come has come."""
 
 _numbers = itertools.count(1)
-
-_Value = TypeVar("_Value")
 
 
 def new_prefix() -> str:
@@ -43,6 +48,19 @@ async def until(condition: Callable[[], bool], what: str) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what} has not come within {WITHIN:g} seconds")
         await asyncio.sleep(0.002)
+
+
+async def until_answered(ask: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Waits for what has to be asked for.
+
+    Raises:
+        TimeoutError: it has not come.
+    """
+    deadline = time.monotonic() + WITHIN
+    while not await ask():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} has not come within {WITHIN:g} seconds")
+        await asyncio.sleep(0.02)
 
 
 class Observer(Recorder):
@@ -78,7 +96,7 @@ class Node:
             self.heard += 1
             await process(*message)
 
-        client._process_msg = counted  # type: ignore[method-assign]
+        client._process_msg = counted  # type: ignore[method-assign, assignment]
 
     def hand_over(self, *drafts: Draft) -> None:
         """Appends drafts and does not wait."""
@@ -104,7 +122,9 @@ class Node:
             if isinstance(head, Head):
                 self.observer.at[room] = head.seq
 
-        return await self.ask(self.log.watch, room, also=told)
+        head = await self.ask(self.log.watch, room, also=told)
+        assert isinstance(head, Head)
+        return head
 
     async def ask(
         self,
@@ -165,3 +185,19 @@ async def node(
             log.stop()
     finally:
         await link.close()
+
+
+@pytest.fixture
+async def two(nats_server: NatsServer) -> AsyncIterator[tuple[Node, Node]]:
+    """Two nodes on one log."""
+    prefix = new_prefix()
+    async with node(nats_server.url, prefix) as one, node(nats_server.url, prefix) as other:
+        yield one, other
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[NatsServer]:
+    """A server that the test may hurt."""
+    server = NatsServer(tmp_path)
+    with server:
+        yield server

@@ -23,7 +23,7 @@ from causerie.adapters.jetstream_stream import Stream
 from causerie.adapters.jetstream_tails import Tails
 from causerie.chat.entry import Draft, Entry
 
-ACK_WITHIN: Final = 4.0
+ACK_WITHIN: Final = 2.0
 """Seconds after which a batch that is not answered is sent again."""
 AGAIN_AFTER: Final = 0.1
 """Seconds until then, where NATS has said that it cannot be stored now."""
@@ -78,6 +78,7 @@ class Appender:
         self._stored = stored
         self._settled = settled
         self.outbox = Outbox()
+        self._is_held_up = False
         self._batches = itertools.count(1)
         self._wanted = asyncio.Event()
         self._looking: set[asyncio.Task[None]] = set()
@@ -151,7 +152,9 @@ class Appender:
         if isinstance(error, Lost):
             await self._link.up()
         else:
-            _logger.warning("NATS does not answer; asking again", error=str(error))
+            if not self._is_held_up:
+                self._is_held_up = True
+                _logger.warning("NATS does not store; trying again", error=str(error))
             await asyncio.sleep(AGAIN_AFTER)
 
     async def _publish(self, slots: Sequence[Slot]) -> int:
@@ -271,6 +274,9 @@ class Appender:
     # After the ack.
 
     def _acknowledged(self, slots: Sequence[Slot], last: int) -> None:
+        if self._is_held_up:
+            self._is_held_up = False
+            _logger.info("NATS stores again")
         self.outbox.acknowledged(slots, last)
         unknown = []
         for slot in slots:

@@ -34,6 +34,10 @@ COMPARE_EVERY: Final = 10.0
 OPEN_WITHIN: Final = 20.0
 """Seconds for NATS to make the stream: a cluster that has just begun chooses its leaders first."""
 
+SAID_AGAIN: Final = 4
+SAY_AGAIN_AFTER: Final = 0.5
+"""Seconds between two looks at a stream that is not what it was."""
+
 _Answer = TypeVar("_Answer")
 
 _logger = structlog.get_logger("causerie.log")
@@ -359,11 +363,19 @@ class JetStreamLog:
                 _logger.warning("the log cannot be compared yet", error=str(error))
 
     async def _check(self) -> None:
-        """Sees that the stream is the one that it was: another knows nothing of what was told."""
-        state = await self._stream.state()
-        if state.epoch != self._epoch or state.last < self._tails.in_stream():
-            self._fail("the log in NATS was begun again, or put back to an older copy")
-            self.stop()
+        """Sees that the stream is the one that it was: another knows nothing of what was told.
+
+        It is believed when it has been told several times: a server that led the others, and has
+        stood still, may answer once more before it learns that it leads no longer.
+        """
+        for _ in range(SAID_AGAIN):
+            known = self._tails.in_stream()
+            state = await self._stream.state()
+            if state.epoch == self._epoch and state.last >= known:
+                return
+            await asyncio.sleep(SAY_AGAIN_AFTER)
+        self._fail("the log in NATS was begun again, or put back to an older copy")
+        self.stop()
 
 
 class _Reading:

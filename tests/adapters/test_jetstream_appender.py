@@ -1,0 +1,116 @@
+import asyncio
+
+import pytest
+from msgspec.structs import replace
+from tests.adapters.jetstream_nodes import (
+    Node,
+    nats_server,
+    new_prefix,
+    node,
+    own_server,
+    two,
+    until,
+    until_answered,
+    wall,
+)
+
+from causerie.adapters.jetstream_subjects import message_id
+from causerie.adapters.nats_server import NatsServer
+from causerie.chat.entry import Draft
+from causerie.ports import Rejected, Repeated, Stored
+from causerie.testing.contracts import draft
+
+__all__ = ["nats_server", "own_server", "two"]
+
+
+@pytest.mark.slow
+async def test_a_retry_after_the_window_is_stored_once_if_it_says_when_it_was_first_tried(
+    nats_server: NatsServer,
+) -> None:
+    async with node(nats_server.url, new_prefix(), window=0.1) as here:
+        first_tried = wall()
+        (stored,) = await here.append(draft("1"))
+        assert isinstance(stored, Stored)
+        await here.append(*(draft(f"other {number}") for number in range(300)))
+        # NATS has forgotten the id: whoever does not say when it was tried is stored again.
+        await until_forgotten(here, "1")
+        retry = _again(draft("1"), first_tried)
+        assert await here.append(retry) == [Repeated(retry, stored.entry)]
+        other = _again(draft("1", content="other"), first_tried)
+        assert await here.append(other) == [Rejected(other, "id_reused")]
+        new = _again(draft("new"), first_tried)
+        (outcome,) = await here.append(new)
+        assert isinstance(outcome, Stored)
+        assert [entry.id for entry in await here.read()].count("1") == 1
+
+
+async def until_forgotten(here: Node, id: str) -> None:
+    """Waits until NATS does not know an id any more."""
+
+    async def is_forgotten() -> bool:
+        return await here.log._stream.stored_as(message_id("alice", id)) is None
+
+    await until_answered(is_forgotten, "the end of the window")
+
+
+def _again(first: Draft, first_tried: int) -> Draft:
+    return replace(first, first_tried=first_tried)
+
+
+@pytest.mark.slow
+@pytest.mark.real
+@pytest.mark.parametrize("count", [1, 40])
+async def test_what_was_stored_though_its_ack_never_came_is_answered_once_and_stored_once(
+    own_server: NatsServer, count: int
+) -> None:
+    async with node(own_server.url, new_prefix()) as here:
+        await here.watch("room")
+        await here.append(draft("before"))
+        link = here.link
+        # The answers are lost from here on: what NATS stores is not acknowledged.
+        answered = link._answered
+        link._answered = lambda message: None  # type: ignore[method-assign] # noqa: ARG005
+        for every in link._client._subs.values():  # type: ignore[union-attr]
+            if every._subject.startswith(link._inbox):
+                every._future._told = lambda _message: None  # type: ignore[union-attr]
+        drafts = [draft(str(number)) for number in range(count)]
+        here.hand_over(*drafts)
+        subject = here.log._stream.subjects.stream
+        await until(lambda: _stored_messages(own_server, subject) == count + 2, "the batch")
+        assert here.observer.waiting == drafts
+        link._answered = answered  # type: ignore[method-assign]
+        own_server.kill()
+        await asyncio.to_thread(own_server.start)
+        await asyncio.to_thread(own_server.wait_ready)
+        await here.settle()
+        assert all(isinstance(outcome, Stored) for outcome in here.observer.outcomes)
+        ids = [entry.id for entry in await here.read()]
+        assert ids == ["before", *(each.id for each in drafts)]
+        await until(
+            lambda: [entry.id for entry in here.observer.entries["room"]] == ids, "what was stored"
+        )
+
+
+def _stored_messages(server: NatsServer, stream: str) -> int:
+    """How many messages the files of a stream show, as far as they are written."""
+    folder = server._folder / "jetstream" / "$G" / "streams" / stream / "msgs"
+    return sum(path.read_bytes().count(b"Nats-Msg-Id") for path in folder.glob("*.blk")) + 1
+
+
+async def test_of_one_id_that_is_tried_on_two_nodes_at_once_one_is_stored(
+    two: tuple[Node, Node],
+) -> None:
+    here, there = two
+    for turn in range(10):
+        ids = [f"{turn}-{number}" for number in range(5)]
+        here.hand_over(*map(draft, ids))
+        there.hand_over(*map(draft, reversed(ids)))
+        await here.settle()
+        await there.settle()
+    outcomes = here.observer.outcomes + there.observer.outcomes
+    entries = {entry.id: entry for entry in await here.read()}
+    assert len(entries) == 50
+    assert sum(isinstance(outcome, Stored) for outcome in outcomes) == 50
+    for outcome in outcomes:
+        assert not isinstance(outcome, Rejected)
+        assert outcome.entry == entries[outcome.draft.id]

@@ -1,0 +1,57 @@
+from tests.adapters.jetstream_nodes import (
+    Node,
+    nats_server,
+    new_prefix,
+    node,
+    own_server,
+    two,
+    until,
+)
+
+from causerie.adapters.nats_server import NatsServer
+from causerie.ports import Stored
+from causerie.testing.contracts import draft, private
+
+__all__ = ["nats_server", "own_server", "two"]
+
+
+async def test_who_is_followed_is_told_of_each_private_entry_from_or_to_them(
+    two: tuple[Node, Node],
+) -> None:
+    here, there = two
+    here.log.follow("bob")
+    here.log.follow("alice")
+    here.log.follow("alice")
+    await here.append(draft("both subscriptions are there"))
+    outcomes = await there.append(
+        private("1", room="~talk"),
+        private("2", room="~talk", identity="bob", peer="alice"),
+        private("3", room="~others", identity="carol", peer="dave"),
+        private("4", room="~note", peer="alice"),
+        draft("5"),
+    )
+    entries = [outcome.entry for outcome in outcomes if isinstance(outcome, Stored)]
+    await until(lambda: len(here.observer.told) == 3, "what is addressed")
+    assert here.observer.told == [entries[0], entries[1], entries[3]]
+    await here.watch("~talk")
+    here.log.unfollow("bob")
+    await there.append(
+        private("6", room="~talk"), private("7", room="~bob", identity="bob", peer="carol")
+    )
+    await there.append(private("8", room="~last", identity="carol", peer="alice"))
+    await until(lambda: here.observer.told[-1].id == "8", "what is addressed")
+    assert len(here.observer.told) == 4
+    assert [entry.id for entry in here.observer.entries["~talk"]] == ["6"]
+
+
+async def test_a_pointer_that_was_lost_is_found_by_comparing(nats_server: NatsServer) -> None:
+    prefix = new_prefix()
+    async with node(nats_server.url, prefix) as here, node(nats_server.url, prefix) as there:
+        here.log.follow("bob")
+        for interest in here.log._follower._interests.values():
+            interest._told = lambda _message: None
+        await there.append(private("1", room="~talk"), private("2", room="~talk"))
+        await there.append(private("3", room="~other", identity="carol"))
+        here.log._look.set()
+        await until(lambda: len(here.observer.told) == 3, "what was lost")
+        assert [entry.id for entry in here.observer.told] == ["1", "2", "3"]

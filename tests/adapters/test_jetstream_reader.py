@@ -1,0 +1,204 @@
+"""Reading rooms out of the stream, with a real server."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.adapters.jetstream_nodes import Node, nats_server, new_prefix, node
+
+from causerie.adapters import jetstream_reader
+from causerie.adapters.jetstream_link import Unanswered
+from causerie.adapters.jetstream_reader import Reader
+from causerie.adapters.jetstream_stream import Page
+from causerie.adapters.nats_server import NatsServer
+from causerie.chat.entry import Entry
+from causerie.ports import Located, Stored
+from causerie.testing.contracts import draft, private
+
+__all__ = ["nats_server"]
+
+EVERYTHING = 2**60
+
+
+class Clock:
+    """Shows another time each time."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000_000
+
+    def __call__(self) -> int:
+        self.now += 1_000
+        return self.now
+
+
+@pytest.fixture
+async def here(nats_server: NatsServer) -> AsyncIterator[Node]:
+    async with node(nats_server.url, new_prefix(), clock=Clock()) as here:
+        yield here
+
+
+async def fill(here: Node, count: int, *, seed: int = 1) -> dict[str, list[Entry]]:
+    """Fills rooms that are frequent, rare, and full at either end."""
+    chance = random.Random(seed)
+    rooms = [
+        "often"
+        if chance.random() < 0.5
+        else "seldom"
+        if chance.random() < 0.1
+        else "uneven"
+        if number < count / 10 or number > count * 0.99
+        else "other"
+        for number in range(count)
+    ]
+    drafts = [draft(str(number), room=room) for number, room in enumerate(rooms)]
+    outcomes = await here.append(*drafts)
+    entries: dict[str, list[Entry]] = {}
+    for outcome in outcomes:
+        assert isinstance(outcome, Stored)
+        entries.setdefault(outcome.entry.room, []).append(outcome.entry)
+    return entries
+
+
+@pytest.mark.slow
+async def test_any_page_of_any_room_is_read_and_found(here: Node) -> None:
+    rooms = await fill(here, 3_000)
+    reader = here.log._reader
+    epoch = reader._epoch
+    chance = random.Random(2)
+    for room, entries in rooms.items():
+        for _ in range(12):
+            index = chance.randrange(len(entries))
+            upto = entries[index].seq + chance.randrange(2)
+            limit = chance.choice([1, 7, 100, 400])
+            shown = [entry for entry in entries if entry.seq <= upto]
+            start = max(0, len(shown) - limit)
+            before = shown[start - 1].seq if start else 0
+            assert await reader.read_back(room, before=upto + 1, limit=limit) == shown[start:]
+            cursor = entries[chance.randrange(index + 1)]
+            located = await reader.locate(
+                room, seq=cursor.seq, id=cursor.id, epoch=epoch, upto=upto, limit=limit
+            )
+            behind = len([entry for entry in shown if entry.seq > cursor.seq])
+            assert located == (
+                Located(after=cursor.seq, recovered="complete")
+                if behind <= limit
+                else Located(after=before, recovered="partial", missing=behind - limit)
+            )
+            time = cursor.timestamp + chance.choice([-1, 0])
+            later = [entry for entry in shown if entry.timestamp > time][-limit:]
+            after = await reader.locate_time(room, timestamp=time, upto=upto, limit=limit)
+            assert await reader.read(room, after=after, upto=upto, limit=EVERYTHING) == later
+
+
+@pytest.mark.slow
+async def test_while_a_room_grows_its_pages_stay_what_they_were(here: Node) -> None:
+    rooms = await fill(here, 1_000)
+    entries = rooms["often"]
+    end = entries[-1]
+    reader = here.log._reader
+    is_over = False
+
+    async def talk() -> None:
+        number = 0
+        while not is_over:
+            number += 1
+            await here.append(draft(f"more {number}", room="often"))
+
+    talking = asyncio.create_task(talk())
+    for limit in (1, 50, 300, 450):
+        for _ in range(5):
+            found = await reader.read_back("often", before=end.seq + 1, limit=limit)
+            assert found == entries[-limit:]
+            located = await reader.locate(
+                "often", seq=0, id="", epoch=reader._epoch, upto=end.seq, limit=limit
+            )
+            assert located.missing == len(entries) - limit
+            assert located.after == entries[-limit - 1].seq
+    is_over = True
+    await talking
+
+
+async def test_times_that_are_inverted_by_less_than_a_second_hide_nothing(
+    nats_server: NatsServer,
+) -> None:
+    prefix = new_prefix()
+    early, late = Clock(), Clock()
+    late.now += 900_000
+    async with (
+        node(nats_server.url, prefix, clock=early) as here,
+        node(nats_server.url, prefix, clock=late) as there,
+    ):
+        # Neither node watches the room: each stamps by its own clock, and by what it has said.
+        for number in range(40):
+            await here.append(draft(f"early {number}"))
+            await there.append(draft(f"late {number}"))
+        entries = await here.read()
+        times = [entry.timestamp for entry in entries]
+        assert times != sorted(times)
+        reader = here.log._reader
+        for entry in entries[::7]:
+            time = entry.timestamp
+            after = await reader.locate_time(
+                "room", timestamp=time, upto=EVERYTHING, limit=EVERYTHING
+            )
+            left_out = [entry for entry in entries if entry.seq <= after]
+            assert all(entry.timestamp <= time for entry in left_out)
+
+
+async def test_an_id_is_found_that_nats_has_forgotten(here: Node) -> None:
+    await fill(here, 100)
+    (public, whispered) = await here.append(
+        draft("said", room="often"), private("whispered", room="~talk")
+    )
+    assert isinstance(public, Stored)
+    assert isinstance(whispered, Stored)
+    stream = here.log._stream
+
+    async def forgotten(message_id: str) -> int | None:
+        return None
+
+    stream.stored_as = forgotten  # type: ignore[method-assign]
+    find = here.log._reader.find
+    since = public.entry.timestamp - 10
+    assert await find("alice", "said", room="often", since=since) == public.entry
+    assert await find("alice", "said", room="often", since=since + 2_000_000) is None
+    assert await find("alice", "said", room="other", since=since) is None
+    assert await find("bob", "said", room="often", since=since) is None
+    assert await find("alice", "whispered", room="", since=0) == whispered.entry
+    assert await find("alice", "said", room="nowhere", since=since) is None
+
+
+async def test_a_read_that_ends_before_what_is_known_to_be_there_is_not_believed(
+    here: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await here.append(draft("1"), draft("2"))
+    reader = here.log._reader
+    monkeypatch.setattr(jetstream_reader, "READ_WITHIN", 0.05)
+    here.log._tails.note("room", 4, 1)
+    with pytest.raises(Unanswered, match="lags"):
+        await reader.read("room", after=0, upto=EVERYTHING, limit=100)
+    read = asyncio.create_task(reader.read("room", after=0, upto=EVERYTHING, limit=100))
+    await here.append(draft("3"))
+    assert [entry.id for entry in await read] == ["1", "2", "3"]
+
+
+async def test_a_room_that_never_rests_is_not_counted_for_ever(
+    here: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await here.append(draft("1"))
+    stream = here.log._stream
+    page = stream.page
+    number = 0
+
+    async def busy(subject: str, *, after: int, limit: int) -> Page:
+        nonlocal number
+        number += 1
+        mine = number
+        found = await page(subject, after=after, limit=limit)
+        return found._replace(pending=mine)
+
+    monkeypatch.setattr(stream, "page", busy)
+    reader = Reader(stream, "epoch", here.log._tails)
+    with pytest.raises(Unanswered, match="lively"):
+        await reader._rank("room", 1, 2)

@@ -1,0 +1,116 @@
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+from tests.adapters.jetstream_nodes import (
+    Node,
+    nats_server,
+    new_prefix,
+    node,
+    own_server,
+    two,
+    until,
+)
+
+from causerie.adapters.nats_server import NatsServer
+from causerie.ports import Stored
+from causerie.testing.contracts import draft, private
+
+__all__ = ["nats_server", "own_server", "two"]
+
+
+@pytest.mark.parametrize("of_its_own", [True, False])
+async def test_what_is_lost_on_its_way_is_read_from_the_stream(
+    two: tuple[Node, Node], *, of_its_own: bool
+) -> None:
+    here, there = two
+    await here.watch("room")
+    author = here if of_its_own else there
+    here.lose(lambda message: int(message.headers["Nats-Sequence"]) % 3 != 0)
+    for turn in range(5):
+        await author.append(*(draft(f"{turn}-{number}") for number in range(7)))
+    here.lose(lambda _message: False)
+    await there.append(draft("last"))
+    entries = await there.read()
+    assert len(entries) == 36
+    await until(lambda: here.observer.entries.get("room") == entries, "all that was lost")
+
+
+@pytest.mark.slow
+async def test_the_loss_of_the_newest_is_found_by_comparing_heads(nats_server: NatsServer) -> None:
+    prefix = new_prefix()
+    async with (
+        node(nats_server.url, prefix, compare_every=0.1) as here,
+        node(nats_server.url, prefix) as there,
+    ):
+        await here.watch("room")
+        await here.watch("quiet")
+        here.lose(lambda _message: True)
+        await there.append(draft("1"), draft("2"), draft("3", room="not watched"))
+        entries = await there.read()
+        await until(lambda: here.observer.entries.get("room") == entries, "what nothing betrayed")
+        assert "quiet" not in here.observer.entries
+
+
+async def test_what_comes_twice_is_told_once(two: tuple[Node, Node]) -> None:
+    here, there = two
+    await here.watch("room")
+    watcher = here.log._watcher
+    (watch,) = watcher._watches.values()
+    assert watch.interest is not None
+    tell = watch.interest._told
+
+    def twice(message: object) -> None:
+        tell(message)  # type: ignore[arg-type]
+        tell(message)  # type: ignore[arg-type]
+
+    watch.interest._told = twice
+    await there.append(draft("1"), draft("2"))
+    await here.append(draft("3"))
+    # The recorder refuses what comes twice.
+    assert [entry.id for entry in here.observer.entries["room"]] == ["1", "2", "3"]
+
+
+async def test_nodes_that_append_to_one_room_at_once_are_told_the_same_chain(
+    nats_server: NatsServer,
+) -> None:
+    prefix = new_prefix()
+    async with AsyncExitStack() as stack:
+        nodes = [await stack.enter_async_context(node(nats_server.url, prefix)) for _ in range(3)]
+        for each in nodes:
+            await each.watch("room")
+        for turn in range(20):
+            for number, each in enumerate(nodes):
+                each.hand_over(*(draft(f"{number}-{turn}-{n}") for n in range(turn % 4 + 1)))
+            await asyncio.sleep(0)
+        for each in nodes:
+            await each.settle()
+        entries = await nodes[0].read()
+        assert len(entries) == 3 * sum(turn % 4 + 1 for turn in range(20))
+        assert [entry.prev for entry in entries] == [0, *(entry.seq for entry in entries[:-1])]
+        for number, each in enumerate(nodes):
+            await until(
+                lambda each=each: each.observer.entries.get("room") == entries,  # type: ignore[misc]
+                "all of the room",
+            )
+            mine = [entry for entry in entries if entry.id.startswith(f"{number}-")]
+            outcomes = each.observer.outcomes
+            assert [o.entry for o in outcomes if isinstance(o, Stored)] == mine
+
+
+async def test_a_node_hears_nothing_of_a_room_that_it_does_not_watch(
+    two: tuple[Node, Node],
+) -> None:
+    here, there = two
+    await here.watch("room")
+    await here.watch("other")
+    here.log.unwatch("other")
+    here.observer.at.pop("other")
+    await here.append(draft("first"))
+    await until(lambda: not here.log._link._outgoing, "the end of a subscription")
+    before = here.heard
+    for number in range(20):
+        await there.append(draft(f"{number}", room="other"), private(f"p{number}", room="~talk"))
+    await there.append(draft("last"))
+    await until(lambda: here.observer.entries["room"][-1].id == "last", "what is watched")
+    assert here.heard - before == 1
