@@ -13,8 +13,9 @@ from causerie.adapters.jetstream_subjects import message_id
 from causerie.chat.entry import Draft, Entry, repeats
 from causerie.ports import Outcome, Rejected, Repeated, Stored
 
-BATCH: Final = 500
-"""Messages in a batch, at most (NATS takes 1,000); a private entry is three."""
+BATCH: Final = 256
+"""Messages in a batch, at most; a private entry is three. NATS takes 1,000, and stores no more of
+them a second for that; to tell of so many holds up the event loop for a few milliseconds only."""
 BATCH_BYTES: Final = 4_000_000
 """Bytes of entries in a batch, about."""
 

@@ -103,8 +103,10 @@ class Reader:
         end = await self._end(room, before - 1)
         if end is None or limit <= 0:
             return []
-        first = await self._newest(room, end.seq, min(limit, GREATEST))
-        return await self.read(room, after=first - 1, upto=end.seq, limit=GREATEST)
+        low = await self._ahead_of(room, end.seq, min(limit, GREATEST))
+        found = await self._forward(room, low.seq, end.seq, GREATEST, is_there=True)
+        surplus = max(0, len(found) - limit)
+        return _chained(room, found[surplus:], found[surplus - 1].seq if surplus else low.seq)
 
     async def locate(
         self, room: str, *, seq: int, id: str, epoch: str, upto: int, limit: int
@@ -145,24 +147,27 @@ class Reader:
         """The seq of the entry before the newest `limit` up to an end; 0 if there is none."""
         if end is None or limit <= 0:
             return end.seq if end else 0
-        first = await self._newest(room, end.seq, min(limit, GREATEST))
-        before = await self._end(room, first - 1)
-        return before.seq if before else 0
+        limit = min(limit, GREATEST)
+        low = await self._ahead_of(room, end.seq, limit)
+        surplus = low.left - 1 - limit
+        if surplus <= 0:
+            return low.seq
+        return (await self._forward(room, low.seq, end.seq, surplus, is_there=True))[-1].seq
 
-    async def _newest(self, room: str, end: int, limit: int) -> int:
-        """Finds the seq of the first of the newest `limit` (at least 1) entries up to an entry."""
+    async def _ahead_of(self, room: str, end: int, limit: int) -> Mark:
+        """Finds an entry ahead of the newest `limit` (at least 1) up to an entry, with a few others
+        between at most; 0 where they are all that there is.
+        """
         first = await self._rank(room, 1, end)
         if first.left <= limit:
-            return first.seq
+            return Mark(0, first.left + 1)
         search = Search(first, Mark(end, 1))
         while search.low.left - limit > FEW:
             # A guess that is a little short of it ends the search.
             probe = search.probe(limit + FEW // 2)
             mark = await self._rank(room, probe, end)
             search.tell(probe, mark, is_behind=mark.left <= limit)
-        low = search.low
-        page = await self._forward(room, low.seq, end, low.left - limit, is_there=True)
-        return page[-1].seq
+        return search.low
 
     async def _since(self, room: str, timestamp: int, after: int, end: Found) -> int | None:
         """Finds the seq of the first entry after a place that is not earlier than a time; all

@@ -12,7 +12,7 @@ from causerie.adapters.jetstream_chain import Chain
 from causerie.adapters.jetstream_entries import decode_entry
 from causerie.adapters.jetstream_link import Interest, Link, LinkError, Message
 from causerie.adapters.jetstream_reader import Reader, head_of
-from causerie.adapters.jetstream_stream import PAGE, Stream
+from causerie.adapters.jetstream_stream import Stream
 from causerie.adapters.jetstream_tails import Tails
 from causerie.chat.entry import Entry
 from causerie.ports import Failed, Head
@@ -21,6 +21,8 @@ RECENT: Final = 100
 """How many entries a head tells."""
 GAP_AFTER: Final = 0.02
 """Seconds for what is missing to come by itself: an entry of ours is let through with its ack."""
+AT_ONCE: Final = 200
+"""Entries of a gap that are read, and told, at once."""
 AGAIN_AFTER: Final = 0.5
 """Seconds after a read that has failed."""
 
@@ -184,7 +186,7 @@ class Watcher:
         while (gap := watch.chain.gap()) is not None:
             try:
                 entries = await self._reader.read(
-                    watch.room, after=gap.after, upto=gap.upto, limit=PAGE
+                    watch.room, after=gap.after, upto=gap.upto, limit=AT_ONCE
                 )
             except LinkError as error:
                 _logger.warning("a gap cannot be read yet", error=str(error))
