@@ -47,3 +47,4 @@ def test_what_is_no_entry_is_not_read_as_one() -> None:
     for payload in (b"", b"1", b"{}", b'{"identity":"a"}'):
         with pytest.raises(msgspec.DecodeError):
             decode_entry(payload, room="room", seq=1, prev=0)
+        assert timestamp_of(payload) == 0

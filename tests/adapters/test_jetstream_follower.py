@@ -55,3 +55,22 @@ async def test_a_pointer_that_was_lost_is_found_by_comparing(nats_server: NatsSe
         here.log._look.set()
         await until(lambda: len(here.observer.told) == 3, "what was lost")
         assert [entry.id for entry in here.observer.told] == ["1", "2", "3"]
+
+
+async def test_what_was_said_before_somebody_is_followed_is_not_told(
+    two: tuple[Node, Node],
+) -> None:
+    here, there = two
+    (before,) = await there.append(private("before", room="~talk"))
+    assert isinstance(before, Stored)
+    # This node has heard of it, by reading the room.
+    await here.watch("~talk")
+    here.log.unwatch("~talk")
+    here.observer.at.pop("~talk")
+    here.log.follow("bob")
+    await there.append(private("after", room="~talk"))
+    here.log._look.set()
+    await until(lambda: not here.log._look.is_set(), "a comparison")
+    await there.append(private("last", room="~talk"))
+    await until(lambda: len(here.observer.told) >= 2, "what is addressed")
+    assert [entry.id for entry in here.observer.told] == ["after", "last"]

@@ -82,3 +82,17 @@ async def test_a_log_that_is_drained_has_told_all(two: tuple[Node, Node]) -> Non
     here.log.close()
     here.log.close()
     assert here.observer.failure is None
+
+
+async def test_a_fault_of_ours_is_not_gone_on_with(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, _ = two
+
+    def broken() -> None:
+        raise RuntimeError("for a test")
+
+    monkeypatch.setattr(here.log._appender.outbox, "take", broken)
+    here.hand_over(draft("1"))
+    await until(lambda: here.observer.failure is not None, "the end")
+    assert here.observer.failure == "RuntimeError: for a test"

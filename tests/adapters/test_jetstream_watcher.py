@@ -3,6 +3,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 from tests.adapters.jetstream_nodes import (
+    WITHIN,
     Node,
     nats_server,
     new_prefix,
@@ -114,3 +115,38 @@ async def test_a_node_hears_nothing_of_a_room_that_it_does_not_watch(
     await there.append(draft("last"))
     await until(lambda: here.observer.entries["room"][-1].id == "last", "what is watched")
     assert here.heard - before == 1
+
+
+async def test_a_room_watched_again_and_again_is_told_without_a_break(
+    two: tuple[Node, Node],
+) -> None:
+    here, there = two
+    for turn in range(15):
+        for number in range(turn % 3 + 1):
+            here.hand_over(draft(f"here {turn}-{number}"))
+            there.hand_over(draft(f"there {turn}-{number}"))
+        # The recorder checks that what follows on either head is what stands after it.
+        watches = [asyncio.create_task(here.watch("room")) for _ in range(3)]
+        await asyncio.gather(*watches)
+        if turn % 5 == 4:
+            here.log.unwatch("room")
+            here.observer.at.pop("room")
+    await here.settle()
+    await there.settle()
+    await here.watch("room")
+    await there.append(draft("last"))
+    await until(lambda: here.observer.entries["room"][-1].id == "last", "the last")
+
+
+async def test_what_is_no_entry_is_not_passed_over(two: tuple[Node, Node]) -> None:
+    here, there = two
+    await here.watch("room")
+    await here.watch("other")
+    await here.link.request(
+        here.log._stream.subjects.entry("room"), b"by a stranger", within=WITHIN
+    )
+    await there.append(draft("1"), draft("2", room="other"))
+    await until(lambda: "other" in here.observer.entries, "another room")
+    assert "room" not in here.observer.entries
+    with pytest.raises(AssertionError, match="Failed"):
+        await here.read()

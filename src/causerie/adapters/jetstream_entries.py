@@ -68,8 +68,11 @@ def decode_entry(payload: bytes, *, room: str, seq: int, prev: int) -> Entry:
 
 
 def timestamp_of(payload: bytes) -> int:
-    """Tells when the entry was said that is stored so, in microseconds."""
-    return _decoder.decode(payload).timestamp
+    """Tells when the entry was said that is stored so, in microseconds; 0 of what is none."""
+    try:
+        return _decoder.decode(payload).timestamp
+    except msgspec.MsgspecError:
+        return 0
 
 
 def entry_of(draft: Draft, timestamp: int, *, seq: int, prev: int) -> Entry:

@@ -14,6 +14,7 @@ from causerie.adapters.jetstream_link import Interest, Link, LinkError, Message
 from causerie.adapters.jetstream_reader import Reader
 from causerie.adapters.jetstream_stream import PAGE, Stream
 from causerie.adapters.jetstream_subjects import room_of
+from causerie.adapters.jetstream_tails import Tails
 from causerie.chat.entry import Entry
 
 TOLD: Final = 10_000
@@ -37,34 +38,38 @@ class Follower:
         stream: Stream,
         reader: Reader,
         *,
-        last: int,
+        tails: Tails,
         addressed: Callable[[Entry], None],
         is_watched: Callable[[str], bool],
     ) -> None:
-        """`last` is the seq of the stream's newest message: nothing up to there is told."""
         self._link = link
         self._stream = stream
         self._reader = reader
         self._addressed = addressed
         self._is_watched = is_watched
         self._interests: dict[str, Interest] = {}
+        self._since: dict[str, int] = {}
+        """Of each identity, the seq of the last entry that is not told, for it was there before."""
         self._seqs: deque[tuple[str, str, int]] = deque()
         """Of entries to look at: the identity, the room and the seq."""
         self._told: OrderedDict[int, None] = OrderedDict()
         self._wanted = asyncio.Event()
-        self._compared = last
+        self._tails = tails
+        self._compared = tails.in_stream()
 
     def follow(self, identity: str) -> None:
         """Begins to tell of an identity's private entries."""
         if identity not in self._interests:
             subject = self._stream.subjects.live_pointers(identity)
             told = partial(self._live, identity)
+            self._since[identity] = self._tails.in_stream()
             self._interests[identity] = self._link.subscribe(subject, told)
 
     def unfollow(self, identity: str) -> None:
         """Ends that."""
         interest = self._interests.pop(identity, None)
         if interest is not None:
+            del self._since[identity]
             self._link.unsubscribe(interest)
 
     def _live(self, identity: str, message: Message) -> None:
@@ -74,7 +79,8 @@ class Follower:
     def _point(self, identity: str, subject: str, pointer: int, distance: bytes) -> None:
         room = room_of(subject)
         seq = pointer - int(distance)
-        if seq not in self._told and not self._is_watched(room):
+        is_new = seq > self._since.get(identity, seq) and seq not in self._told
+        if is_new and not self._is_watched(room):
             self._told[seq] = None
             if len(self._told) > TOLD:
                 self._told.popitem(last=False)
@@ -113,7 +119,7 @@ class Follower:
         self._compared = last
 
     async def _catch_up(self, identity: str, subject: str) -> None:
-        after, pending = self._compared, 1
+        after, pending = max(self._compared, self._since.get(identity, 0)), 1
         while pending:
             page = await self._stream.page(subject, after=after, limit=PAGE)
             for found in page.messages:

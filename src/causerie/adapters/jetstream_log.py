@@ -131,7 +131,7 @@ class JetStreamLog:
             link,
             stream,
             self._reader,
-            last=state.last,
+            tails=tails,
             addressed=self._addressed,
             is_watched=self._watcher.__contains__,
         )
@@ -141,6 +141,8 @@ class JetStreamLog:
             self._loop.create_task(self._follower.run(), name="log-follower"),
             self._loop.create_task(self._compare(), name="log-comparer"),
         ]
+        for task in self._tasks:
+            task.add_done_callback(self._task_ended)
 
     def observe(self, observer: LogObserver) -> None:
         """Names the one observer."""
@@ -320,6 +322,12 @@ class JetStreamLog:
         self._ended = True
         _logger.error("the log has failed", reason=reason)
         self._observing().log_failed(reason)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        """Each of them runs until the log ends; by a fault of ours it may end before."""
+        if not task.cancelled() and (error := task.exception()) is not None and not self._ended:
+            self._fail(f"{type(error).__name__}: {error}")
+            self.stop()
 
     def _observing(self) -> LogObserver:
         assert self._observer is not None, "observe() comes before all else"

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
+import msgspec
 import structlog
 from msgspec.structs import replace
 
@@ -97,11 +98,6 @@ class Watcher:
             if watch.filling is not None:
                 watch.filling.cancel()
 
-    def is_told(self, entry: Entry) -> bool:
-        """Whether an entry that was let through is still one of a watched room."""
-        watch = self._watches.get(entry.room)
-        return watch is not None and watch.chain.head is not None and entry.seq <= watch.chain.head
-
     def take(self, entry: Entry) -> None:
         """Takes an entry of this node, which is durable."""
         watch = self._watches.get(entry.room)
@@ -148,9 +144,13 @@ class Watcher:
             done(head)
             self._let(watch, through)
         else:
-            # It is watched twice: its entries have been told up to the chain's head.
-            last = watch.chain.last
-            done(head if head.seq == watch.chain.head or not last else head_of(self._epoch, last))
+            # It is watched twice. What is let through by now is told before the head that has it.
+            self._later(partial(self._tell_again, watch, head, done))
+
+    def _tell_again(self, watch: Watch, head: Head, done: Callable[[Head | Failed], None]) -> None:
+        last = watch.chain.last
+        is_known = last is None or head.seq == watch.chain.head
+        done(head if is_known else head_of(self._epoch, last))
 
     def _tell_failed(
         self, watch: Watch, reason: str, done: Callable[[Head | Failed], None]
@@ -192,6 +192,10 @@ class Watcher:
                 _logger.warning("a gap cannot be read yet", error=str(error))
                 await asyncio.sleep(AGAIN_AFTER)
                 continue
+            except msgspec.MsgspecError:
+                # Nobody but a server of ours writes there. What follows cannot be shown without it.
+                _logger.exception("a room cannot be read any further", room=watch.room)
+                return
             prev, through = gap.after, []
             for entry in entries:
                 through += watch.chain.take(replace(entry, prev=prev))
