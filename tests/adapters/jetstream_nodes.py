@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -165,19 +165,25 @@ class Node:
 
 @asynccontextmanager
 async def node(
-    url: str,
+    url: str | Sequence[str],
     prefix: str,
     *,
+    replicas: int = 1,
     window: float = WINDOW,
     clock: Callable[[], int] = wall,
     compare_every: float = 600.0,
 ) -> AsyncIterator[Node]:
     """Begins a node, and ends it. It compares heads seldom, unless the test is about that."""
-    link = Link([url], name="causerie-tests")
+    link = Link([url] if isinstance(url, str) else url, name="causerie-tests")
     await link.open(WITHIN)
     try:
         log = await JetStreamLog.open(
-            link, clock=clock, prefix=prefix, window=window, compare_every=compare_every
+            link,
+            clock=clock,
+            prefix=prefix,
+            replicas=replicas,
+            window=window,
+            compare_every=compare_every,
         )
         try:
             yield Node(link, log)

@@ -1,8 +1,6 @@
 """The connection to NATS, with a real server."""
 
 import asyncio
-import os
-import signal
 from collections.abc import AsyncIterator
 
 import pytest
@@ -158,25 +156,6 @@ async def test_after_a_loss_it_comes_back_and_hears_all_that_it_has_subscribed_t
     await until(lambda: heard == [b"1", b"2"], "both")
     await one.close()
     await two.close()
-
-
-@pytest.mark.slow
-@pytest.mark.real
-async def test_a_server_that_stands_still_is_given_up(own_server: NatsServer) -> None:
-    link = Link([own_server.url], name="causerie-tests")
-    health: list[Health] = []
-    link.on_health(health.append)
-    await link.open(WITHIN)
-    os.kill(own_server.pid, signal.SIGSTOP)
-    try:
-        with pytest.raises(Lost):
-            await link.request(INFO, within=WITHIN)
-        assert not link.is_up
-    finally:
-        os.kill(own_server.pid, signal.SIGCONT)
-    await link.up(WITHIN)
-    assert health == ["degraded", "ok"]
-    await link.close()
 
 
 async def test_an_append_that_waits_is_felt(link: Link) -> None:

@@ -1,0 +1,63 @@
+"""The log in JetStream on a cluster of three that loses its leader."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+from tests.adapters.jetstream_nodes import Node, new_prefix, node, until
+from tests.support.nats import NatsCluster, nats_cluster
+
+from causerie.chat.entry import Draft
+from causerie.ports import Stored
+from causerie.testing.contracts import draft
+
+__all__ = ["nats_cluster"]
+
+
+@pytest.mark.slow
+@pytest.mark.real
+async def test_with_the_leader_killed_under_load_all_is_stored_once_and_told_in_one_order(
+    nats_cluster: NatsCluster,
+) -> None:
+    prefix = new_prefix()
+    async with AsyncExitStack() as stack:
+        nodes = [
+            await stack.enter_async_context(
+                node(nats_cluster.urls, prefix, replicas=3, compare_every=1.0)
+            )
+            for _ in range(3)
+        ]
+        leader = await asyncio.to_thread(nats_cluster.wait_for_stream, prefix)
+        for each in nodes:
+            await each.watch("room")
+        loads = [
+            asyncio.create_task(talk(each, number, drafts=600)) for number, each in enumerate(nodes)
+        ]
+        await until(lambda: all(len(each.observer.outcomes) > 100 for each in nodes), "the load")
+        await asyncio.to_thread(nats_cluster.kill, leader)
+        said = await asyncio.gather(*loads)
+        for each in nodes:
+            await each.settle()
+        entries = await nodes[0].read()
+        assert sorted(entry.id for entry in entries) == sorted(
+            each.id for drafts in said for each in drafts
+        )
+        assert [entry.prev for entry in entries] == [0, *(entry.seq for entry in entries[:-1])]
+        for number, each in enumerate(nodes):
+            await until(
+                lambda each=each: each.observer.entries["room"] == entries,  # type: ignore[misc]
+                "all of the room",
+            )
+            mine = [entry for entry in entries if entry.id.startswith(f"{number}-")]
+            outcomes = each.observer.outcomes
+            assert [outcome.draft for outcome in outcomes] == said[number]
+            assert [o.entry for o in outcomes if isinstance(o, Stored)] == mine
+
+
+async def talk(here: Node, number: int, *, drafts: int) -> list[Draft]:
+    """Says something again and again, with some of it on its way at any time."""
+    said = [draft(f"{number}-{count}") for count in range(drafts)]
+    for start in range(0, drafts, 5):
+        here.hand_over(*said[start : start + 5])
+        await until(lambda: len(here.observer.waiting) < 50, "an outcome")
+    return said
