@@ -14,6 +14,7 @@ from tests.adapters.jetstream_nodes import (
     wall,
 )
 
+from causerie.adapters.jetstream_client import Told
 from causerie.adapters.jetstream_subjects import message_id
 from causerie.adapters.nats_server import NatsServer
 from causerie.chat.entry import Draft
@@ -44,6 +45,13 @@ async def test_a_retry_after_the_window_is_stored_once_if_it_says_when_it_was_fi
         assert [entry.id for entry in await here.read()].count("1") == 1
 
 
+class Deaf(dict[str, Told]):
+    """Inboxes in which nothing is ever found."""
+
+    def get(self, _reply: str, _default: object = None) -> None:  # type: ignore[override]
+        """Finds nothing."""
+
+
 async def until_forgotten(here: Node, id: str) -> None:
     """Waits until NATS does not know an id any more."""
 
@@ -61,25 +69,21 @@ def _again(first: Draft, first_tried: int) -> Draft:
 @pytest.mark.real
 @pytest.mark.parametrize("count", [1, 40])
 async def test_what_was_stored_though_its_ack_never_came_is_answered_once_and_stored_once(
-    own_server: NatsServer, count: int
+    own_server: NatsServer, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with node(own_server.url, new_prefix()) as here:
         await here.watch("room")
         await here.append(draft("before"))
-        link = here.link
-        # The answers are lost from here on: what NATS stores is not acknowledged.
-        answered = link._answered
-        link._answered = lambda message: None  # type: ignore[method-assign] # noqa: ARG005
-        for every in link._client._subs.values():  # type: ignore[union-attr]
-            if every._subject.startswith(link._inbox):
-                every._future._told = lambda _message: None  # type: ignore[union-attr]
+        # What NATS answers is lost from here on, until the connection is.
+        inboxes = here.link._inboxes
+        monkeypatch.setattr(inboxes, "_open", Deaf())
         drafts = [draft(str(number)) for number in range(count)]
         here.hand_over(*drafts)
         subject = here.log._stream.subjects.stream
         await until(lambda: _stored_messages(own_server, subject) == count + 2, "the batch")
         assert here.observer.waiting == drafts
-        link._answered = answered  # type: ignore[method-assign]
         own_server.kill()
+        monkeypatch.undo()
         await asyncio.to_thread(own_server.start)
         await asyncio.to_thread(own_server.wait_ready)
         await here.settle()

@@ -1,131 +1,54 @@
 """The one connection of a node to NATS, shared by its log, its directory and its bus.
 
-This file alone imports the NATS client. It is told to connect once and no more, and a new one is
-made for each connection: then what was written before a loss is never sent after it, and whoever
-waits for an answer hears of the loss at once.
-
-LinkError      NATS does not answer as it should
-├── Unanswered no answer came in time
-└── Lost       there is no connection, or it was lost before the answer
+The client is told to connect once and no more, and a new one is made for each connection: then what
+was written before a loss is never sent after it, and whoever waits for an answer hears of the loss
+at once.
 """
 
 import asyncio
-import itertools
-import ssl
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Final
 
-import nats.errors
 import structlog
-from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 
+from causerie.adapters.jetstream_client import (
+    CONNECT_WITHIN,
+    END_WITHIN,
+    Access,
+    Headers,
+    Interest,
+    LinkError,
+    Lost,
+    Message,
+    NatsClient,
+    Told,
+    Unanswered,
+)
 from causerie.adapters.jetstream_health import Health, HealthWatch
-from causerie.wire.errors import CauserieError
+from causerie.adapters.jetstream_inboxes import Inboxes
 
-CONNECT_WITHIN: Final = 2
-"""Seconds (whole ones, the client wants it so) for each step of connecting to one server."""
+__all__ = [
+    "Access",
+    "Headers",
+    "Interest",
+    "Link",
+    "LinkError",
+    "Lost",
+    "Message",
+    "Told",
+    "Unanswered",
+]
+
 TRY_AGAIN_AFTER: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Seconds between two rounds of the servers; the last for all further ones."""
 PROBE_EVERY: Final = 1.0
 """Seconds between two looks at whether the connection lives."""
 PROBE_WITHIN: Final = 3
 """Seconds after which a connection on which nothing is answered is given up."""
-END_WITHIN: Final = 1.0
-"""Seconds for what was written last to go out at the end."""
-
-STATUS: Final = "Status"
-"""The header of a message that is not content: `204` ends an answer in many parts, `404` and `408`
-are one that has none, `503` says that nobody is there to answer."""
 
 _logger = structlog.get_logger("causerie.nats")
-
-Headers = Mapping[str, str]
-
-
-class LinkError(CauserieError):
-    """NATS does not answer as it should."""
-
-
-class Unanswered(LinkError):
-    """No answer came in time."""
-
-
-class Lost(LinkError):
-    """There is no connection, or it was lost before the answer came."""
-
-
-class Message(NamedTuple):
-    """What came."""
-
-    subject: str
-    payload: bytes
-    headers: Headers
-    reply: str = ""
-    """Where an answer is expected, or empty."""
-
-    @property
-    def status(self) -> str:
-        """The status, or empty where it is content."""
-        return self.headers.get(STATUS, "")
-
-
-Told = Callable[[Message], None]
-"""Takes a message, at once, in the loop's thread. It must not raise."""
-
-
-class Access(NamedTuple):
-    """How a node shows who it is; all empty where NATS asks nobody, or a server's URL says it."""
-
-    user: str | None = None
-    password: str | None = None
-    token: str | None = None
-    credentials: str | None = None
-    """The path of a file with a JWT and its seed."""
-    tls: ssl.SSLContext | None = None
-
-
-class Interest:
-    """A subscription that lasts from `subscribe` to `unsubscribe`, over all connections.
-
-    The client takes it for the future of a single answer: so each message is handed over as it is
-    read, and a room that is watched costs no task of its own.
-    """
-
-    __slots__ = ("_told", "subject", "subscription")
-
-    def __init__(self, subject: str, told: Told) -> None:
-        self.subject = subject
-        self.subscription: Subscription | None = None
-        self._told = told
-
-    def cancelled(self) -> bool:
-        """Asked by the client before each message."""
-        return False
-
-    def set_result(self, message: Msg) -> None:
-        """Called by the client with each message."""
-        try:
-            self._told(Message(message.subject, message.data, message.headers or {}, message.reply))
-        except Exception:
-            # Out of here it would end the client's reading.
-            _logger.exception("a message could not be taken", subject=message.subject)
-
-
-class _Client(Client):
-    """The client, which reads headers in a third of the time: every entry comes with seven."""
-
-    @staticmethod
-    def _parse_header_lines(raw: bytes) -> dict[str, str]:
-        headers = {}
-        for line in raw.decode("utf-8", "replace").split("\r\n"):
-            name, _, value = line.partition(":")
-            if name:
-                headers[name] = value.strip()
-        return headers
 
 
 class Link:
@@ -141,19 +64,16 @@ class Link:
         self._name = name
         self._loop = asyncio.get_running_loop()
         self._access = access or Access()
-        self._client: Client | None = None
+        self._client: NatsClient | None = None
         self._was_up = False
         self._keeper: asyncio.Task[None] | None = None
         self._writer: asyncio.Task[None] | None = None
         self._look = asyncio.Event()
         self._is_up = asyncio.Event()
         self._interests: dict[Interest, None] = {}
-        self._outgoing: deque[Callable[[Client], Awaitable[object]]] = deque()
+        self._outgoing: deque[Callable[[NatsClient], Awaitable[object]]] = deque()
         self._written = asyncio.Event()
-        self._inboxes: dict[str, Told] = {}
-        self._asked: dict[str, asyncio.Future[object]] = {}
-        self._inbox = ""
-        self._numbers = itertools.count(1)
+        self._inboxes = Inboxes()
         self._reconnected: list[Callable[[], None]] = []
         self._was_lost: list[Callable[[], None]] = []
         self._told_health: list[Callable[[Health], None]] = []
@@ -234,7 +154,7 @@ class Link:
         if self._health_timer is not None:
             self._health_timer.cancel()
 
-    async def _drain(self, client: Client) -> None:
+    async def _drain(self, client: NatsClient) -> None:
         while self._outgoing:
             await self._outgoing.popleft()(client)
         await client.flush(PROBE_WITHIN)
@@ -269,13 +189,11 @@ class Link:
         """Makes a subject to be answered on, until `close_inbox`, or until the connection is lost:
         then nothing more comes, and the inbox is closed.
         """
-        reply = f"{self._inbox}.{next(self._numbers)}"
-        self._inboxes[reply] = told
-        return reply
+        return self._inboxes.open(told)
 
     def close_inbox(self, reply: str) -> None:
         """Takes no more answers there."""
-        self._inboxes.pop(reply, None)
+        self._inboxes.close(reply)
 
     async def request(
         self, subject: str, payload: bytes = b"", *, within: float, headers: Headers | None = None
@@ -330,61 +248,32 @@ class Link:
         """
         if not self._is_up.is_set():
             raise Lost("there is no connection to NATS")
-        came: list[Message] = []
-        whole: asyncio.Future[object] = self._loop.create_future()
-
-        def take(message: Message) -> None:
-            came.append(message)
-            if not whole.done() and (message.status == "503" or until(message)):
-                whole.set_result(None)
-
-        reply = self.open_inbox(take)
-        self._asked[reply] = whole
-        send(reply)
-        try:
-            await asyncio.wait_for(whole, within)
-        except TimeoutError:
-            raise Unanswered(f"NATS has not answered within {within:g} s") from None
-        finally:
-            self.close_inbox(reply)
-            self._asked.pop(reply, None)
-        if came[-1].status == "503":
-            raise Unanswered("nobody is there to answer")
-        return came
-
-    def _answered(self, message: Message) -> None:
-        told = self._inboxes.get(message.subject)
-        if told is not None:
-            told(message)
+        return await self._inboxes.exchange(send, within=within, until=until)
 
     # Writing.
 
-    def _write(self, act: Callable[[Client], Awaitable[object]]) -> None:
+    def _write(self, act: Callable[[NatsClient], Awaitable[object]]) -> None:
         self._outgoing.append(act)
         self._written.set()
 
-    async def _write_all(self, client: Client) -> None:
+    async def _write_all(self, client: NatsClient) -> None:
         """Writes, in order, as fast as the connection takes it."""
         while True:
             while self._outgoing:
                 act = self._outgoing.popleft()
                 try:
                     await act(client)
-                except nats.errors.ConnectionClosedError:
-                    self._look.set()
-                    return
                 except Exception:
+                    if client.is_closed:
+                        self._look.set()
+                        return
                     _logger.exception("a message could not be sent")
             self._written.clear()
             await self._written.wait()
 
-    async def _subscribe(self, client: Client, interest: Interest) -> None:
+    async def _subscribe(self, client: NatsClient, interest: Interest) -> None:
         if interest in self._interests:
-            seeming: Any = interest
-            subscription = await client.subscribe(interest.subject, future=seeming)
-            # Where messages would wait for a task: of no use here, and larger than all the rest.
-            del subscription._pending_queue  # noqa: SLF001
-            interest.subscription = subscription
+            await client.hear(interest)
 
     @staticmethod
     async def _unsubscribe(interest: Interest) -> None:
@@ -411,47 +300,32 @@ class Link:
             for call in self._was_lost:
                 call()
 
-    async def _connect(self) -> Client | None:
+    async def _connect(self) -> NatsClient | None:
         """Tries the servers in turn, in a random order; the first that takes us is ours."""
-        client = _Client()
+        client = NatsClient()
         try:
             await asyncio.wait_for(
                 self._begin(client), (CONNECT_WITHIN + 0.5) * max(1, len(self._servers))
             )
         except Exception as error:  # noqa: BLE001 whatever is wrong with a server
             _logger.debug("NATS cannot be reached", error=f"{type(error).__name__}: {error}")
-            await _end(client)
+            await client.end()
             return None
         except asyncio.CancelledError:
-            await _end(client)
+            await client.end()
             raise
         return client
 
-    async def _begin(self, client: Client) -> None:
-        access = self._access
-        await client.connect(
-            list(self._servers),
-            name=self._name,
-            error_cb=self._note_error,
-            closed_cb=self._note_end,
-            allow_reconnect=False,
-            max_reconnect_attempts=1,
-            connect_timeout=CONNECT_WITHIN,
-            reconnect_time_wait=0,
-            ping_interval=24 * 60 * 60,  # ours tell sooner
-            no_echo=True,
-            user=access.user,
-            password=access.password,
-            token=access.token,
-            user_credentials=access.credentials,
-            tls=access.tls,
+    async def _begin(self, client: NatsClient) -> None:
+        await client.begin(
+            self._servers, name=self._name, access=self._access, stirred=self._look.set
         )
         self._client = client
         self._look.clear()
         self._outgoing.clear()
-        self._inbox = client.new_inbox()
-        every: Any = Interest(f"{self._inbox}.*", self._answered)
-        await client.subscribe(every.subject, future=every)
+        inbox = client.new_inbox()
+        await client.hear(Interest(f"{inbox}.*", self._inboxes.answered))
+        self._inboxes.begin(inbox)
         for interest in list(self._interests):
             await self._subscribe(client, interest)
         await client.flush(PROBE_WITHIN)
@@ -466,44 +340,32 @@ class Link:
             for call in self._reconnected:
                 call()
 
-    def _learn(self, client: Client) -> None:
+    def _learn(self, client: NatsClient) -> None:
         """Takes in the servers that this one knows, for when it is gone."""
         for server in client.discovered_servers:
             url = server.geturl()
             if url not in self._servers:
                 self._servers.append(url)
 
-    async def _until_lost(self, client: Client) -> None:
+    async def _until_lost(self, client: NatsClient) -> None:
         while client.is_connected:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._look.wait(), PROBE_EVERY)
             self._look.clear()
-            try:
-                await client.rtt(PROBE_WITHIN)
-            except (nats.errors.Error, OSError):
+            if not await client.is_alive(PROBE_WITHIN):
                 return
 
     async def _let_go(self) -> None:
         """Lets go of the connection, and tells those who wait for an answer."""
         self._is_up.clear()
         self._outgoing.clear()
-        self._inboxes.clear()
-        for whole in list(self._asked.values()):
-            if not whole.done():
-                whole.set_exception(Lost("the connection to NATS was lost"))
+        self._inboxes.lose()
         if self._writer is not None:
             self._writer.cancel()
             await asyncio.wait([self._writer])
             self._writer = None
         if self._client is not None:
-            await _end(self._client)
-
-    async def _note_error(self, error: Exception) -> None:
-        _logger.debug("NATS says", error=f"{type(error).__name__}: {error}")
-        self._look.set()
-
-    async def _note_end(self) -> None:
-        self._look.set()
+            await self._client.end()
 
     # Health.
 
@@ -520,12 +382,3 @@ class Link:
             self._judged = judged
             for call in self._told_health:
                 call(judged)
-
-
-async def _end(client: Client) -> None:
-    """Ends a client at once: a server that has stopped takes nothing, and would be waited for."""
-    writer = getattr(client._transport, "_io_writer", None)  # noqa: SLF001 it has no other way
-    if writer is not None:
-        writer.transport.abort()
-    with suppress(Exception):
-        await asyncio.wait_for(client.close(), END_WITHIN)

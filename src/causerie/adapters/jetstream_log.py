@@ -2,13 +2,13 @@
 
 import asyncio
 import secrets
-from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import structlog
 
+from causerie.adapters.jetstream_answers import Answers
 from causerie.adapters.jetstream_appender import Appender
 from causerie.adapters.jetstream_follower import Follower
 from causerie.adapters.jetstream_link import Link, LinkError
@@ -37,8 +37,6 @@ OPEN_WITHIN: Final = 20.0
 SAID_AGAIN: Final = 4
 SAY_AGAIN_AFTER: Final = 0.5
 """Seconds between two looks at a stream that is not what it was."""
-
-_Answer = TypeVar("_Answer")
 
 _logger = structlog.get_logger("causerie.log")
 
@@ -98,8 +96,7 @@ class JetStreamLog:
         self._later: list[Callable[[], None]] = []
         """What is to be called after they have been."""
         self._is_due = False
-        self._answers: deque[_Reading] = deque()
-        """Reads in the order in which they were asked for, which is that of their answers."""
+        self._answers = Answers()
         self._look = asyncio.Event()
         self._drained = asyncio.Event()
         tails = Tails(state.last)
@@ -179,7 +176,7 @@ class JetStreamLog:
         done: Callable[[Sequence[Entry] | Failed], None],
     ) -> None:
         """Reads forward."""
-        self._ask(self._reader.read(room, after=after, upto=upto, limit=limit), done)
+        self._answers.ask(self._reader.read(room, after=after, upto=upto, limit=limit), done)
 
     def read_back(
         self,
@@ -190,7 +187,7 @@ class JetStreamLog:
         done: Callable[[Sequence[Entry] | Failed], None],
     ) -> None:
         """Reads backward."""
-        self._ask(self._reader.read_back(room, before=before, limit=limit), done)
+        self._answers.ask(self._reader.read_back(room, before=before, limit=limit), done)
 
     def find_entry(
         self,
@@ -202,7 +199,7 @@ class JetStreamLog:
         done: Callable[[Entry | Failed | None], None],
     ) -> None:
         """Tells what was said under an id."""
-        self._ask(self._reader.find(identity, id, room=room, since=since), done)
+        self._answers.ask(self._reader.find(identity, id, room=room, since=since), done)
 
     def locate(
         self,
@@ -216,7 +213,7 @@ class JetStreamLog:
         done: Callable[[Located | Failed], None],
     ) -> None:
         """Finds where a reader goes on."""
-        self._ask(
+        self._answers.ask(
             self._reader.locate(room, seq=seq, id=id, epoch=epoch, upto=upto, limit=limit), done
         )
 
@@ -230,7 +227,9 @@ class JetStreamLog:
         done: Callable[[int | Failed], None],
     ) -> None:
         """Finds the seq after which all is later."""
-        self._ask(self._reader.locate_time(room, timestamp=timestamp, upto=upto, limit=limit), done)
+        self._answers.ask(
+            self._reader.locate_time(room, timestamp=timestamp, upto=upto, limit=limit), done
+        )
 
     def conversations(
         self,
@@ -241,7 +240,7 @@ class JetStreamLog:
         done: Callable[[Sequence[Conversation] | Failed], None],
     ) -> None:
         """Lists private conversations."""
-        self._ask(self._reader.conversations(identity, after=after, limit=limit), done)
+        self._answers.ask(self._reader.conversations(identity, after=after, limit=limit), done)
 
     async def drain(self, within: float) -> bool:
         """Waits until all that was appended has its outcome, for so many seconds at most; tells
@@ -276,8 +275,7 @@ class JetStreamLog:
         self._watcher.stop()
         for task in self._tasks:
             task.cancel()
-        for reading in self._answers:
-            reading.task.cancel()
+        self._answers.stop()
 
     # Telling.
 
@@ -333,26 +331,6 @@ class JetStreamLog:
         assert self._observer is not None, "observe() comes before all else"
         return self._observer
 
-    # Reading.
-
-    def _ask(
-        self,
-        read: Coroutine[Any, Any, _Answer],
-        done: Callable[[_Answer | Failed], None],
-    ) -> None:
-        task = self._loop.create_task(read)
-        self._answers.append(_Reading(task, done))
-        task.add_done_callback(lambda _task: self._answer())
-
-    def _answer(self) -> None:
-        """Gives the answers that are there, as far as none before them is missing."""
-        while self._answers and self._answers[0].task.done():
-            reading = self._answers.popleft()
-            if not self._ended:
-                reading.answer()
-            elif not reading.task.cancelled():
-                reading.task.exception()  # nobody waits for it any more
-
     # What was lost.
 
     async def _compare(self) -> None:
@@ -384,24 +362,3 @@ class JetStreamLog:
             await asyncio.sleep(SAY_AGAIN_AFTER)
         self._fail("the log in NATS was begun again, or put back to an older copy")
         self.stop()
-
-
-class _Reading:
-    """A read that is under way, and whom to tell."""
-
-    __slots__ = ("done", "task")
-
-    def __init__(self, task: asyncio.Task[Any], done: Callable[[Any], None]) -> None:
-        self.task = task
-        self.done = done
-
-    def answer(self) -> None:
-        """Tells what it has found, or why it has not."""
-        error = self.task.exception()
-        if isinstance(error, LinkError):
-            self.done(Failed(str(error)))
-        elif error is not None:
-            _logger.error("a read has failed", exc_info=error)
-            self.done(Failed(f"{type(error).__name__}: {error}"))
-        else:
-            self.done(self.task.result())
