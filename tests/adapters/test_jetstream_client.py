@@ -9,6 +9,10 @@ from causerie.adapters.nats_server import NatsServer
 __all__ = ["nats_server", "own_server"]
 
 
+WITHIN = 20
+"""Seconds in which the server has answered, or the test fails."""
+
+
 def nothing() -> None:
     """Is told that something stirs, and does not care."""
 
@@ -24,7 +28,7 @@ async def test_each_message_is_handed_over_as_it_is_read(nats_server: NatsServer
     heard: list[Message] = []
     interest = Interest("client-tests.*", heard.append)
     await one.hear(interest)
-    await one.flush()
+    await one.settle(WITHIN)
     headers = {"Empty": "", "Colons": "a:b: c", "Accents": "été"}
     await other.publish("client-tests.a", b"hello", "reply.to", headers)
     await until(lambda: bool(heard), "a message")
@@ -32,9 +36,9 @@ async def test_each_message_is_handed_over_as_it_is_read(nats_server: NatsServer
     assert heard[0].status == ""
     assert interest.subscription is not None
     await interest.subscription.unsubscribe()
-    await one.flush()
+    await one.settle(WITHIN)
     await other.publish("client-tests.a", b"too late")
-    await other.flush()
+    await other.settle(WITHIN)
     assert await one.is_alive(5)
     assert len(heard) == 1
     await one.end()
@@ -50,7 +54,7 @@ async def test_who_raises_over_a_message_is_told_of_the_next(nats_server: NatsSe
         raise RuntimeError
 
     await one.hear(Interest("client-tests.fault", receive))
-    await one.flush()
+    await one.settle(WITHIN)
     for payload in (b"1", b"2"):
         await other.publish("client-tests.fault", payload)
     await until(lambda: len(heard) == 2, "both")

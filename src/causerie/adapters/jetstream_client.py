@@ -159,6 +159,17 @@ class NatsClient(Client):
         del subscription._pending_queue  # noqa: SLF001
         interest.subscription = subscription
 
+    async def settle(self, within: int) -> None:
+        """Waits until the server has taken all that was written, for so many seconds at most.
+
+        Raises:
+            nats.errors.Error: it has not, or the connection is lost.
+        """
+        # The client's own question goes out ahead of what it has not handed over yet; when it is
+        # answered, it has handed that over.
+        await self.flush(within)
+        await self.flush(within)
+
     async def is_alive(self, within: int) -> bool:
         """Asks the server whether it is there, and waits so many seconds for its answer."""
         try:

@@ -157,7 +157,7 @@ class Link:
     async def _drain(self, client: NatsClient) -> None:
         while self._outgoing:
             await self._outgoing.popleft()(client)
-        await client.flush(PROBE_WITHIN)
+        await client.settle(PROBE_WITHIN)
 
     # Saying and hearing.
 
@@ -328,7 +328,7 @@ class Link:
         self._inboxes.begin(inbox)
         for interest in list(self._interests):
             await self._subscribe(client, interest)
-        await client.flush(PROBE_WITHIN)
+        await client.settle(PROBE_WITHIN)
         self._learn(client)
         self._is_up.set()
         self._writer = self._loop.create_task(self._write_all(client), name="nats-writer")
