@@ -248,6 +248,9 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
     display: str
     kept: bool
     """The name stays the identity's while it is away."""
+    node: str = ""
+    """Of a name that is borrowed on another node, that node, which can tell whether the identity is
+    alive there; empty if it is borrowed here."""
 
 
 class Claimed(msgspec.Struct, frozen=True):

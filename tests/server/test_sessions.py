@@ -958,7 +958,7 @@ def test_who_has_gone_before_its_name_was_given_holds_nothing() -> None:
     for kind in ("v1", "plain"):
         client = V1(server) if kind == "v1" else plain(server, "Other")
         client.send("hello" if kind == "v1" else "join", username="Alice")
-        while "alice" not in server.directory._names._in_use:
+        while server.directory._names._in_use.use("alice") is None:
             assert server.step()
         client.cut()
         server.advance(20.0)

@@ -12,7 +12,8 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from causerie.adapters.memory_store import MemoryStore
-from causerie.adapters.naming import Kept, Names
+from causerie.adapters.naming import Names
+from causerie.adapters.naming_rules import Kept
 from causerie.adapters.numbering import Tail, number, one
 from causerie.chat.entry import Draft, Entry
 from causerie.chat.names import Name
@@ -344,7 +345,7 @@ class MemoryDirectory:
 
 
 class _KeptInMemory:
-    """`causerie.adapters.naming.KeptNames` in a dictionary."""
+    """`causerie.adapters.naming_rules.KeptNames` in a dictionary."""
 
     def __init__(self, names: dict[str, Kept]) -> None:
         self._names = names

@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import islice
 
-from causerie.adapters.naming import Kept
+from causerie.adapters.naming_rules import Kept
 from causerie.adapters.numbering import members
 from causerie.chat.entry import Entry
 from causerie.ports import Conversation, Head, Located

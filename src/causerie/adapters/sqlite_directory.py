@@ -7,7 +7,8 @@ from typing import Any, Final
 import apsw
 import msgspec
 
-from causerie.adapters.naming import Kept, Names
+from causerie.adapters.naming import Names
+from causerie.adapters.naming_rules import Kept
 from causerie.adapters.sqlite_file import StorageError, close, connect
 from causerie.adapters.sqlite_log import SqliteLog
 from causerie.adapters.sqlite_writer import begin
@@ -100,7 +101,7 @@ def release_name(folder: Path, folded: str) -> bool:
 
 
 class _KeptNames:
-    """`causerie.adapters.naming.KeptNames` in a table."""
+    """`causerie.adapters.naming_rules.KeptNames` in a table."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
