@@ -962,5 +962,5 @@ def test_who_has_gone_before_its_name_was_given_holds_nothing() -> None:
             assert server.step()
         client.cut()
         server.advance(20.0)
-        assert "alice" not in server.directory._names._in_use
+        assert server.directory._names._in_use.use("alice") is None
     assert_nothing_is_left(server)
