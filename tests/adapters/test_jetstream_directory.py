@@ -1,13 +1,29 @@
 """The directory in JetStream: its contract, and what only many nodes can do to one another."""
 
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
 import pytest
 from hypothesis import settings
 from tests.adapters.jetstream_names_storage import NamesStorage
+from tests.adapters.names_nodes import LEASE, PROCESS, Cluster, Node, cluster_on
+from tests.support.line_process import PATIENCE, LineProcess
 from tests.support.nats import nats_server
 
+from causerie.adapters.jetstream_link import Headers, Link
+from causerie.adapters.jetstream_names import NAMES, Change
+from causerie.adapters.jetstream_values import Values
 from causerie.adapters.nats_server import NatsServer
-from causerie.testing.contracts import Storage
-from causerie.testing.contracts_directory import DirectoryContract
+from causerie.chat.names import Name
+from causerie.ports import Claimed, Failed, Holder, Taken, TooManyNames
+from causerie.testing.contracts import START, Storage
+from causerie.testing.contracts_directory import ALICE, ALIKE, BOB, DirectoryContract, names
 from causerie.testing.contracts_machine import MachineContract
 
 __all__ = ["nats_server"]
@@ -30,3 +46,290 @@ class TestDirectory(OnNats, DirectoryContract): ...
 @pytest.mark.slow
 class TestMachine(OnNats, MachineContract):
     settings = settings(MachineContract.settings, max_examples=30)
+
+
+@pytest.fixture
+async def cluster(nats_server: NatsServer) -> AsyncIterator[Cluster]:
+    async with cluster_on(nats_server.url) as cluster:
+        yield cluster
+
+
+def holder(identity: str, name: Name = ALICE, *, kept: bool = False, node: str = "") -> Holder:
+    return Holder(identity=identity, display=name.display, kept=kept, node=node)
+
+
+async def until_claimed(node: Node, name: Name, identity: str, **other: Any) -> None:
+    """Claims a name until it is free, as it soon must be."""
+    async with asyncio.timeout(PATIENCE):
+        while not isinstance(await node.claim(name, identity, **other), Claimed):
+            pass
+
+
+# At once on two nodes.
+
+
+def look_alikes(count: int) -> list[tuple[Name, Name]]:
+    return [
+        (
+            name,
+            Name(
+                display=name.display + "\u0441",
+                folded=name.folded + "\u0441",
+                skeleton=name.skeleton,
+            ),
+        )
+        for name in names(count)
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "pairs", [[(name, name) for name in names(1000)], look_alikes(1000)], ids=["same", "alike"]
+)
+async def test_what_two_ask_for_on_two_nodes_at_once_one_gets(
+    cluster: Cluster, pairs: list[tuple[Name, Name]]
+) -> None:
+    nodes = await cluster.node(), await cluster.node()
+    won = [0, 0]
+    for start in range(0, len(pairs), 100):
+        asked = []
+        for number, pair in enumerate(pairs[start : start + 100], start):
+            # Who comes first takes turns.
+            first = number % 2
+            answers = {
+                which: nodes[which].ask(pair[which], f"k:{which}-{number}")
+                for which in (first, 1 - first)
+            }
+            asked.append((number, pair, answers))
+        for number, pair, answers in asked:
+            told = [await answers[0], await answers[1]]
+            assert {type(answer) for answer in told} == {Claimed, Taken}
+            winner = [type(answer) for answer in told].index(Claimed)
+            won[winner] += 1
+            held = holder(f"k:{winner}-{number}", pair[winner], node=nodes[winner].id)
+            assert told[1 - winner] == Taken(held, pair[winner].folded)
+            assert await nodes[1 - winner].find(pair[winner]) == held
+    assert all(won), "each was faster now and then"
+
+
+# One identity on two nodes.
+
+
+async def test_a_name_used_on_two_nodes_is_free_when_it_is_used_on_neither(
+    cluster: Cluster,
+) -> None:
+    one, other = await cluster.node(), await cluster.node()
+    for node in (one, other):
+        assert await node.claim(ALICE, "k:a") == Claimed(holder("k:a"))
+    third = await cluster.node()
+    assert await third.find(ALICE) == holder("k:a", node=one.id)
+    await one.release(ALICE, "k:a")
+    assert await one.claim(ALIKE, "k:b") == Taken(holder("k:a", node=other.id), "alice")
+    assert await other.find(ALICE) == holder("k:a")
+    await other.release(ALICE, "k:a")
+    assert await one.find(ALICE) is None
+    assert await one.claim(ALIKE, "k:b") == Claimed(holder("k:b", ALIKE))
+
+
+async def test_who_is_replaced_here_and_lives_elsewhere_keeps_the_name(cluster: Cluster) -> None:
+    one, other = await cluster.node(), await cluster.node()
+    for node in (one, other):
+        await node.claim(ALICE, "k:a")
+    answer = await one.claim(ALICE, "k:b", replacing="k:a")
+    assert answer == Taken(holder("k:a", node=other.id), "alice")
+    await other.release(ALICE, "k:a")
+    assert await one.claim(ALICE, "k:b", replacing="k:a") == Claimed(holder("k:b"))
+
+
+async def test_who_comes_back_on_another_node_gets_the_name_in_use(cluster: Cluster) -> None:
+    one, other = await cluster.node(), await cluster.node()
+    await one.claim(BOB, "k:a")
+    answer = await other.claim(ALICE, "k:a", returning=True)
+    assert answer == Claimed(holder("k:a", BOB), instead=BOB)
+
+
+async def test_what_is_kept_on_one_node_is_so_on_the_other(cluster: Cluster) -> None:
+    one, other = await cluster.node(), await cluster.node()
+    await one.claim(ALICE, "k:a")
+    await one.keep(ALICE, "k:a")
+    assert await other.claim(ALICE, "k:b") == Taken(holder("k:a", kept=True), "alice")
+    assert await other.claim(BOB, "k:a") == Claimed(holder("k:a", BOB, kept=True))
+
+
+async def test_the_limit_of_an_address_is_for_all_nodes_together(cluster: Cluster) -> None:
+    nodes = [await cluster.node(names_per_address=7) for _ in range(2)]
+    asked = [
+        nodes[number % 2].ask(name, f"k:{number}", address="192.0.2.7")
+        for number, name in enumerate(names(30))
+    ]
+    answers = await asyncio.gather(*asked)
+    assert sum(isinstance(answer, Claimed) for answer in answers) == 7
+
+
+# Nodes that go, and come back.
+
+
+async def test_of_a_node_that_dies_the_borrowed_names_are_free_and_the_kept_ones_are_not(
+    cluster: Cluster,
+) -> None:
+    one, other = await cluster.node(), await cluster.node()
+    await one.claim(ALICE, "k:a")
+    await one.claim(BOB, "k:b")
+    await one.keep(BOB, "k:b")
+    await one.die()
+    assert await other.claim(ALICE, "k:c") == Taken(holder("k:a", node=one.id), "alice")
+    await until_claimed(other, ALIKE, "k:c")
+    assert await other.find(ALICE) is None
+    assert await other.claim(BOB, "k:c") == Taken(holder("k:b", BOB, kept=True), "bob")
+
+
+async def test_of_a_node_that_ends_the_borrowed_names_are_free_at_once(
+    nats_server: NatsServer,
+) -> None:
+    async with cluster_on(nats_server.url, lease=60) as cluster:
+        one, other = await cluster.node(), await cluster.node()
+        await one.claim(ALICE, "k:a")
+        await one.directory.close()
+        assert await other.claim(ALICE, "k:b") == Claimed(holder("k:b"))
+
+
+@pytest.mark.slow
+async def test_a_node_that_stood_still_holds_no_longer_what_another_has_taken(
+    cluster: Cluster,
+) -> None:
+    other = await cluster.node()
+    command = (sys.executable, "-m", "tests.adapters.names_nodes")
+    with LineProcess(
+        [*command, cluster.url, cluster.prefix, str(LEASE), "Alice", "Bob"]
+    ) as process:
+        ready = await asyncio.to_thread(process.wait_for, "is ready")
+        stopped = ready.split()[0]
+        assert await other.claim(ALICE, "k:c") == Taken(holder(PROCESS, node=stopped), "alice")
+        os.kill(process.pid, signal.SIGSTOP)
+        await until_claimed(other, ALICE, "k:c")
+        os.kill(process.pid, signal.SIGCONT)
+        await asyncio.to_thread(process.wait_for, f"{PROCESS} has lost alice")
+        assert await other.find(ALICE) == holder("k:c")
+        # What nobody has taken meanwhile is held again.
+        answer = await other.claim(BOB, "k:c")
+        assert answer == Taken(holder(PROCESS, BOB, node=stopped), "bob")
+        assert not any("lost bob" in line for line in process.lines)
+
+
+# NATS away.
+
+
+@pytest.fixture
+async def nats_of_its_own(tmp_path: Path) -> AsyncIterator[NatsServer]:
+    """A server that a test may hurt."""
+    with NatsServer(tmp_path) as server:
+        yield server
+        os.kill(server.pid, signal.SIGCONT)
+
+
+async def failing(node: Node, name: Name, identity: str, **other: Any) -> None:
+    """Claims a name, which must fail soon."""
+    async with asyncio.timeout(PATIENCE):
+        assert isinstance(await node.claim(name, identity, **other), Failed)
+
+
+@pytest.mark.slow
+async def test_while_nats_is_away_claims_and_looks_fail_and_later_nothing_is_left_of_them(
+    nats_of_its_own: NatsServer,
+) -> None:
+    async with cluster_on(nats_of_its_own.url, lease=60) as cluster:
+        one = await cluster.node(answer_within=0.3)
+        other = await cluster.node()
+        await one.claim(BOB, "k:b")
+        await asyncio.to_thread(nats_of_its_own.kill)
+        await failing(one, ALICE, "k:a")
+        # Who waits behind one that has failed does not wait for longer.
+        await failing(one, ALICE, "k:a")
+        assert isinstance(await one.find(BOB), Failed)
+        one.directory.keep(BOB, "k:b", now=START)
+        one.directory.release("bob", "k:b", now=START)
+        await asyncio.to_thread(nats_of_its_own.start)
+        await asyncio.to_thread(nats_of_its_own.wait_ready)
+        # What is not answered is done as soon as it can be.
+        await one.settle()
+        assert await other.find(BOB) == holder("k:b", BOB, kept=True)
+        assert await other.claim(ALIKE, "k:c") == Claimed(holder("k:c", ALIKE))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_held", [False, True])
+async def test_a_claim_that_nats_takes_in_too_late_has_no_effect(
+    nats_of_its_own: NatsServer, is_held: bool
+) -> None:
+    async with cluster_on(nats_of_its_own.url, lease=60) as cluster:
+        one = await cluster.node(answer_within=0.5)
+        other = await cluster.node()
+        if is_held:
+            await one.claim(ALICE, "k:a")
+        write = one.values.write
+
+        async def stand_still_and_write(changes: list[Change]) -> int:
+            os.kill(nats_of_its_own.pid, signal.SIGSTOP)
+            return await write(changes)
+
+        one.values.write = stand_still_and_write  # type: ignore[assignment, method-assign]
+        await failing(one, ALICE, "k:a")
+        one.values.write = write  # type: ignore[method-assign]
+        os.kill(nats_of_its_own.pid, signal.SIGCONT)
+        await one.settle()
+        # Nobody holds it but who did before.
+        held = holder("k:a", node=one.id) if is_held else None
+        assert await other.find(ALICE) == held
+        if not is_held:
+            assert await other.claim(ALIKE, "k:c") == Claimed(holder("k:c", ALIKE))
+
+
+# A node that is lost between any two messages of a claim.
+
+
+class CutLink(Link):
+    """A connection that writes only so many messages of a batch."""
+
+    left = 0
+
+    def publish(
+        self, subject: str, payload: bytes = b"", *, reply: str = "", headers: Headers | None = None
+    ) -> None:
+        if headers is not None and "Nats-Batch-Id" in headers:
+            if "Nats-Batch-Commit" in headers:
+                self.commits.set()
+            if self.left == 0:
+                return
+            self.left -= 1
+        super().publish(subject, payload, reply=reply, headers=headers)
+
+    @cached_property
+    def commits(self) -> asyncio.Event:
+        return asyncio.Event()
+
+
+@pytest.mark.parametrize("written", range(5))
+async def test_a_node_lost_after_so_many_messages_of_a_claim_leaves_all_of_it_or_nothing(
+    cluster: Cluster, written: int
+) -> None:
+    one = await cluster.node(link=CutLink, names_per_address=1)
+    other = await cluster.node(names_per_address=1)
+    assert isinstance(one.link, CutLink)
+    one.link.left = written
+    asked = one.ask(ALICE, "k:a", address="192.0.2.7")
+    await one.link.commits.wait()
+    # What is written before something else is taken in before that.
+    values = Values(one.link, cluster.prefix)
+    assert await values.write([Change(f"{NAMES}.else", b"1", 0)])
+    keys = await values.keys(f"{NAMES}.")
+    assert len(keys) == 1 + (4 if written == 4 else 0)
+    await one.die()
+    if written < 4:
+        assert not asked.done()
+        assert isinstance(await other.claim(ALIKE, "k:b", address="192.0.2.7"), Claimed)
+    else:
+        assert isinstance(await other.claim(ALIKE, "k:b", address="192.0.2.7"), Taken)
+        await until_claimed(other, ALIKE, "k:b", address="192.0.2.7")
+    assert await other.find(ALICE) is None
+    answer = await other.claim(BOB, "k:c", address="192.0.2.7")
+    assert answer == TooManyNames(retry_after=60_000)

@@ -37,7 +37,7 @@ NODES: Final = "nodes"
 ADDRESSES: Final = f"{NAMES}.a."
 """Begins the keys of addresses."""
 
-MOST_NAMES: Final = 100
+MOST_NAMES: Final = 20
 """Of so many names of an identity it is known in which order they were claimed; only the last
 counts."""
 

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from causerie.adapters.jetstream_batches import Batches
 from causerie.adapters.jetstream_link import Link, LinkError
 from causerie.adapters.jetstream_names import AwayError, Change, Value
 
@@ -75,6 +76,8 @@ class Values:
         """`prefix` is a word of letters, digits, `-` and `_`."""
         self._link = link
         self._prefix = prefix
+        self._batches: dict[str, Batches] = {}
+        """By bucket."""
 
     async def create(self, bucket: str, *, replicas: int, max_age: float = 0.0) -> float:
         """Makes a bucket, if there is none. Its values go after `max_age` seconds, if that is not
@@ -121,6 +124,12 @@ class Values:
         Raises:
             AwayError: NATS does not answer.
         """
+        bucket = self._stream(changes[0].key)
+        if bucket not in self._batches:
+            self._batches[bucket] = Batches(self._write)
+        return await self._batches[bucket].write(changes)
+
+    async def _write(self, changes: Sequence[Change]) -> int:
         *others, last = changes
         batch = {"Nats-Batch-Id": secrets.token_hex(16)} if others else {}
         for number, change in enumerate(others, 1):
@@ -181,9 +190,9 @@ class Values:
         """Asks. An answer may have one of the `known` errors."""
         try:
             message = await self._link.request(subject, payload, within=WITHIN, headers=headers)
-        except LinkError as error:
+            told = msgspec.json.decode(message.payload, type=kind)
+        except (LinkError, msgspec.DecodeError) as error:
             raise AwayError(str(error)) from error
-        told = msgspec.json.decode(message.payload, type=kind)
         if told.error is not None and told.error.err_code not in known:
             raise AwayError(told.error.description)
         return told

@@ -1,0 +1,149 @@
+"""Nodes of a cluster that have a directory of names and nothing else.
+
+`python -m tests.adapters.names_nodes URL PREFIX LEASE NAME…` is one as a process; see `main`.
+"""
+
+import asyncio
+import secrets
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from causerie.adapters.jetstream_directory import ANSWER_WITHIN, JetStreamDirectory, Lost
+from causerie.adapters.jetstream_link import Link
+from causerie.adapters.jetstream_names import NAMES, NODES
+from causerie.adapters.jetstream_values import Values
+from causerie.chat.names import Name, parse_username
+from causerie.ports import ClaimAnswer, Failed, Holder
+from causerie.testing.contracts import START
+
+LEASE: Final = 1.0
+"""Seconds."""
+PROCESS: Final = "k:process"
+"""The identity that the process claims names for."""
+
+
+class Node:
+    """A node, and whoever asks it."""
+
+    def __init__(
+        self,
+        link: Link,
+        values: Values,
+        directory: JetStreamDirectory,
+        lost: list[tuple[str, str]],
+    ) -> None:
+        self.link = link
+        self.values = values
+        self.directory = directory
+        self.lost = lost
+        """The names that it was told to have lost, and who used them."""
+
+    @property
+    def id(self) -> str:
+        return self.directory._node
+
+    def ask(self, name: Name, identity: str, **other: Any) -> "asyncio.Future[ClaimAnswer]":
+        """Claims a name, and does not wait."""
+        answer: asyncio.Future[ClaimAnswer] = asyncio.get_running_loop().create_future()
+        arguments: dict[str, Any] = {"address": "", "now": START, "replacing": None}
+        arguments |= {"returning": False} | other
+        self.directory.claim(name, identity, done=answer.set_result, **arguments)
+        return answer
+
+    async def claim(self, name: Name, identity: str, **other: Any) -> ClaimAnswer:
+        return await self.ask(name, identity, **other)
+
+    async def find(self, name: Name, *, now: int = START) -> Holder | Failed | None:
+        answer: asyncio.Future[Holder | Failed | None] = asyncio.get_running_loop().create_future()
+        self.directory.find(name.folded, now=now, done=answer.set_result)
+        return await answer
+
+    async def keep(self, name: Name, identity: str) -> None:
+        self.directory.keep(name, identity, now=START)
+        await self.directory.kept()
+
+    async def release(self, name: Name, identity: str) -> None:
+        self.directory.release(name.folded, identity, now=START)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Waits until it has nothing to do."""
+        while self.directory._tasks:
+            await asyncio.wait(set(self.directory._tasks))
+
+    async def die(self) -> None:
+        """Does nothing any more, and tells nobody."""
+        await self.directory._drop()
+        await self.directory._lease.abandon()
+        await self.link.close()
+
+
+class Cluster:
+    """Nodes on one NATS server."""
+
+    def __init__(self, url: str, *, prefix: str = "", lease: float = LEASE) -> None:
+        self.url = url
+        self.prefix = prefix or f"test-{secrets.token_hex(8)}"
+        self.lease = lease
+        self.nodes: list[Node] = []
+
+    async def node(
+        self,
+        *,
+        link: type[Link] = Link,
+        names_per_address: int = 0,
+        answer_within: float = ANSWER_WITHIN,
+        lost: Lost | None = None,
+    ) -> Node:
+        """Starts another node."""
+        connection = link([self.url], name=self.prefix)
+        await connection.open(5)
+        values = Values(connection, self.prefix)
+        await values.create(NAMES, replicas=1)
+        await values.create(NODES, replicas=1, max_age=self.lease)
+        told: list[tuple[str, str]] = []
+        directory = JetStreamDirectory(
+            values,
+            secrets.token_hex(8),
+            names_per_address=names_per_address,
+            lease=self.lease,
+            answer_within=answer_within,
+            lost=lost or (lambda *lost: told.append(lost)),
+        )
+        node = Node(connection, values, directory, told)
+        self.nodes.append(node)
+        return node
+
+    async def close(self) -> None:
+        for node in self.nodes:
+            await node.directory.close(0)
+            await node.link.close()
+
+
+@asynccontextmanager
+async def cluster_on(url: str, *, lease: float = LEASE) -> AsyncIterator[Cluster]:
+    """Gives a cluster without nodes, and ends those that it has in the end."""
+    cluster = Cluster(url, lease=lease)
+    try:
+        yield cluster
+    finally:
+        await cluster.close()
+
+
+async def main(url: str, prefix: str, lease: float, texts: list[str]) -> None:
+    """Claims names for one identity and says so in a line; then says each that it has lost."""
+
+    def say_lost(folded: str, identity: str) -> None:
+        print(f"{identity} has lost {folded}", flush=True)
+
+    node = await Cluster(url, prefix=prefix, lease=lease).node(lost=say_lost)
+    for text in texts:
+        await node.claim(parse_username(text), PROCESS)
+    print(f"{node.id} is ready", flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3]), sys.argv[4:]))
