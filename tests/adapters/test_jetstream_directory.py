@@ -5,19 +5,21 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
-from tests.adapters.jetstream_names_storage import NamesStorage
+from tests.adapters.jetstream_names_storage import NamesStorage, end_at_once
 from tests.adapters.names_nodes import LEASE, PROCESS, Cluster, Node, cluster_on
+from tests.adapters.values_in_memory import ValuesInMemory
 from tests.support.line_process import PATIENCE, LineProcess
 from tests.support.nats import nats_server
 
+from causerie.adapters.jetstream_directory import JetStreamDirectory
 from causerie.adapters.jetstream_link import Headers, Link
-from causerie.adapters.jetstream_names import NAMES, Change
+from causerie.adapters.jetstream_names import NAMES, Change, name_key, node_key
 from causerie.adapters.jetstream_values import Values
 from causerie.adapters.nats_server import NatsServer
 from causerie.chat.names import Name
@@ -214,6 +216,100 @@ async def test_a_node_that_stood_still_holds_no_longer_what_another_has_taken(
         answer = await other.claim(BOB, "k:c")
         assert answer == Taken(holder(PROCESS, BOB, node=stopped), "bob")
         assert not any("lost bob" in line for line in process.lines)
+
+
+# A node that is taken for gone while it decides. Every question waits.
+
+
+class Slow:
+    """Two nodes on values that wait at every question."""
+
+    def __init__(self) -> None:
+        self.values = ValuesInMemory(waits=True)
+        self.answers: dict[str, Any] = {}
+        self.nodes = {
+            node: JetStreamDirectory(self.values, node, lease=60, lost=self._lost)
+            for node in ("one", "other")
+        }
+
+    def _lost(self, folded: str, identity: str) -> None:
+        raise AssertionError(f"{identity} has lost {folded}")
+
+    def claim(self, node: str, name: Name, identity: str) -> None:
+        self.nodes[node].claim(
+            name,
+            identity,
+            address="",
+            now=START,
+            replacing=None,
+            returning=False,
+            done=partial(self.answers.__setitem__, identity),
+        )
+
+    async def go_on(self, times: int) -> None:
+        """Answers so many questions, and no more than there are."""
+        for _ in range(times):
+            await self._idle()
+            if self.values.waiting:
+                self.values.waiting.pop(0).set_result(None)
+        await self._idle()
+
+    def stand_still(self) -> None:
+        """For longer than its lease, as the first sees it later, and the other at once."""
+        self.values.expire(node_key("one"))
+        self.nodes["one"]._lease._ends = float("-inf")
+
+    async def come_back(self) -> None:
+        await self.nodes["one"]._lease._renew()
+
+    async def end(self) -> None:
+        for directory in self.nodes.values():
+            await end_at_once(directory)
+
+    async def _idle(self) -> None:
+        for _ in range(30):
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def slow() -> AsyncIterator[Slow]:
+    slow = Slow()
+    yield slow
+    await slow.end()
+
+
+async def test_what_was_written_while_taken_for_gone_is_decided_again(slow: Slow) -> None:
+    slow.claim("one", ALICE, "k:a")
+    await slow.go_on(1)
+    slow.stand_still()
+    await slow.go_on(1)
+    assert name_key("alice") in slow.values.values
+    assert slow.answers == {}
+    slow.claim("other", ALIKE, "k:b")
+    await slow.go_on(9)
+    assert slow.answers == {"k:b": Claimed(holder("k:b", ALIKE))}
+    await slow.come_back()
+    await slow.go_on(9)
+    assert slow.answers["k:a"] == Taken(holder("k:b", ALIKE, node="other"), ALIKE.folded)
+
+
+async def test_who_was_about_to_take_a_name_from_one_that_comes_back_decides_again(
+    slow: Slow,
+) -> None:
+    slow.claim("one", ALICE, "k:a")
+    await slow.go_on(1)
+    slow.stand_still()
+    await slow.go_on(1)
+    slow.claim("other", ALICE, "k:b")
+    await slow.go_on(1)
+    (about_to_write,) = slow.values.waiting
+    slow.values.waiting.clear()
+    await slow.come_back()
+    await slow.go_on(2)
+    assert slow.answers == {"k:a": Claimed(holder("k:a"))}
+    about_to_write.set_result(None)
+    await slow.go_on(9)
+    assert slow.answers["k:b"] == Taken(holder("k:a", node="one"), "alice")
 
 
 # NATS away.

@@ -1,0 +1,109 @@
+"""A lease, renewed or not, on values in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.adapters.values_in_memory import ValuesInMemory
+
+from causerie.adapters.jetstream_lease import Lease
+from causerie.adapters.jetstream_names import node_key
+from causerie.testing.contracts import DEADLINE
+
+KEY = node_key("one")
+
+
+class Rig:
+    """A lease that the test renews."""
+
+    def __init__(self) -> None:
+        self.values = ValuesInMemory()
+        self.lapses = 0
+        self.lease = Lease(self.values, "one", length=60, lapsed=self._lapsed)
+
+    def _lapsed(self) -> None:
+        assert self.lease.is_held()
+        self.lapses += 1
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    rig = Rig()
+    yield rig
+    await rig.lease.abandon()
+
+
+async def test_it_is_held_from_the_first_renewal_on(rig: Rig) -> None:
+    assert not rig.lease.is_held()
+    await rig.lease._renew()
+    assert rig.lease.is_held()
+    await rig.lease.held()
+    assert (rig.lease.generation, rig.lapses) == (1, 0)
+    assert rig.lease.may_judge()
+    assert rig.values.values[KEY].data
+
+
+async def test_one_that_is_renewed_in_time_is_the_same(rig: Rig) -> None:
+    for _ in range(3):
+        await rig.lease._renew()
+    assert (rig.lease.generation, rig.lapses) == (1, 0)
+
+
+async def test_one_that_had_ended_is_another_and_says_so(rig: Rig) -> None:
+    await rig.lease._renew()
+    rig.values.expire(KEY)
+    await rig.lease._renew()
+    assert (rig.lease.generation, rig.lapses) == (2, 1)
+    # Others may have lapsed with it, and need time to come back.
+    assert not rig.lease.may_judge()
+    await rig.lease._renew()
+    assert (rig.lease.generation, rig.lapses) == (2, 1)
+
+
+async def test_one_whose_renewal_was_not_answered_is_the_same(rig: Rig) -> None:
+    await rig.lease._renew()
+    rig.values.loses_answers = True
+    with pytest.raises(Exception, match="the answer is lost"):
+        await rig.lease._renew()
+    rig.values.loses_answers = False
+    await rig.lease._renew()
+    assert (rig.lease.generation, rig.lapses) == (1, 0)
+
+
+async def test_one_that_had_ended_is_another_though_its_first_renewal_was_not_answered(
+    rig: Rig,
+) -> None:
+    await rig.lease._renew()
+    rig.values.expire(KEY)
+    rig.values.loses_answers = True
+    with pytest.raises(Exception, match="the answer is lost"):
+        await rig.lease._renew()
+    rig.values.loses_answers = False
+    await rig.lease._renew()
+    assert (rig.lease.generation, rig.lapses) == (2, 1)
+
+
+async def test_it_is_renewed_by_itself_and_again_and_again_while_nobody_answers() -> None:
+    values = ValuesInMemory()
+    values.is_away = True
+    lease = Lease(values, "one", length=0.03, lapsed=lambda: None)
+    renewed_often = asyncio.Event()
+    values.written = lambda _: renewed_often.set() if values.revision == 3 else None
+    lease.begin()
+    asked = asyncio.ensure_future(lease.held())
+    await asyncio.sleep(0)
+    assert not asked.done()
+    values.is_away = False
+    await asyncio.wait_for(asked, DEADLINE)
+    await asyncio.wait_for(renewed_often.wait(), DEADLINE)
+    await lease.end()
+    assert values.values[KEY].data == b""
+    assert lease._keeper is not None
+    assert lease._keeper.done()
+
+
+async def test_it_is_given_up_even_if_nobody_can_be_told(rig: Rig) -> None:
+    await rig.lease._renew()
+    rig.values.is_away = True
+    await rig.lease.end()
+    assert rig.values.values[KEY].data
