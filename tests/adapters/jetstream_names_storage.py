@@ -61,8 +61,9 @@ class NamesStorage(Storage):
     def __init__(self, url: str) -> None:
         self.loop = asyncio.new_event_loop()
         self.prefix = f"test-{secrets.token_hex(8)}"
-        self.link = Link([url], name=self.prefix)
-        self.values = Values(self.link, self.prefix)
+        self.url = url
+        self.link: Link
+        self.values: Values
         self.store = MemoryStore()
         self.steps: deque[Callable[[], None]] = deque()
         self.epochs = 1
@@ -109,6 +110,8 @@ class NamesStorage(Storage):
         self.loop.close()
 
     async def _begin(self) -> None:
+        self.link = Link([self.url], name=self.prefix)
+        self.values = Values(self.link, self.prefix)
         await self.link.open(5)
         await self.values.create(NAMES, replicas=1)
         await self.values.create(NODES, replicas=1, max_age=LEASE)

@@ -124,7 +124,7 @@ class JetStreamDirectory:
         written: set[str] = set()
         """The names that may have been taken, whatever the answer."""
 
-        def decide(rules: Rules, transaction: Transaction) -> ClaimAnswer:
+        def decide(rules: Rules, _: Transaction) -> ClaimAnswer:
             answer = rules.claim(
                 name,
                 identity,
@@ -134,9 +134,7 @@ class JetStreamDirectory:
                 returning=returning,
             )
             if isinstance(answer, Claimed):
-                folded = (answer.instead or name).folded
-                transaction.renew(folded)
-                written.add(folded)
+                written.add((answer.instead or name).folded)
             return answer
 
         async def work(turn: _Turn) -> None:
@@ -381,6 +379,7 @@ class JetStreamDirectory:
                 _logger.debug("names cannot be decided on", error=str(error))
                 await asyncio.sleep(AGAIN_AFTER)
                 continue
+            # A claim that is decided again writes again: it is later than itself.
             if is_written and self._lease.is_held() and self._lease.generation == generation:
                 return answer, transaction
         raise asyncio.CancelledError

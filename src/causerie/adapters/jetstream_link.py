@@ -66,6 +66,7 @@ class Link:
         self._access = access or Access()
         self._client: NatsClient | None = None
         self._was_up = False
+        self._is_closing = False
         self._keeper: asyncio.Task[None] | None = None
         self._writer: asyncio.Task[None] | None = None
         self._look = asyncio.Event()
@@ -142,6 +143,8 @@ class Link:
 
     async def close(self) -> None:
         """Writes what is to be written, if that can be done soon, and ends the connection."""
+        # An answer that comes as the keeper is cancelled may hide that from it.
+        self._is_closing = True
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait([self._keeper])
@@ -285,7 +288,7 @@ class Link:
 
     async def _keep(self) -> None:
         rounds = 0
-        while True:
+        while not self._is_closing:
             client = await self._connect()
             if client is None:
                 await asyncio.sleep(TRY_AGAIN_AFTER[min(rounds, len(TRY_AGAIN_AFTER) - 1)])
@@ -348,7 +351,7 @@ class Link:
                 self._servers.append(url)
 
     async def _until_lost(self, client: NatsClient) -> None:
-        while client.is_connected:
+        while client.is_connected and not self._is_closing:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._look.wait(), PROBE_EVERY)
             self._look.clear()
