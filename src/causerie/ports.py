@@ -291,6 +291,12 @@ class Directory(Protocol):
     `claim` is atomic, in a cluster too. An identity may hold several names. Claims are not counted:
     one `release` ends them all.
 
+    In a cluster a name is borrowed on each node that claims it for its holder, until that node
+    releases it or is gone; it is free when it is borrowed nowhere. Each node speaks for itself: who
+    replaces an identity replaces its session on this node. Of one that is borrowed elsewhere too,
+    `Taken` names the other node, which alone can tell that the identity is gone there, by its
+    `release`.
+
     **The last name.** Of the names that an identity holds, one is its last: that claimed last of
     those it uses, or else, durably, of those it keeps. So that this is what people called it last,
     an identity that keeps a name keeps each other one from the `claim` on.
@@ -313,10 +319,11 @@ class Directory(Protocol):
         done: Callable[[ClaimAnswer], None],
     ) -> None:
         """Takes a name for an identity: if it is free, or the identity's already, or borrowed by
-        the identity `replacing` (a session known to be dead or in its grace). Of a kept name, notes
-        that it is used, and how its holder writes it now. A new name counts against the `address`
-        from which it was first claimed; that is empty if there is no limit, as for who cannot keep
-        a name. For one that is `returning`, the name is its last one, if it holds any.
+        the identity `replacing` (a session of this node known to be dead or in its grace). Of a
+        kept name, notes that it is used, and how its holder writes it now. A new name counts
+        against the `address` from which it was first claimed; that is empty if there is no limit,
+        as for who cannot keep a name. For one that is `returning`, the name is its last one, if it
+        holds any.
         """
 
     def keep(self, name: Name, identity: str, *, now: int) -> None:

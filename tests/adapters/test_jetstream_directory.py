@@ -17,7 +17,7 @@ from tests.adapters.values_in_memory import ValuesInMemory
 from tests.support.line_process import PATIENCE, LineProcess
 from tests.support.nats import nats_server
 
-from causerie.adapters.jetstream_directory import JetStreamDirectory
+from causerie.adapters.jetstream_directory import JetStreamDirectory, release_name
 from causerie.adapters.jetstream_link import Headers, Link
 from causerie.adapters.jetstream_names import NAMES, Change, name_key, node_key
 from causerie.adapters.jetstream_values import Values
@@ -333,6 +333,41 @@ async def test_who_comes_behind_one_that_has_failed_waits_for_those_before_it() 
     await slow.go_on(0)
     assert len([turn for turn in slow.values.waiting if not turn.done()]) == 1
     await slow.end()
+
+
+async def test_who_has_just_come_back_takes_nobody_for_gone(slow: Slow) -> None:
+    slow.claim("other", ALICE, "k:b")
+    await slow.go_on(9)
+    # As where NATS is away for longer than a lease: all have lapsed, and one is back first.
+    slow.stand_still()
+    slow.values.expire(node_key("other"))
+    await slow.come_back()
+    slow.claim("one", ALICE, "k:a")
+    await slow.go_on(9)
+    assert slow.answers["k:a"] == Taken(holder("k:b", node="other"), "alice")
+    slow.nodes["one"]._lease._judges_from = float("-inf")
+    slow.claim("one", ALICE, "k:a")
+    await slow.go_on(9)
+    assert slow.answers["k:a"] == Claimed(holder("k:a"))
+
+
+# An operator.
+
+
+async def test_an_operator_frees_a_kept_name(cluster: Cluster) -> None:
+    one, other = await cluster.node(), await cluster.node()
+    await one.claim(ALICE, "k:a")
+    assert not await release_name(other.values, "alice")
+    await one.keep(ALICE, "k:a")
+    assert await release_name(other.values, "alice")
+    # Who uses it goes on using it.
+    assert await other.find(ALICE) == holder("k:a", node=one.id)
+    await one.keep(ALICE, "k:a")
+    await one.release(ALICE, "k:a")
+    assert await release_name(other.values, "alice")
+    assert await other.find(ALICE) is None
+    assert not await release_name(other.values, "alice")
+    assert await other.claim(ALIKE, "k:b") == Claimed(holder("k:b", ALIKE))
 
 
 # NATS away.

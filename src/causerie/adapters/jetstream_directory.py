@@ -42,6 +42,28 @@ Lost = Callable[[str, str], None]
 """Is told the folded form of a name, and the identity that uses it here no longer."""
 
 
+async def release_name(values: ValueStore, folded: str) -> bool:
+    """Frees a kept name, whether nodes run or not; tells whether it was kept. A session that uses
+    the name just now goes on using it, as a borrowed one.
+
+    Raises:
+        AwayError: NATS does not answer.
+    """
+    keys = {name_key(folded)}
+    while True:
+        transaction = Transaction(await values.read(keys), "")
+        try:
+            if transaction.kept(folded) is None:
+                return False
+            transaction.remove(folded)
+            changes = transaction.changes()
+        except UnreadError as unread:
+            keys.update(unread.keys)
+        else:
+            if await values.write(changes):
+                return True
+
+
 class _Here:
     """A name in use here."""
 

@@ -29,6 +29,7 @@ from msgspec.structs import replace
 
 from causerie.adapters.naming_rules import Kept, Use
 from causerie.chat.names import Name
+from causerie.wire.errors import CauserieError
 
 NAMES: Final = "names"
 """Begins the keys of names."""
@@ -63,7 +64,7 @@ class Change(NamedTuple):
     """The revision of the value that it replaces."""
 
 
-class AwayError(Exception):
+class AwayError(CauserieError):
     """The store does not answer, or cannot do it now. What was to be written may have been, or may
     be yet.
     """
@@ -96,7 +97,7 @@ class ValueStore(Protocol):
         """
 
 
-class UnreadError(Exception):
+class UnreadError(CauserieError):
     """A decision needs values that have not been read."""
 
     def __init__(self, *keys: str) -> None:
