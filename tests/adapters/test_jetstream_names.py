@@ -206,6 +206,12 @@ def test_what_no_longer_counts_is_forgotten_of_an_address() -> None:
     assert forget(5) == {other.folded: Counted(nodes=("two",))}
     store.alive.remove("two")
     assert forget(5) == {}
+    # Of what a node that is gone had borrowed nothing is left.
+    assert store.stands() == {
+        name_key(one.folded),
+        skeleton_key(one.skeleton),
+        identity_key("k:1"),
+    }
 
 
 def test_what_is_decided_anew_is_written_even_if_it_is_as_it_was() -> None:

@@ -42,6 +42,10 @@ MOST_NAMES: Final = 20
 """Of so many names of an identity it is known in which order they were claimed; only the last
 counts."""
 
+MOST_FORGOTTEN: Final = 100
+"""So many names are forgotten in one stroke, which is not to grow too great; the next sweep goes
+on."""
+
 _Type = TypeVar("_Type")
 
 
@@ -245,16 +249,18 @@ class Transaction:
 
     def forget_addresses(self, created: int) -> None:
         """Forgets, of the addresses that were read, the names kept at that time or before; and
-        those that are borrowed no longer, since their nodes are gone.
+        altogether some of those that were borrowed on nodes that are gone.
         """
-        for key in self._values:
-            if key.startswith(ADDRESSES):
-                address = key.removeprefix(ADDRESSES)
-                for folded, counted in list(self._counted_for(address).items()):
-                    if 0 < counted.created <= created or not (
-                        counted.created or self._are_alive(counted.nodes)
-                    ):
+        keys = [key for key in self._values if key.startswith(ADDRESSES)]
+        left = MOST_FORGOTTEN
+        for address in (key.removeprefix(ADDRESSES) for key in keys):
+            for folded, counted in list(self._counted_for(address).items()):
+                if counted.created:
+                    if counted.created <= created:
                         self._count(address, folded, None)
+                elif left and not self._alive(counted.nodes):
+                    left -= 1
+                    self._forget_borrowed(address, folded)
 
     def put(self, kept: Kept) -> None:
         """Keeps a name."""
@@ -318,7 +324,7 @@ class Transaction:
     def borrowed(self, address: str) -> int:
         """Counts the names in use that count against an address."""
         counted = self._counted_for(address).values()
-        return sum(not one.created and self._are_alive(one.nodes) for one in counted)
+        return sum(not one.created and bool(self._alive(one.nodes)) for one in counted)
 
     def begin(self, use: Use) -> None:
         """A name is in use here as well. What nodes that are gone have left of its looks goes: such
@@ -451,9 +457,6 @@ class Transaction:
             raise UnreadError(*unread)
         return [node for node in nodes if node not in keys or self._values[keys[node]].data]
 
-    def _are_alive(self, nodes: Sequence[str]) -> bool:
-        return bool(self._alive(nodes))
-
     # What is written.
 
     def _change(self, key: str, tell: Callable[[], object]) -> None:
@@ -480,6 +483,13 @@ class Transaction:
                 self._count(record.address, folded, Counted(nodes=record.nodes))
         self._records[folded] = record
         self._change(name_key(folded), lambda: self._records[folded])
+
+    def _forget_borrowed(self, address: str, folded: str) -> None:
+        """Forgets a name that was borrowed from an address, if nobody has it any longer."""
+        record = self.record(folded)
+        if record is not None and not record.kept and not self._alive(record.nodes):
+            self._write(folded, None)
+        self._count(address, folded, None)
 
     def _list(self, folded_names: list[str], key: str, folded: str) -> None:
         if folded not in folded_names:
