@@ -117,7 +117,7 @@ def test_a_server_says_of_itself_where_it_was_asked_to_that_it_syncs_every_appen
 ) -> None:
     port = _free_port(HOST)
     with (
-        NatsServer(tmp_path, monitoring_port=port),
+        NatsServer(tmp_path, monitoring=f"{HOST}:{port}"),
         urllib.request.urlopen(f"http://{HOST}:{port}/varz") as answer,
     ):
         jetstream = json.load(answer)["jetstream"]["config"]
@@ -129,6 +129,19 @@ def test_a_server_listens_for_nobody_but_clients_unless_asked_to(tmp_path: Path)
     with NatsServer(tmp_path) as server:
         (ports,) = tmp_path.glob("*.ports")
         assert json.loads(ports.read_bytes()) == {"nats": [server.url]}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the whole of 127.0.0.0/8 is Linux's")
+def test_a_server_lives_at_the_address_and_is_launched_by_the_command_that_it_was_told(
+    tmp_path: Path,
+) -> None:
+    launcher = ("env", "TOLD=by the launcher")
+    with NatsServer(tmp_path, host="127.0.0.2", launcher=launcher) as server:
+        assert server.url == f"nats://127.0.0.2:{server.port}"
+        with socket.create_connection(("127.0.0.2", server.port), timeout=10) as probe:
+            assert probe.recv(5) == b"INFO "
+        assert not is_answering(server.port)
+        assert b"TOLD=by the launcher" in Path(f"/proc/{server.pid}/environ").read_bytes()
 
 
 async def test_tests_share_a_server(nats_server: NatsServer) -> None:

@@ -8,10 +8,10 @@ import os
 import signal
 import time
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import pytest
 from tests.support.line_process import PATIENCE, WaitFailed
@@ -43,6 +43,19 @@ def wait_until(holds: Callable[[], bool], what: str, within: float = PATIENCE) -
         time.sleep(POLLED_EVERY)
 
 
+class Quarters(NamedTuple):
+    """Where a server of a cluster lives."""
+
+    host: str = HOST
+    """Where it listens for clients and for the others."""
+
+    watched_at: str = HOST
+    """The address at which it tells about itself, to these tests."""
+
+    launcher: tuple[str, ...] = ()
+    """What its command is started with; see `NatsServer`."""
+
+
 class NatsCluster:
     """Three NATS servers with JetStream on free ports, which they keep. They go by number from 0.
 
@@ -50,20 +63,26 @@ class NatsCluster:
     is left, whatever was done to them. Its methods block the thread that calls them.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, quarters: Sequence[Quarters] = (Quarters(),) * SIZE) -> None:
         """Does not start them yet."""
-        routes = _free_ports(SIZE)
-        self._monitoring_ports = _free_ports(SIZE, but=routes)
-        ports = _free_ports(SIZE, but=[*routes, *self._monitoring_ports])
+        route_ports = _free_ports(SIZE)
+        routes = [f"{place.host}:{port}" for place, port in zip(quarters, route_ports, strict=True)]
+        watch_ports = _free_ports(SIZE, but=route_ports)
+        ports = _free_ports(SIZE, but=[*route_ports, *watch_ports])
+        self._watched_at = [
+            f"{place.watched_at}:{port}" for place, port in zip(quarters, watch_ports, strict=True)
+        ]
         self.servers = [
             NatsServer(
                 folder / f"nats-{number}",
+                host=place.host,
                 port=ports[number],
                 name=f"nats-{number}",
-                membership=Membership("causerie", routes[number], routes),
-                monitoring_port=self._monitoring_ports[number],
+                membership=Membership("causerie", route_ports[number], routes),
+                monitoring=self._watched_at[number],
+                launcher=place.launcher,
             )
-            for number in range(SIZE)
+            for number, place in enumerate(quarters)
         ]
         self._paused = set[int]()
 
@@ -177,7 +196,7 @@ class NatsCluster:
         return {}
 
     def _jetstream(self, number: int) -> dict[str, Any]:
-        url = f"http://{HOST}:{self._monitoring_ports[number]}/jsz?streams=true"
+        url = f"http://{self._watched_at[number]}/jsz?streams=true"
         with suppress(OSError), urllib.request.urlopen(url, timeout=PATIENCE) as answer:
             told: dict[str, Any] = json.load(answer)
             return told

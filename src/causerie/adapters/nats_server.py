@@ -27,7 +27,8 @@ from causerie.folders import make_folder
 from causerie.wire.errors import CauserieError
 
 HOST: Final = "127.0.0.1"
-"""Where it listens: it asks nobody for a password, so that it is for this machine alone."""
+"""Where it listens unless told otherwise: it asks nobody for a password, so that it is for this
+machine alone."""
 
 LOCK: Final = "nats.lock"
 CONFIG: Final = "nats.conf"
@@ -57,7 +58,7 @@ import ctypes, os, signal, sys
 PR_SET_PDEATHSIG = 1
 ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
 if os.getppid() == int(sys.argv[1]):  # who may have died before
-    os.execv(sys.argv[2], sys.argv[2:])
+    os.execvp(sys.argv[2], sys.argv[2:])
 """
 """Asks Linux to be killed when the parent dies, and becomes the program. (What runs between fork
 and exec in a process with threads had better not be Python.)"""
@@ -86,10 +87,10 @@ class Membership(NamedTuple):
     """The cluster's name, the same for all."""
 
     port: int
-    """Where it listens for the others."""
+    """Where it listens for the others, on the host on which it listens for clients."""
 
-    routes: Sequence[int]
-    """Where the others listen, on this machine; its own port does no harm among them."""
+    routes: Sequence[str]
+    """Where the others listen, each as HOST:PORT; its own place does no harm among them."""
 
 
 class NatsServer:
@@ -107,22 +108,28 @@ class NatsServer:
         self,
         folder: Path,
         *,
+        host: str = HOST,
         port: int = 0,
         name: str = "causerie",
         membership: Membership | None = None,
-        monitoring_port: int | None = None,
+        monitoring: str | None = None,
+        launcher: Sequence[str] = (),
     ) -> None:
         """Does not start it yet.
 
-        `port` is for clients; 0 is a free one, which the server keeps when it is started again.
-        In a cluster each has a `name` of its own. With a `monitoring_port` it tells about itself
-        over HTTP there.
+        `host` and `port` are for clients; port 0 is a free one, which the server keeps when it is
+        started again. Another host than `HOST` has to be one that strangers do not reach. In a
+        cluster each has a `name` of its own. It tells about itself over HTTP where `monitoring`
+        says (HOST:PORT). `launcher` is put before the command, and has to become it (exec), as
+        `ip netns exec NAME` does.
         """
         self._folder = folder
+        self._host = host
         self._port = port
         self._name = name
         self._membership = membership
-        self._monitoring_port = monitoring_port
+        self._monitoring = monitoring
+        self._launcher = tuple(launcher)
         self._process: subprocess.Popen[bytes] | None = None
         self._ended = threading.Event()
         self._log_begins = 0
@@ -151,8 +158,8 @@ class NatsServer:
 
     @property
     def url(self) -> str:
-        """Where clients connect, as `nats://127.0.0.1:PORT`."""
-        return f"nats://{HOST}:{self._port}"
+        """Where clients connect, as `nats://HOST:PORT`."""
+        return f"nats://{self._host}:{self._port}"
 
     @property
     def pid(self) -> int:
@@ -240,7 +247,7 @@ class NatsServer:
             leftover.unlink()
         config = self._folder / CONFIG
         config.write_text(json.dumps(self._config(), indent=2, ensure_ascii=False), "utf-8")
-        command = [str(program), "--config", str(config)]
+        command = [*self._launcher, str(program), "--config", str(config)]
         if sys.platform == "linux":
             command = [
                 *(sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid())),
@@ -267,7 +274,7 @@ class NatsServer:
         folder = str(self._folder.absolute())
         config: dict[str, object] = {
             "server_name": self._name,
-            "listen": f"{HOST}:{self._port or -1}",
+            "listen": f"{self._host}:{self._port or -1}",
             "ports_file_dir": folder,
             "log_file": str(self._folder.absolute() / LOG),
             "logfile_size_limit": LOG_BYTES,
@@ -278,11 +285,11 @@ class NatsServer:
         if self._membership is not None:
             config["cluster"] = {
                 "name": self._membership.cluster,
-                "listen": f"{HOST}:{self._membership.port}",
-                "routes": [f"nats://{HOST}:{port}" for port in self._membership.routes],
+                "listen": f"{self._host}:{self._membership.port}",
+                "routes": [f"nats://{place}" for place in self._membership.routes],
             }
-        if self._monitoring_port is not None:
-            config["http"] = f"{HOST}:{self._monitoring_port}"
+        if self._monitoring is not None:
+            config["http"] = self._monitoring
         return config
 
     def _find_port(self) -> int | None:
