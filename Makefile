@@ -88,6 +88,12 @@ cover: $(VENV)/.dev ## run one module's own tests and say what they miss: make c
 	@test -f "$(FILE)" || { echo "make: say which module: make cover FILE=src/causerie/chat/presence.py" >&2; exit 1; }
 	@$(call MEASURE,--quiet $(OWN_TEST),$(FILE))
 
+# Each round is a test of its own, one at a time: FAULT=kill-node,cut-back picks faults.
+.PHONY: chaos
+chaos: $(VENV)/.dev ## do harm to a cluster, again and again, and see it keep its promises: make chaos ROUNDS=10 SEED=1 FAULT=kill-node
+	CHAOS_ROUNDS=$(or $(ROUNDS),10) CHAOS_SEED=$(SEED) CHAOS_FAULT=$(FAULT) \
+	  $(BIN)/pytest -p no:cacheprovider -rs --verbose --tb=short tests/chaos/test_chaos.py
+
 .PHONY: pictures
 pictures: $(VENV)/.dev $(WEB) ## make the pictures of the docs anew, from real sessions
 	$(BIN)/python -m tools.pictures

@@ -8,7 +8,7 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -37,11 +37,14 @@ class ServerProcess:
         data: Path,
         *flags: str,
         host: str = "localhost",
+        port: int = 0,
+        launcher: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         measured: bool = True,
     ) -> None:
         """Does not start it yet.
 
+        Port 0 is a free one. `launcher` is put before the command, and has to become it (exec).
         `flags` are given to `causerie serve` as they are, `environment` is added to the tests' own
         (whose CAUSERIE_* it does not see). A server that is not `measured` runs without coverage,
         at its real speed.
@@ -58,8 +61,9 @@ class ServerProcess:
         self._host = host
         self._past_log: list[str] = []
         self._process: LineProcess | None = None
-        self.port = 0
-        """Where it listens, from the first start on."""
+        self._launcher = tuple(launcher)
+        self.port = port
+        """Where it listens; if it was 0, from the first start on."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -113,6 +117,7 @@ class ServerProcess:
             self.port = _free_port(self._host)
         self._process = LineProcess(
             [
+                *self._launcher,
                 sys.executable,
                 "-m",
                 "causerie.cli",

@@ -1,0 +1,106 @@
+"""Whatever happens to one machine of a cluster, thirty clients under load find all promises kept.
+
+`make test` plays a round of three faults; `make chaos` plays all, as often as it is told:
+CHAOS_ROUNDS times each, from CHAOS_SEED on, or of the faults whose names CHAOS_FAULT has.
+"""
+
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from tests.chaos.faults import FAULTS, Fault
+from tests.chaos.network import Network, why_not
+from tests.chaos.rounds import CLIENTS, Outcome, play, told
+from tests.chaos.site import Site
+from tests.support.nats import SIZE
+
+from causerie.server.config import Config
+
+ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "0"))
+SEED = os.environ.get("CHAOS_SEED", "")
+WANTED = os.environ.get("CHAOS_FAULT", "")
+
+SHORT = ("kill-leader", "kill-node", "pause-node")
+"""The faults of which `make test` plays a round."""
+
+HAS_NODES = "nats" in {field.name for field in fields(Config)}
+
+
+def rounds() -> Iterator[tuple[Fault, int]]:
+    """Yields the rounds that are to be played."""
+    for fault in FAULTS:
+        if not ROUNDS and fault.name in SHORT:
+            yield fault, 0
+        elif ROUNDS and (not WANTED or fault.name in WANTED.split(",")):
+            for number in range(ROUNDS):
+                yield fault, number
+
+
+@pytest.fixture(scope="module")
+def seed() -> int:
+    """That of the first round of each fault; the others count on from it."""
+    return int(SEED) if SEED else secrets.randbelow(1_000_000)
+
+
+@pytest.fixture
+def progress(
+    request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> Callable[[str], None]:
+    """Shows what goes on, where somebody looks on."""
+    name = request.node.name
+
+    def show(text: str) -> None:
+        with capsys.disabled():
+            if ROUNDS and sys.stderr.isatty():
+                sys.stderr.write(f"\r\033[K{name} {text}")
+                sys.stderr.flush()
+
+    return show
+
+
+@pytest.mark.slow
+@pytest.mark.real
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("fault", "number"), [pytest.param(*one, id=f"{one[0].name}-{one[1]}") for one in rounds()]
+)
+async def test_all_promises_are_kept_whatever_fails(
+    *,
+    fault: Fault,
+    number: int,
+    seed: int,
+    tmp_path: Path,
+    outcomes: list[Outcome],
+    progress: Callable[[str], None],
+) -> None:
+    if fault.needs != "node" and not HAS_NODES:
+        pytest.skip("this version knows no clusters")
+    with ExitStack() as stack:
+        network = None
+        if fault.needs == "network":
+            if reason := why_not():
+                pytest.skip(reason)
+            network = stack.enter_context(Network(SIZE))
+        machines = SIZE if HAS_NODES else 1
+        site = stack.enter_context(Site(tmp_path, machines=machines, network=network))
+        try:
+            outcome = await play(
+                fault, site, seed + number, clients=CLIENTS if ROUNDS else 10, progress=progress
+            )
+        except BaseException as error:
+            error.add_note(replay(fault, seed + number))
+            error.add_note(site.log)
+            raise
+    outcomes.append(outcome)
+    if outcome.broken:
+        pytest.fail(f"{told(outcome)}\n{replay(fault, seed + number)}\n{site.log}", pytrace=False)
+
+
+def replay(fault: Fault, seed: int) -> str:
+    """How the same round is played again."""
+    return f"again: make chaos ROUNDS=1 FAULT={fault.name} SEED={seed}"
