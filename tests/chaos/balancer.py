@@ -20,7 +20,7 @@ class Ear(Protocol):
         """A node has sent something."""
 
     def ended(self) -> None:
-        """The connection is no more."""
+        """The connection is no more; each side tells of it, the first that finds out first."""
 
 
 class Line:
@@ -39,7 +39,10 @@ class Line:
 class _End(asyncio.Protocol):
     """One side of a line: what it receives, the other sends."""
 
-    def __init__(self) -> None:
+    def __init__(self, open_ends: "set[_End]") -> None:
+        """It is among the `open_ends` for as long as it is connected."""
+        self._open_ends = open_ends
+        self.gone = asyncio.Event()
         self.transport: asyncio.Transport | None = None
         self.other: _End | None = None
         self.ear: Callable[[bytes], None] | None = None
@@ -48,6 +51,7 @@ class _End(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        self._open_ends.add(self)
         if self.other is None:  # nobody to send it to, yet
             transport.pause_reading()
 
@@ -77,6 +81,8 @@ class _End(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
+        self._open_ends.discard(self)
+        self.gone.set()
         if self.other is not None and self.other.transport is not None:
             if exc is None:
                 self.other.transport.close()
@@ -108,7 +114,7 @@ class Balancer:
         self._nodes = nodes
         self._next = 0
         self._listen = listen
-        self._lines: set[Line] = set()
+        self._open_ends: set[_End] = set()
         self._opening: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
@@ -123,8 +129,11 @@ class Balancer:
         for task in self._opening:
             task.cancel()
         await asyncio.gather(*self._opening, return_exceptions=True)
-        for line in list(self._lines):
-            line.cut()
+        ends = list(self._open_ends)
+        for end in ends:
+            end.abort()
+        for end in ends:
+            await end.gone.wait()
         await self._server.wait_closed()
 
     @property
@@ -134,7 +143,7 @@ class Balancer:
         return f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     def _accept(self) -> _End:
-        return _Client(self._begin)
+        return _Client(self._open_ends, self._begin)
 
     def _begin(self, client: _End) -> None:
         task = asyncio.create_task(self._open(client))
@@ -150,7 +159,9 @@ class Balancer:
                 self._next = (number + 1) % len(self._nodes)
                 with suppress(OSError, TimeoutError):  # it refuses, or is not to be reached
                     async with asyncio.timeout(CONNECT_WITHIN):
-                        _, server = await loop.create_connection(_End, *self._nodes[number])
+                        _, server = await loop.create_connection(
+                            lambda: _End(self._open_ends), *self._nodes[number]
+                        )
                     self._join(number, client, server)
                     return
             client.abort()
@@ -164,17 +175,10 @@ class Balancer:
             server.abort()
             return
         line = Line(node, client, server)
-        self._lines.add(line)
-        ear = self._listen(line) if self._listen is not None else None
-        server.ear = ear.heard if ear is not None else None
-
-        def ended() -> None:
-            if line in self._lines:
-                self._lines.discard(line)
-                if ear is not None:
-                    ear.ended()
-
-        client.ended = server.ended = ended
+        if self._listen is not None:
+            ear = self._listen(line)
+            server.ear = ear.heard
+            client.ended = server.ended = ear.ended
         client.join(server)
         server.join(client)
 
@@ -182,8 +186,8 @@ class Balancer:
 class _Client(_End):
     """The end that a client has opened."""
 
-    def __init__(self, begin: Callable[[_End], None]) -> None:
-        super().__init__()
+    def __init__(self, open_ends: set[_End], begin: Callable[[_End], None]) -> None:
+        super().__init__(open_ends)
         self._begin = begin
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -103,8 +103,8 @@ class Network:
             # A bridge that learns addresses with no delay before it forwards: no spanning tree.
             self._in_switch("link", "add", wire, "type", "bridge", "forward_delay", "0")
             self._in_switch("link", "set", wire, "up")
-        _ip("link", "add", self._uplink, "type", "veth", "peer", "name", "up", "netns", switch)
-        self._in_switch("link", "set", "up", "master", "front", "up")
+        _ip("link", "add", self._uplink, "type", "veth", "peer", "name", "uplink", "netns", switch)
+        self._in_switch("link", "set", "uplink", "master", "front", "up")
         _ip("address", "add", f"{self._address(1, 'front')}/24", "dev", self._uplink)
         _ip("link", "set", self._uplink, "up")
         for machine in range(self._machines):
@@ -182,5 +182,10 @@ def _ip(*arguments: str) -> str:
         subprocess.CalledProcessError: it could not.
     """
     command = ("ip", *arguments)
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    try:
+        done.check_returncode()
+    except subprocess.CalledProcessError as error:
+        error.add_note(done.stderr)
+        raise
     return done.stdout

@@ -9,18 +9,18 @@ What happens by chance comes from the round's seed alone.
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from tests.chaos.balancer import Balancer
-from tests.chaos.checks import ghosts, late, longest_stall, longest_to_last, mourned
+from tests.chaos.checks import Cut, ghosts, late, longest_stall, longest_to_last, mourned
 from tests.chaos.faults import Fault
 from tests.chaos.people import Crowd
 from tests.chaos.site import Site
 from tests.chaos.wiretap import ROOM
 from tests.support.person import all_logs, wait_until
 
-from causerie.testing.history import check
+from causerie.testing.history import Seen, check
 
 SETTLED: Final = 20.0
 """Seconds after the mending from which on nobody may be listed who is not there: who was cut goes
@@ -95,12 +95,7 @@ async def play(
         phase = "all is read"
         logs = await all_logs(crowd.people)
         ended = loop.time()
-    witnesses = [person.witness for person in crowd.people]
-    broken += map(str, check(witnesses, logs))
-    broken += [f"gap ({person.name}): {gap}" for person in crowd.people for gap in person.gaps]
-    stays = {person.name: crowd.ledger.of(person.name).stays for person in crowd.people}
-    broken += late(crowd.acks, crowd.shown, stays, site.cuts, ended)
-    broken += mourned(crowd.ledger, crowd.visitors)
+    broken += judge(crowd, logs, site.cuts, ended)
     return Outcome(
         fault.name,
         seed,
@@ -109,6 +104,22 @@ async def play(
         longest_stall(crowd.acks),
         broken,
     )
+
+
+def judge(
+    crowd: Crowd, logs: Mapping[str, Sequence[Seen]], cuts: Sequence[Cut], now: float
+) -> list[str]:
+    """Answers all that was broken, by what a crowd noted. `logs` are the rooms' as they are in the
+    end, at the time `now`.
+    """
+    people = crowd.people
+    stays = {person.name: crowd.ledger.of(person.name).stays for person in people}
+    return [
+        *map(str, check([person.witness for person in people], logs)),
+        *(f"gap ({person.name}): {gap}" for person in people for gap in person.gaps),
+        *late(crowd.acks, crowd.shown, stays, cuts, now),
+        *mourned(crowd.ledger, crowd.visitors),
+    ]
 
 
 def told(outcome: Outcome) -> str:

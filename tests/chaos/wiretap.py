@@ -88,8 +88,8 @@ class Wiretap:
                 self._read(json.loads(frame.payload))
 
     def ended(self) -> None:
-        """The connection is no more."""
-        if self._stay is not None:
+        """The connection is no more; only the first time counts."""
+        if self._stay is not None and self._stay.until is None:
             self._stay.until = self._now()
 
     def _read(self, frame: dict[str, Any]) -> None:
