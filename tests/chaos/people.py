@@ -36,6 +36,8 @@ class Crowd:
         self.people = [Person(f"Person{number}", self.moved) for number in range(size)]
         self.visitors: list[str] = []
         """All who have come to visit; each of them comes once, and leaves."""
+        self.refused: list[str] = []
+        """What was said and not acked, in words: no fault is a reason to refuse it."""
         self.ledger = Ledger()
         self._lines: dict[str, Line] = {}
         self._chance = chance
@@ -122,10 +124,14 @@ class Crowd:
         said = 0
         while not await _within(self._quiet, chance.expovariate(RATE)):
             said += 1
-            if chance.random() < PRIVATE:
-                await person.say(f"{person.name} to {friend}: {said}", to=friend)
-            else:
-                await person.say(f"{person.name}: {said}")
+            is_private = chance.random() < PRIVATE
+            try:
+                if is_private:
+                    await person.say(f"{person.name} to {friend}: {said}", to=friend)
+                else:
+                    await person.say(f"{person.name}: {said}")
+            except causerie.ClientError as error:
+                self.refused.append(f"refused ({person.name}): {error!r}")
 
     async def _stay(self, url: str, name: str, seconds: float, *, says_goodbye: bool) -> None:
         connection = causerie.connect(url, name, key=new_key(), private_replay=0, wait=False)

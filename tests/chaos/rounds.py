@@ -10,6 +10,7 @@ What happens by chance comes from the round's seed alone.
 import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from typing import Final, NamedTuple
 
 from tests.chaos.balancer import Balancer
@@ -18,7 +19,7 @@ from tests.chaos.faults import Fault
 from tests.chaos.people import Crowd
 from tests.chaos.site import Site
 from tests.chaos.wiretap import ROOM
-from tests.support.person import all_logs, wait_until
+from tests.support.person import PATIENCE, Person, all_logs, wait_until
 
 from causerie.testing.history import Seen, check
 
@@ -31,8 +32,8 @@ CLIENTS: Final = 30
 _TOLD_EVERY: Final = 0.5
 """Seconds between two lines of progress."""
 
-_MOST: Final = 20
-"""Broken promises that are told of; there are many of a kind where there is one."""
+_MOST: Final = 5
+"""Broken promises of a kind that are told of; there are many where there is one."""
 
 
 class Outcome(NamedTuple):
@@ -76,7 +77,7 @@ async def play(
 
     broken: list[str] = []
     async with Balancer(site.addresses, crowd.tap) as balancer, crowd.present(balancer.url):
-        async with asyncio.TaskGroup() as group:
+        async with asyncio.timeout(None) as deadline, asyncio.TaskGroup() as group:
             telling = group.create_task(tell())
             group.create_task(crowd.talk())
             group.create_task(crowd.visit(balancer.url))
@@ -91,6 +92,7 @@ async def play(
             await asyncio.sleep(max(0.0, mended + SETTLED - loop.time()))
             broken += await _lists(crowd)
             crowd.fall_silent()
+            deadline.reschedule(loop.time() + PATIENCE)  # until the last thing said is acked
             telling.cancel()
         phase = "all is read"
         logs = await all_logs(crowd.people)
@@ -116,6 +118,7 @@ def judge(
     stays = {person.name: crowd.ledger.of(person.name).stays for person in people}
     return [
         *map(str, check([person.witness for person in people], logs)),
+        *crowd.refused,
         *(f"gap ({person.name}): {gap}" for person in people for gap in person.gaps),
         *late(crowd.acks, crowd.shown, stays, cuts, now),
         *mourned(crowd.ledger, crowd.visitors),
@@ -124,18 +127,33 @@ def judge(
 
 def told(outcome: Outcome) -> str:
     """Says what was broken, in lines."""
-    more = len(outcome.broken) - _MOST
-    lines = [*outcome.broken[:_MOST], *([f"and {more} more"] if more > 0 else [])]
+    lines: list[str] = []
+    by_kind = groupby(sorted(outcome.broken, key=_kind), _kind)
+    for kind, group in by_kind:
+        several = list(group)
+        lines += several[:_MOST]
+        if len(several) > _MOST:
+            lines.append(f"and {len(several) - _MOST} more of the kind: {kind}")
     return "\n".join(lines)
+
+
+def _kind(broken: str) -> str:
+    return broken.partition(" (")[0]
 
 
 async def _all_acked(crowd: Crowd, times: int) -> None:
     """Waits until everybody was acked so many times from now on."""
-    begun = {person.name: len(person.acked_at) for person in crowd.people}
-    await wait_until(
-        crowd.moved,
-        lambda: all(len(person.acked_at) >= begun[person.name] + times for person in crowd.people),
-    )
+    wanted = {person: len(person.acked_at) + times for person in crowd.people}
+
+    def silent() -> list[Person]:
+        return [person for person, many in wanted.items() if len(person.acked_at) < many]
+
+    try:
+        await wait_until(crowd.moved, lambda: not silent())
+    except TimeoutError as error:
+        for person in silent():
+            error.add_note(f"{person.name} was not acked; it is {person.client.state}")
+        raise
 
 
 async def _lists(crowd: Crowd) -> list[str]:

@@ -47,15 +47,15 @@ class Site:
             if machines > 1
             else None
         )
-        flags = () if self.nats is None else ("--nats", ",".join(self.nats.urls))
+        kept = {} if self.nats is None else {"CAUSERIE_NATS": ",".join(self.nats.urls)}
         self.nodes = [
             ServerProcess(
                 folder / f"node-{number}",
-                *flags,
                 *_UNLIMITED,
                 host="127.0.0.1" if network is None else network.address(number, "front"),
                 port=0 if network is None else NODE_PORT,
                 launcher=() if network is None else network.launcher(number),
+                environment=kept,
                 measured=False,
             )
             for number in range(machines)
