@@ -13,6 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from tests.chaos import faults
 from tests.chaos.faults import FAULTS, Fault
 from tests.chaos.network import Network, why_not
 from tests.chaos.rounds import CLIENTS, Outcome, play, told
@@ -22,21 +23,27 @@ from tests.support.nats import SIZE
 from causerie.server.config import Config
 
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "0"))
-SEED = os.environ.get("CHAOS_SEED", "")
-WANTED = os.environ.get("CHAOS_FAULT", "")
+SEED = os.environ.get("CHAOS_SEED", "") or ("1" if os.environ.get("CI") else "")
+"""A change that lands breaks nothing by chance: CI always plays the same rounds."""
+WANTED = [name for name in os.environ.get("CHAOS_FAULT", "").split(",") if name]
 
 SHORT = ("kill-leader", "kill-node", "pause-node")
 """The faults of which `make test` plays a round."""
+
+FEW = 10
+"""Clients of such a round."""
 
 HAS_NODES = "nats" in {field.name for field in fields(Config)}
 
 
 def rounds() -> Iterator[tuple[Fault, int]]:
     """Yields the rounds that are to be played."""
+    if unknown := set(WANTED) - {fault.name for fault in FAULTS}:
+        raise ValueError(f"no such fault: {', '.join(unknown)}")
     for fault in FAULTS:
         if not ROUNDS and fault.name in SHORT:
             yield fault, 0
-        elif ROUNDS and (not WANTED or fault.name in WANTED.split(",")):
+        elif ROUNDS and (not WANTED or fault.name in WANTED):
             for number in range(ROUNDS):
                 yield fault, number
 
@@ -48,11 +55,21 @@ def seed() -> int:
 
 
 @pytest.fixture
+def clients(monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many talk. The rounds of `make test` are short: the faults last less long, too."""
+    if ROUNDS:
+        return CLIENTS
+    monkeypatch.setattr(faults, "PAUSE", 4.0)
+    monkeypatch.setattr(faults, "LONGEST_DOWN", 2.0)
+    return FEW
+
+
+@pytest.fixture
 def progress(
     request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> Callable[[str], None]:
     """Shows what goes on, where somebody looks on."""
-    name = request.node.name
+    name = request.node.callspec.id
 
     def show(text: str) -> None:
         with capsys.disabled():
@@ -74,6 +91,7 @@ async def test_all_promises_are_kept_whatever_fails(
     fault: Fault,
     number: int,
     seed: int,
+    clients: int,
     tmp_path: Path,
     outcomes: list[Outcome],
     progress: Callable[[str], None],
@@ -89,9 +107,7 @@ async def test_all_promises_are_kept_whatever_fails(
         machines = SIZE if HAS_NODES else 1
         site = stack.enter_context(Site(tmp_path, machines=machines, network=network))
         try:
-            outcome = await play(
-                fault, site, seed + number, clients=CLIENTS if ROUNDS else 10, progress=progress
-            )
+            outcome = await play(fault, site, seed + number, clients=clients, progress=progress)
         except BaseException as error:
             error.add_note(replay(fault, seed + number))
             error.add_note(site.log)
@@ -103,4 +119,6 @@ async def test_all_promises_are_kept_whatever_fails(
 
 def replay(fault: Fault, seed: int) -> str:
     """How the same round is played again."""
-    return f"again: make chaos ROUNDS=1 FAULT={fault.name} SEED={seed}"
+    if ROUNDS:
+        return f"again: make chaos ROUNDS=1 FAULT={fault.name} SEED={seed}"
+    return f"again: CHAOS_SEED={seed} .venv/bin/pytest tests/chaos/test_chaos.py -k {fault.name}"
