@@ -1,4 +1,4 @@
-"""What the server needs of the world outside: a log, and a directory of names.
+"""What the server needs of the world outside: a log, a directory of names, and in a cluster a bus.
 
 The promises of Causerie live at this seam. Every adapter passes the contract suites in
 `causerie.testing`; whatever a docstring here says must be atomic, ordered or durable is a test
@@ -343,3 +343,36 @@ class Directory(Protocol):
         self, folded: str, *, now: int, done: Callable[[Holder | Failed | None], None]
     ) -> None:
         """Tells who holds a name, borrowed or kept."""
+
+
+class Bus(Protocol):
+    """Signals between the nodes of a cluster: what is told and not stored.
+
+    A node is one process, from its start to its end. What one publishes is told, by topic, to the
+    others that subscribe to it: *at most once*; *in order*, of one node and whatever the topics;
+    and *never back* to the node itself. It may come late, and it may be lost, without notice: who
+    cannot live with that asks again. A topic is any string that is not empty; a message is opaque,
+    256 KiB at most.
+    """
+
+    @property
+    def node(self) -> str:
+        """This node's id, which no other node has or ever had: 16 hexadecimal characters."""
+
+    def observe(self, reconnected: Callable[[], None]) -> None:
+        """Names whom to tell that this node was cut off and is no longer: whatever was published
+        meanwhile, by it or by others, may be lost. Called once, before all else.
+        """
+
+    def publish(self, topic: str, message: bytes) -> None:
+        """Tells the others. While this node is cut off, that comes to nothing."""
+
+    def subscribe(self, topic: str, receive: Callable[[bytes], None]) -> None:
+        """Has `receive` told what others publish; a topic has one receiver on a node, the last.
+
+        What others publish because of something that this node publishes after this call is told
+        (unless it is lost): so who subscribes first and then asks hears the answer.
+        """
+
+    def unsubscribe(self, topic: str) -> None:
+        """Ends that: from this call on nothing of the topic is told."""
