@@ -73,7 +73,8 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
     that was handed over."""
     entries: Sequence[Entry]
     """The new entries of watched rooms, in the order of the log in each room: those of this
-    node's drafts among them, and, in a cluster, those of other nodes."""
+    node's drafts among them, and, in a cluster, those of other nodes. There an entry may come in an
+    earlier commit than its outcome, never in a later one."""
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +107,12 @@ class LogObserver(Protocol):
 
     def committed(self, commit: Commit) -> None:
         """A batch is durable. Called once a batch, in the order of the batches."""
+
+    def addressed(self, entry: Entry) -> None:
+        """Another node has stored a private entry from or to somebody who is followed, in a room
+        that is not watched. Of a room's entries the first comes first; who then watches the room is
+        told what followed it in its head and in commits, and may be told of some in here as well.
+        """
 
     def log_failed(self, reason: str) -> None:
         """The outcome of a commit is unknown, or the log is gone: nothing further will be
@@ -146,6 +153,16 @@ class Log(Protocol):
         """Ends telling of a room. From this call on no `Commit` has an entry of it, until another
         `watch`, called after this, has been answered.
         """
+
+    def follow(self, identity: str) -> None:
+        """Begins to tell of the private entries from and to an identity: `LogObserver.addressed`.
+
+        Following is not counted. A log that has one node has nothing to tell: whatever it stores is
+        in a room that its only server watches.
+        """
+
+    def unfollow(self, identity: str) -> None:
+        """Ends telling of an identity's private entries."""
 
     def read(
         self,

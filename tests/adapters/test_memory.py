@@ -37,7 +37,7 @@ class MemoryStorage(Storage):
             self.steps.pop(which)()
 
     def crash(self) -> None:
-        self.store.writer = None
+        self.store.writers.clear()
 
     def save(self) -> object:
         return self.store.copy()

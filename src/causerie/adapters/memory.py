@@ -31,7 +31,7 @@ from causerie.ports import (
     Stored,
 )
 
-__all__ = ["RECENT", "MemoryDirectory", "MemoryLog", "MemoryStore", "Schedule"]
+__all__ = ["RECENT", "KeptInMemory", "MemoryDirectory", "MemoryLog", "MemoryStore", "Schedule"]
 
 _Answer = TypeVar("_Answer")
 
@@ -76,7 +76,7 @@ class MemoryLog:
         self._failed = False
         self._stopped = False
         self._read_fault = ""
-        store.writer = self
+        self._admit_to(store)
 
     def observe(self, observer: LogObserver) -> None:
         """Names the one observer."""
@@ -91,13 +91,8 @@ class MemoryLog:
         token = self._watches.setdefault(room, object())
 
         def look() -> None:
-            head = self._store.head(room, recent=RECENT)
-            self._answer(lambda: tell(head))
-
-        def tell(head: Head) -> None:
-            if self._watches.get(room) is token:
-                self._told.add(room)
-            done(head)
+            head = self._look(room)
+            self._answer(lambda: self._tell_head(room, token, head, done))
 
         self._enqueue(look)
 
@@ -105,6 +100,12 @@ class MemoryLog:
         """Ends telling of a room."""
         self._watches.pop(room, None)
         self._told.discard(room)
+
+    def follow(self, identity: str) -> None:
+        """Does nothing: all that is stored is stored by this node."""
+
+    def unfollow(self, identity: str) -> None:
+        """Does nothing."""
 
     def read(
         self,
@@ -210,6 +211,19 @@ class MemoryLog:
         """Lets reads be answered by `Failed` from now on; with an empty reason, no longer."""
         self._read_fault = reason
 
+    def _admit_to(self, store: MemoryStore) -> None:
+        store.writers = {self}
+
+    def _look(self, room: str) -> Head:
+        return self._store.head(room, recent=RECENT)
+
+    def _tell_head(
+        self, room: str, token: object, head: Head, done: Callable[[Head | Failed], None]
+    ) -> None:
+        if self._watches.get(room) is token:
+            self._told.add(room)
+        done(head)
+
     def _give_up(self, reason: str) -> None:
         self._stopped = True
         self._observing().log_failed(reason)
@@ -286,7 +300,7 @@ class MemoryLog:
             self._answers.popleft()()
 
     def _lives(self) -> bool:
-        return not self._stopped and self._store.writer is self
+        return not self._stopped and self in self._store.writers
 
     def _observing(self) -> LogObserver:
         assert self._observer is not None, "observe() comes before all else"
@@ -304,7 +318,7 @@ class MemoryDirectory:
         self, store: MemoryStore, schedule: Schedule, *, names_per_address: int = 0
     ) -> None:
         """Starts with no name borrowed; `names_per_address` a day may be kept (0: no limit)."""
-        self._names = Names(_KeptInMemory(store.names), names_per_address=names_per_address)
+        self._names = Names(KeptInMemory(store.names), names_per_address=names_per_address)
         self._schedule = schedule
 
     def claim(
@@ -344,35 +358,42 @@ class MemoryDirectory:
         self._schedule(lambda: done(holder))
 
 
-class _KeptInMemory:
+class KeptInMemory:
     """`causerie.adapters.naming_rules.KeptNames` in a dictionary."""
 
     def __init__(self, names: dict[str, Kept]) -> None:
         self._names = names
 
     def kept(self, folded: str) -> Kept | None:
+        """Finds a name."""
         return self._names.get(folded)
 
     def alike(self, skeleton: str) -> Sequence[Kept]:
+        """Finds the names that look alike."""
         return [kept for kept in self._names.values() if kept.skeleton == skeleton]
 
     def last(self, identity: str) -> Kept | None:
+        """Finds the name claimed last."""
         mine = (kept for kept in self._names.values() if kept.identity == identity)
         return max(mine, key=lambda kept: kept.claimed, default=None)
 
     def newest(self, address: str, limit: int) -> Sequence[int]:
+        """Tells when the newest were created."""
         created = [kept.created for kept in self._names.values() if kept.address == address]
         return sorted(created, reverse=True)[:limit]
 
     def forget_addresses(self, created: int) -> None:
+        """Empties the addresses of old ones."""
         for folded, kept in self._names.items():
             if kept.created <= created:
                 self._names[folded] = replace(kept, address="")
 
     def put(self, kept: Kept) -> None:
+        """Keeps a name."""
         self._names[kept.folded] = kept
 
     def remove(self, folded: str) -> None:
+        """Keeps a name no longer."""
         del self._names[folded]
 
 

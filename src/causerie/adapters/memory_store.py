@@ -1,7 +1,7 @@
 """What survives a crash of the in-memory server, and how it is looked at."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 from causerie.adapters.naming_rules import Kept
@@ -26,9 +26,11 @@ class MemoryStore:
         """The same, by (identity, id)."""
         self.names: dict[str, Kept] = {}
         """The kept names by their folded form."""
-        self.writer: object = None
-        """The log that may write: the one made last. The steps that an earlier one left
-        scheduled, as it died, come to nothing."""
+        self.writers: set[object] = set()
+        """The logs that may write: the one made last, or all nodes of a cluster. The steps that
+        another left scheduled, as it died, come to nothing."""
+        self.followers: list[Callable[[Entry], None]] = []
+        """Who is told of each entry, in a cluster."""
         self._conversations: dict[str, dict[str, str]] = {}
         """By identity and room, the name of the other."""
 
@@ -60,6 +62,8 @@ class MemoryStore:
             # The author last: who writes to themselves is called by the name they were written to.
             self._conversations.setdefault(entry.peer, {})[entry.room] = entry.username
             self._conversations.setdefault(entry.identity, {})[entry.room] = entry.to
+        for follower in self.followers:
+            follower(entry)
 
     def head(self, room: str, *, recent: int = 0) -> Head:
         """Tells where a room ends, with so many of its newest entries."""

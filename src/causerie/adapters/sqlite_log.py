@@ -194,6 +194,12 @@ class SqliteLog:
 
         self._writer.put(Job(job))
 
+    def follow(self, identity: str) -> None:
+        """Does nothing: all that is stored is stored by this node."""
+
+    def unfollow(self, identity: str) -> None:
+        """Does nothing."""
+
     def read(
         self,
         room: str,

@@ -18,7 +18,7 @@ import structlog
 from causerie.chat.entry import Draft, Entry
 from causerie.chat.identity import is_conversation, session_identity
 from causerie.chat.presence import TOLD_UP_TO
-from causerie.ports import Commit, Directory, Log, Outcome, Rejected
+from causerie.ports import Commit, Directory, Failed, Log, Outcome, Rejected
 from causerie.server.announcements import announce_presence, announce_typing
 from causerie.server.catchup import CatchUp
 from causerie.server.connection import Connection
@@ -87,6 +87,7 @@ class Hub:
         )
         self.rooms.catch_up = self.catch_up
         self.sessions = Sessions(
+            log,
             directory,
             self.timers,
             clock,
@@ -196,10 +197,27 @@ class Hub:
         room.skip(room.shown, room.head_id)
         concerned = dict.fromkeys(room.listeners)
         if is_conversation(room.name):
-            for session in filter(None, map(self.sessions.of, parties)):
-                concerned.update(session.connections)
+            concerned.update(dict.fromkeys(self._connections_of(*parties)))
         for connection in concerned:
             connection.contain(connection.close, CloseCode.INTERNAL_ERROR)
+
+    def addressed(self, entry: Entry) -> None:
+        """Somebody here has been written to, or has written, on another node: the conversation is
+        opened, and reaches all connections of the two from just before this entry on.
+        """
+        self.rooms.with_room(entry.room, partial(self._overheard, entry))
+
+    def _overheard(self, entry: Entry, room: LiveRoom | Failed) -> None:
+        if isinstance(room, Failed):
+            # They come back, and look for what they have missed.
+            for connection in self._connections_of(entry.identity, entry.peer):
+                connection.contain(connection.close, CloseCode.INTERNAL_ERROR)
+        else:
+            try:
+                self._attach(room, entry)
+            except Exception as fault:  # noqa: BLE001 `_room_failed` logs it
+                self._room_failed(room, fault, parties=(entry.identity, entry.peer))
+            self._wake_conversation(room)
 
     def log_failed(self, reason: str) -> None:
         """Nothing can be promised any more: says so and ends everything."""
@@ -295,13 +313,13 @@ class Hub:
         if not room.members:
             # It was opened before there was anything in it.
             room.members = (entry.identity, entry.peer)
-        for identity in {entry.identity, entry.peer}:
-            session = self.sessions.of(identity)
-            if session is None:
-                continue
-            for connection in list(session.connections):
-                if room not in connection.listeners:
-                    self.rooms.overhear(connection, room, entry.prev)
+        for connection in self._connections_of(entry.identity, entry.peer):
+            if room not in connection.listeners:
+                self.rooms.overhear(connection, room, entry.prev)
+
+    def _connections_of(self, *identities: str) -> list[Connection]:
+        sessions = filter(None, map(self.sessions.of, dict.fromkeys(identities)))
+        return [connection for session in sessions for connection in session.connections]
 
     def _wake_conversation(self, room: LiveRoom) -> None:
         if is_conversation(room.name):

@@ -18,6 +18,7 @@ from causerie.ports import (
     Directory,
     Failed,
     Holder,
+    Log,
     Taken,
     TooManyNames,
 )
@@ -106,6 +107,7 @@ class Sessions:
 
     def __init__(
         self,
+        log: Log,
         directory: Directory,
         timers: Timers,
         clock: Clock,
@@ -117,6 +119,7 @@ class Sessions:
         """Starts without any. `stopped_typing` is told who types no longer in a room, `changed` in
         which room somebody has just ceased to be a member, or goes on under another name.
         """
+        self._log = log
         self._directory = directory
         self._timers = timers
         self._clock = clock
@@ -207,6 +210,8 @@ class Sessions:
             claim.answer(self._taken())
 
     def _claim(self, claim: Claim, replacing: str | None) -> None:
+        # Before the name is the claimant's: from then on it is written to.
+        self._log.follow(claim.identity)
         self._claiming.setdefault(claim.identity, []).append(claim)
         self._directory.claim(
             claim.name,
@@ -230,6 +235,7 @@ class Sessions:
             session = self._by_identity.get(claim.identity)
             if session is None or session.name.folded != name.folded:
                 self._release(name, claim.identity)
+        self._unfollow_if_gone(claim.identity)
 
     def _answer(self, claim: Claim, answer: ClaimAnswer) -> None:
         match answer:
@@ -369,6 +375,11 @@ class Sessions:
             session.ending = None
         if self._by_identity.get(session.identity) is session:
             del self._by_identity[session.identity]
+        self._unfollow_if_gone(session.identity)
+
+    def _unfollow_if_gone(self, identity: str) -> None:
+        if identity not in self._by_identity and identity not in self._claiming:
+            self._log.unfollow(identity)
 
     def _release(self, name: Name, identity: str) -> None:
         for claim in self._claiming.get(identity, ()):

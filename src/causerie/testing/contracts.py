@@ -108,15 +108,25 @@ class Recorder:
         self.entries: dict[str, list[Entry]] = {}
         """Of each room, the entries that were told while it was watched."""
 
+    def addressed(self, entry: Entry) -> None:
+        """Is told of nothing where nobody is followed."""
+        raise AssertionError(f"nobody follows those whose entry this is: {entry}")
+
     def committed(self, commit: Commit) -> None:
         """Records a batch."""
         assert self.failure is None, "nothing is told after log_failed"
         self.commits.append(commit)
+        self._take(commit.entries)
         for outcome in commit.outcomes:
             assert self.waiting, "no draft waits for this outcome"
             assert outcome.draft is self.waiting.pop(0), "outcomes keep the order of the drafts"
             self.outcomes.append(outcome)
-        for entry in commit.entries:
+            if isinstance(outcome, Stored):
+                entry = outcome.entry
+                assert self.at.get(entry.room, entry.seq) >= entry.seq, "told before its entry"
+
+    def _take(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
             assert entry.room in self.at, "the room is not watched, or its head is not told yet"
             assert entry.prev == self.at[entry.room], "an entry is missing, or comes twice"
             assert entry.seq > entry.prev

@@ -10,6 +10,7 @@ from random import Random
 
 from causerie.adapters.memory import MemoryDirectory, MemoryLog
 from causerie.adapters.memory_store import MemoryStore
+from causerie.ports import Directory
 from causerie.server.hub import Hub
 from causerie.server.settings import HubSettings
 from causerie.server.socket import Receiver
@@ -213,8 +214,8 @@ class MemoryServer:
         self._steps: deque[Callable[[], None]] = deque()
         self.is_dead = False
         self.failures: list[str] = []
-        self.log = MemoryLog(self.store, self.clock.wall, self.later)
-        self.directory = MemoryDirectory(self.store, self.later)
+        self.log = self._make_log()
+        self.directory = self._make_directory()
         self.hub = Hub(
             self.log,
             self.directory,
@@ -225,6 +226,12 @@ class MemoryServer:
             chance=Random(seed),
             failed=self.failures.append,
         )
+
+    def _make_log(self) -> MemoryLog:
+        return MemoryLog(self.store, self.clock.wall, self.later)
+
+    def _make_directory(self) -> Directory:
+        return MemoryDirectory(self.store, self.later)
 
     def later(self, step: Callable[[], None]) -> None:
         """Puts a step behind those that wait."""
@@ -243,9 +250,14 @@ class MemoryServer:
         )
         return socket
 
+    @property
+    def has_steps(self) -> bool:
+        """Whether there is a step to take."""
+        return bool(self._steps) and not self.is_dead
+
     def step(self) -> bool:
         """Takes one step; answers whether there was one."""
-        if self.is_dead or not self._steps:
+        if not self.has_steps:
             return False
         self._steps.popleft()()
         return True
