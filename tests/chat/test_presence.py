@@ -328,6 +328,11 @@ def test_a_count_that_a_newcomer_was_told_is_put_right_if_it_comes_to_nothing() 
     assert presence.tick(2.0) is None
 
 
+def test_it_is_needed_while_somebody_is_here() -> None:
+    assert not room().is_needed
+    assert room("Alice").is_needed
+
+
 # Pages of members.
 
 

@@ -82,6 +82,11 @@ class Presence:
     def __contains__(self, folded: str) -> bool:
         return folded in self._members
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether somebody is here."""
+        return bool(self._members)
+
     def arrive(self, folded: str, display: str) -> None:
         """One more connection of somebody has joined. Who comes back within the grace period has
         never left.
