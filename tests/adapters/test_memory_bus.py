@@ -63,7 +63,9 @@ def run(board: MemorySwitchboard) -> None:
 
 def test_as_many_messages_are_lost_as_the_broker_is_told_to_lose() -> None:
     board, one, _, heard = pair()
+    board.broker.lose(9)
     board.broker.lose(2)
+    one.publish("blue", b"for nobody")
     for message in (b"1", b"2", b"3"):
         one.publish("red", message)
     run(board)

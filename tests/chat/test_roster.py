@@ -129,6 +129,17 @@ def test_who_comes_and_goes_elsewhere_is_announced_here() -> None:
     assert told(room, 3.0) == Change(1, left=("Bobby",))
 
 
+def test_who_was_there_before_anybody_listened_has_not_just_come() -> None:
+    room = Roster(GRACE)
+    room.take("2", 1, {"ann": "Ann", "bob": "Bob"})
+    room.hear("2", 1, 2, [Left("bob", "grace")])
+    room.open()
+    assert room.deadline() is None
+    assert room.tell_newcomer() == (1, ["Ann"])
+    room.forget("2")
+    assert told(room).left == ("Ann",)
+
+
 def test_somebody_on_two_nodes_is_one_and_leaves_once() -> None:
     room = roster("ann")
     room.hear("2", 0, 1, [Came("ann", "Ann")])

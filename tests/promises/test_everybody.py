@@ -7,6 +7,7 @@ acknowledged stands in it once.
 """
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -88,8 +89,11 @@ class WatchedLink:
 class Person:
     """One person's client, and what it was shown."""
 
-    def __init__(self, number: int, world: "Everybody") -> None:
+    def __init__(
+        self, number: int, open_link: Callable[[], WatchedLink], *, device: str = ""
+    ) -> None:
         self.name = NAMES[number]
+        self._device = f"{self.name}{device}"
         self._ids = 0
         self.driver = Driver(
             Machine(
@@ -99,12 +103,12 @@ class Person:
                 chance=lambda: 0.5,
                 settings=Settings(catch_up=10_000, private_replay=10_000),
             ),
-            lambda: WatchedLink(world.server.connect()),
+            open_link,
         )
 
     def _new_id(self) -> str:
         self._ids += 1
-        return f"{self.name}-{self._ids}"
+        return f"{self._device}-{self._ids}"
 
     @property
     def socket(self) -> MemorySocket | None:
@@ -143,11 +147,14 @@ class Everybody(RuleBasedStateMachine):
         self.said = 0
         self.store = MemoryStore()
         self.server = self._new_server()
-        self.people = [Person(number, self) for number in range(len(NAMES))]
+        self.people = [Person(number, self._open_link) for number in range(len(NAMES))]
         if all_are_there:
             for person in self.people:
                 person.driver.give(Join(room="lobby"))
             self.settle()
+
+    def _open_link(self) -> WatchedLink:
+        return WatchedLink(self.server.connect())
 
     def _new_server(self) -> MemoryServer:
         # Everything takes time, so that new entries are gathered as under load; and the ring is so

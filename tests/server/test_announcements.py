@@ -151,7 +151,7 @@ def test_who_is_behind_is_told_nothing() -> None:
     for client in (alice, bob):
         client.connection.paused()
     announce(server, Change(3, joined=("A",)))
-    server.hub.tell_typing(live_room(server), "A", is_typing=True)
+    server.hub.types(live_room(server), "a", "A", is_typing=True)
     assert (alice.take(), bob.take()) == ([], [])
     assert (alice.connection.out, bob.connection.out) == (b"", b"")
 

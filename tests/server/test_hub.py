@@ -203,10 +203,10 @@ def test_nobody_is_told_of_typing_in_a_large_room() -> None:
     for number in range(TOLD_UP_TO - 2):
         room.presence.arrive(f"user{number}", f"User{number}")
     drain([alice, bob])
-    server.hub.tell_typing(room, "Alice", is_typing=True)
+    server.hub.types(room, "alice", "Alice", is_typing=True)
     assert len(bob.take("typing")) == 1
     room.presence.arrive("one", "One")
-    server.hub.tell_typing(room, "Alice", is_typing=True)
+    server.hub.types(room, "alice", "Alice", is_typing=True)
     assert bob.take("typing") == []
 
 

@@ -50,8 +50,8 @@ class MemoryBroker:
             self._schedule(bus.tell_reconnected)
 
     def lose(self, count: int) -> None:
-        """Loses the next so many messages, each on its way to one node."""
-        self._to_lose += count
+        """Loses the next so many messages, each on its way to one node, and no others."""
+        self._to_lose = count
 
     def send(self, sender: str, topic: str, message: bytes) -> None:
         """Puts a message on its way to all other nodes."""

@@ -244,6 +244,14 @@ class Roster(Presence):
         for folded, display in members.items():
             self._came(node, elsewhere, folded, display)
 
+    def open(self) -> None:
+        """Has everybody who was heard of so far be known: nobody has listened yet, and so nobody is
+        told that they have come.
+        """
+        for member in self._touched:
+            member.told = member.display
+        self._touched.clear()
+
     def forget(self, node: str) -> None:
         """A node is dead: who was on it and on no other has left."""
         elsewhere = self._elsewhere.pop(node, None)

@@ -18,12 +18,13 @@ import structlog
 from causerie.chat.entry import Draft, Entry
 from causerie.chat.identity import is_conversation, session_identity
 from causerie.chat.presence import TOLD_UP_TO
-from causerie.ports import Commit, Directory, Failed, Log, Outcome, Rejected
+from causerie.ports import Bus, Commit, Directory, Failed, Log, Outcome, Rejected
 from causerie.server.announcements import announce_presence, announce_typing
 from causerie.server.catchup import CatchUp
 from causerie.server.connection import Connection
 from causerie.server.frames import DEFLATED, FramedEntry, Variant
 from causerie.server.live_room import Listener, LiveRoom
+from causerie.server.neighbours import Neighbours
 from causerie.server.origin import network_of
 from causerie.server.plain import PlainConnection
 from causerie.server.rooms import Rooms
@@ -53,13 +54,14 @@ class Hub:
         arm: Callable[[float], None],
         chance: Random,
         failed: Callable[[str], None],
+        bus: Bus | None = None,
     ) -> None:
         """Makes a hub with nobody in it.
 
         `schedule` has something called soon, after what is going on; `arm` asks for `tick` to be
         called at a time of the monotonic clock (the nearest one asked for counts); `chance` makes
         ids, and has to be unpredictable outside tests; `failed` is told once if the log can no
-        longer be trusted.
+        longer be trusted; `bus` leads to the other nodes, in a cluster.
         """
         self.log = log
         self.directory = directory
@@ -75,7 +77,8 @@ class Hub:
             clock,
             settings,
             announce=partial(announce_presence, self.turn, clock),
-            stopped_typing=partial(self.tell_typing, is_typing=False),
+            stopped_typing=partial(self.types, is_typing=False),
+            forgot_typing=partial(self._tell_typing, is_typing=False),
         )
         self.catch_up = CatchUp(
             log,
@@ -92,7 +95,7 @@ class Hub:
             self.timers,
             clock,
             settings,
-            stopped_typing=partial(self.tell_typing, is_typing=False),
+            stopped_typing=partial(self.types, is_typing=False),
             changed=self.rooms.tick,
         )
         self.connections: dict[Connection, None] = {}
@@ -104,8 +107,23 @@ class Hub:
         self._wheel_at = 0
         self._stopping = False
         self._when_stopped: Callable[[], None] | None = None
+        if bus is not None:
+            self._join(bus)
         log.observe(self)
         self.timers.at(clock.monotonic() + 1.0, self._turn_wheel)
+
+    def _join(self, bus: Bus) -> None:
+        """Becomes one node of many."""
+        neighbours = Neighbours(
+            bus,
+            self.timers,
+            self.clock,
+            self.settings.grace,
+            changed=self.rooms.tick,
+            typing=self._types_elsewhere,
+        )
+        bus.observe(neighbours.reconnected)
+        self.rooms.neighbours = neighbours
 
     # What sockets tell.
 
@@ -255,8 +273,23 @@ class Hub:
         """The identity of a new keyless session."""
         return session_identity(self.new_id())
 
-    def tell_typing(self, room: LiveRoom, display: str, *, is_typing: bool) -> None:
-        """Tells the others in a room that somebody types or has stopped. Not in a large room."""
+    def types(self, room: LiveRoom, folded: str, display: str, *, is_typing: bool) -> None:
+        """Somebody here types in a room or has stopped: tells the others, on all nodes."""
+        self._tell_typing(room, display, is_typing=is_typing)
+        if self.rooms.neighbours is not None and len(room.presence) <= TOLD_UP_TO:
+            self.rooms.neighbours.tell_typing(room, folded, display, is_typing=is_typing)
+
+    def _types_elsewhere(self, room: LiveRoom, folded: str, display: str, is_typing: bool) -> None:
+        if is_typing:
+            news = room.typing.start(folded, display, self.clock.monotonic())
+        else:
+            news = room.typing.stop(folded)
+        if news:
+            self._tell_typing(room, display, is_typing=is_typing)
+        self.rooms.rearm(room)
+
+    def _tell_typing(self, room: LiveRoom, display: str, *, is_typing: bool) -> None:
+        """Tells the others here that somebody types or has stopped. Not in a large room."""
         if len(room.presence) <= TOLD_UP_TO:
             announce_typing(self.turn, self.clock, room, display, is_typing=is_typing)
 
@@ -330,4 +363,4 @@ class Hub:
     def _ends_typing(self, room: LiveRoom, connection: Connection) -> None:
         session = connection.session
         if session is not None and room.typing.stop(session.name.folded):
-            self.tell_typing(room, session.name.display, is_typing=False)
+            self.types(room, session.name.folded, session.name.display, is_typing=False)

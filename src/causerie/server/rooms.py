@@ -13,6 +13,7 @@ from causerie.server.catchup import CatchUp
 from causerie.server.connection import Connection
 from causerie.server.frames import FramedEntry
 from causerie.server.live_room import Listener, LiveRoom
+from causerie.server.neighbours import Neighbours
 from causerie.server.settings import Clock, HubSettings
 from causerie.server.timers import Timers
 from causerie.wire.codec import encode
@@ -55,14 +56,21 @@ class Rooms:
         settings: HubSettings,
         *,
         announce: Callable[[LiveRoom, Change], None],
-        stopped_typing: Callable[[LiveRoom, str], None],
+        stopped_typing: Callable[[LiveRoom, str, str], None],
+        forgot_typing: Callable[[LiveRoom, str], None],
     ) -> None:
+        """Opens none yet.
+
+        `announce` is told who came to a room and went; `stopped_typing` who of those here types no
+        longer, folded and displayed; `forgot_typing` of whom that has to be taken.
+        """
         self._log = log
         self._timers = timers
         self._clock = clock
         self._settings = settings
         self._announce = announce
         self._stopped_typing = stopped_typing
+        self._forgot_typing = forgot_typing
         self._open: dict[str, LiveRoom] = {}
         self._opening: dict[str, list[Callable[[LiveRoom | Failed], None]]] = {}
         self._ring: deque[tuple[LiveRoom, FramedEntry, int]] = deque()
@@ -70,6 +78,8 @@ class Rooms:
         # Entries in there of rooms that have been closed since.
         self._ring_closed = 0
         self.catch_up: CatchUp
+        self.neighbours: Neighbours | None = None
+        """The other nodes, in a cluster."""
 
     def __len__(self) -> int:
         return len(self._open)
@@ -80,26 +90,32 @@ class Rooms:
 
     def with_room(self, name: str, use: Callable[[LiveRoom | Failed], None]) -> None:
         """Calls `use` with the room, opened if need be; the room stays open for the call."""
-        room = self._open.get(name)
-        if room is not None:
+        waiting = self._opening.get(name)
+        if waiting is not None:
+            waiting.append(use)
+        elif (room := self._open.get(name)) is not None:
             use(room)
-        elif name in self._opening:
-            self._opening[name].append(use)
         else:
             self._opening[name] = [use]
             self._log.watch(name, partial(self._opened, name))
 
     def _opened(self, name: str, head: Head | Failed) -> None:
-        waiting = self._opening.pop(name)
         if isinstance(head, Failed):
-            for use in waiting:
+            for use in self._opening.pop(name):
                 use(head)
             return
         room = self._open[name] = LiveRoom(name, head, self._settings.grace)
         for entry in head.recent:
             self.remember(room, FramedEntry(entry))
         room.pins += 1
-        for use in waiting:
+        if self.neighbours is None or is_conversation(name):
+            self._hand_over(room)
+        else:
+            self.neighbours.open(room, partial(self._hand_over, room))
+
+    def _hand_over(self, room: LiveRoom) -> None:
+        """Gives a room that was opened to those who wait for it."""
+        for use in self._opening.pop(room.name):
             use(room)
         self.unpin(room)
 
@@ -110,13 +126,15 @@ class Rooms:
 
     def close_if_unused(self, room: LiveRoom) -> None:
         """Lets go of a room that nobody listens to, is a member of, or needs."""
-        if room.pins or room.listeners or len(room.presence):
+        if room.pins or room.listeners or room.presence.is_needed:
             return
         if self._is_open(room):
             del self._open[room.name]
             if room.timer is not None:
                 room.timer.cancel()
             self._log.unwatch(room.name)
+            if self.neighbours is not None:
+                self.neighbours.close(room)
             self._ring_closed += room.remembered
             if 2 * self._ring_closed > len(self._ring):
                 self._sweep_ring()
@@ -338,7 +356,7 @@ class Rooms:
                 folded, display = session.name.folded, session.name.display
                 room.presence.depart(folded, self._clock.monotonic(), goodbye=goodbye)
                 if room.typing.stop(folded):
-                    self._stopped_typing(room, display)
+                    self._stopped_typing(room, folded, display)
                 if folded not in room.presence:
                     session.rooms.pop(room, None)
         self.tick(room)
@@ -349,11 +367,13 @@ class Rooms:
         """Does what is due in a room: graces that end, changes to announce, typing to forget."""
         now = self._clock.monotonic()
         for _, display in room.typing.tick(now):
-            self._stopped_typing(room, display)
+            self._forgot_typing(room, display)
         change = room.presence.tick(now)
         if change is not None:
             room.note_missed_signal()
             self._announce(room, change)
+        if self.neighbours is not None:
+            self.neighbours.publish(room)
         self.rearm(room)
         self.close_if_unused(room)
 

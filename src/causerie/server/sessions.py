@@ -113,7 +113,7 @@ class Sessions:
         clock: Clock,
         settings: HubSettings,
         *,
-        stopped_typing: "Callable[[LiveRoom, str], None]",
+        stopped_typing: "Callable[[LiveRoom, str, str], None]",
         changed: "Callable[[LiveRoom], None]",
     ) -> None:
         """Starts without any. `stopped_typing` is told who types no longer in a room, `changed` in
@@ -350,7 +350,7 @@ class Sessions:
         old = session.name
         for room in session.rooms:
             if room.typing.stop(old.folded):
-                self._stopped_typing(room, old.display)
+                self._stopped_typing(room, old.folded, old.display)
         session.name = name
         if old.folded != name.folded:
             session.kept = kept

@@ -146,7 +146,7 @@ def set_typing(
     else:
         news = room.typing.stop(name.folded)
     if news:
-        hub.tell_typing(room, name.display, is_typing=is_typing)
+        hub.types(room, name.folded, name.display, is_typing=is_typing)
     hub.rooms.rearm(room)
 
 

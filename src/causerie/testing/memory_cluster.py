@@ -9,9 +9,10 @@ from collections.abc import Callable
 from random import Random
 
 from causerie.adapters.memory import MemoryLog
+from causerie.adapters.memory_bus import MemoryBroker
 from causerie.adapters.memory_cluster import SharedMemoryDirectory, SharedMemoryLog, SharedNames
 from causerie.adapters.memory_store import MemoryStore
-from causerie.ports import Directory
+from causerie.ports import Bus, Directory
 from causerie.server.settings import HubSettings
 from causerie.testing.memory_server import MemoryServer, VirtualClock
 
@@ -75,6 +76,9 @@ class MemoryNode(MemoryServer):
             lambda step: self.later(lambda: self.over_the_link(step)),
         )
 
+    def _make_bus(self) -> Bus | None:
+        return self._cluster.broker.join(self.id)
+
 
 class MemoryCluster:
     """Some nodes, and what is on its way between them."""
@@ -92,6 +96,7 @@ class MemoryCluster:
         self.clock = clock or VirtualClock()
         self.store = store or MemoryStore()
         self.names = SharedNames(self.store)
+        self.broker = MemoryBroker(self.bring)
         self.nodes: list[MemoryNode] = []
         """Those that live."""
         self._settings = settings
@@ -117,16 +122,19 @@ class MemoryCluster:
     def bury(self, node: MemoryNode) -> None:
         """Takes note that a node has died."""
         self.nodes.remove(node)
+        self.broker.part(node.id)
         self._leases[node.id] = self.clock.monotonic() + LEASE
 
     def cut_off(self, node: MemoryNode) -> None:
         """Cuts a node off from the others and the store: signals are lost, all else waits."""
         node.is_cut_off = True
+        self.broker.cut_off(node.id)
 
     def heal(self, node: MemoryNode) -> None:
         """Connects a node again."""
         if node.is_cut_off:
             node.heal()
+            self.broker.heal(node.id)
 
     # What is on its way.
 

@@ -10,7 +10,7 @@ from random import Random
 
 from causerie.adapters.memory import MemoryDirectory, MemoryLog
 from causerie.adapters.memory_store import MemoryStore
-from causerie.ports import Directory
+from causerie.ports import Bus, Directory
 from causerie.server.hub import Hub
 from causerie.server.settings import HubSettings
 from causerie.server.socket import Receiver
@@ -225,6 +225,7 @@ class MemoryServer:
             arm=lambda _when: None,
             chance=Random(seed),
             failed=self.failures.append,
+            bus=self._make_bus(),
         )
 
     def _make_log(self) -> MemoryLog:
@@ -232,6 +233,9 @@ class MemoryServer:
 
     def _make_directory(self) -> Directory:
         return MemoryDirectory(self.store, self.later)
+
+    def _make_bus(self) -> Bus | None:
+        return None
 
     def later(self, step: Callable[[], None]) -> None:
         """Puts a step behind those that wait."""
