@@ -289,6 +289,9 @@ def test_the_author_of_what_cannot_be_shown_asks_again_and_it_was_stored_once() 
     class Spoiling:
         """Stands between the log and the hub, and spoils what it tells."""
 
+        def addressed(self, entry: Entry) -> None:
+            server.hub.addressed(entry)
+
         def committed(self, commit: Commit) -> None:
             committed(Commit(commit.outcomes, [spoiled(one) for one in commit.entries]))
 

@@ -24,6 +24,7 @@ from causerie.server.catchup import CatchUp
 from causerie.server.connection import Connection
 from causerie.server.frames import DEFLATED, FramedEntry, Variant
 from causerie.server.live_room import Listener, LiveRoom
+from causerie.server.name_calls import NameCalls
 from causerie.server.neighbours import Neighbours
 from causerie.server.origin import network_of
 from causerie.server.plain import PlainConnection
@@ -124,6 +125,9 @@ class Hub:
         )
         bus.observe(neighbours.reconnected)
         self.rooms.neighbours = neighbours
+        self.sessions.calls = NameCalls(
+            bus, self.timers, self.clock, self.settings.probe, self.sessions
+        )
 
     # What sockets tell.
 

@@ -30,6 +30,7 @@ from causerie.wire.errors import Refused
 if TYPE_CHECKING:
     from causerie.server.connection import Connection
     from causerie.server.live_room import LiveRoom
+    from causerie.server.name_calls import NameCalls
 
 FIRST_SWEEP = 1.0
 """Seconds from the start to the first sweep of the directory, since no server need live long."""
@@ -47,10 +48,28 @@ Answer = Callable[["Session | Refused"], None]
 class Claim:
     """Somebody asks for a name."""
 
-    __slots__ = ("address", "answer", "identity", "name", "returning", "withheld")
+    __slots__ = (
+        "address",
+        "answer",
+        "asked",
+        "freed",
+        "identity",
+        "is_told",
+        "name",
+        "returning",
+        "withheld",
+    )
 
     def __init__(
-        self, name: Name, identity: str, address: str, answer: Answer, *, returning: bool
+        self,
+        name: Name,
+        identity: str,
+        address: str,
+        answer: Answer,
+        *,
+        returning: bool,
+        is_told: bool = False,
+        freed: Callable[[], None] | None = None,
     ) -> None:
         self.name = name
         self.identity = identity
@@ -58,6 +77,12 @@ class Claim:
         self.answer = answer
         self.returning = returning
         """It is the name had last, and no wish: the one held by now counts."""
+        self.is_told = is_told
+        """Another node has told that the name may have changed: that node knows it already."""
+        self.freed = freed
+        """On another node: what to do once the name is free for it."""
+        self.asked: str | None = None
+        """The node that was asked for the name, and has not answered."""
         self.withheld: list[Name] = []
         """Names whose release waits, since this may be answered with one of them."""
 
@@ -131,6 +156,8 @@ class Sessions:
         # or given to others, behind the claim's back: its answer would let a session begin under
         # a name that is no longer its own.
         self._claiming: dict[str, list[Claim]] = {}
+        self.calls: NameCalls | None = None
+        """Leads to the sessions of other nodes, in a cluster."""
         timers.at(clock.monotonic() + FIRST_SWEEP, self._sweep)
 
     def __len__(self) -> int:
@@ -140,12 +167,17 @@ class Sessions:
         """The session of an identity."""
         return self._by_identity.get(identity)
 
-    def is_reachable(self, holder: Holder) -> bool:
-        """Whether what is said to a holder can ever be read by it: it has a key, or is here."""
-        if is_lasting(holder.identity):
-            return True
+    def reach(self, holder: Holder, done: Callable[[bool], None]) -> None:
+        """Tells whether what is said to a holder can ever be read by it: it has a key, or is here,
+        or on another node. At once, unless that one has to be asked.
+        """
         session = self._by_identity.get(holder.identity)
-        return session is not None and bool(session.connections)
+        if is_lasting(holder.identity):
+            done(True)
+        elif session is None and holder.node and self.calls is not None:
+            self.calls.seek(holder, lambda answer: done(bool(answer)))
+        else:
+            done(session is not None and bool(session.connections))
 
     def claim(
         self,
@@ -175,6 +207,8 @@ class Sessions:
         """Makes a session's name its identity's for good: it has spoken, and has a key."""
         session.kept = True
         self._directory.keep(session.name, session.identity, now=self._clock.wall())
+        if self.calls is not None:
+            self.calls.name(session.identity)
 
     def attach(self, session: Session, connection: "Connection") -> None:
         """A connection belongs to a session."""
@@ -241,12 +275,16 @@ class Sessions:
         match answer:
             case Claimed(holder, instead):
                 claim.answer(self._begin(claim.identity, instead or claim.name, kept=holder.kept))
+                if self.calls is not None and not claim.is_told and is_lasting(claim.identity):
+                    self.calls.name(claim.identity)
             case Taken(holder):
                 session = self._by_identity.get(holder.identity)
                 if holder.kept:
                     claim.answer(Refused(ErrorCode.NAME_TAKEN, field="username"))
                 elif self._is_coming_back(holder.identity, claim.name):
                     claim.answer(self._taken())
+                elif session is None and holder.node and self.calls is not None:
+                    self._ask_for(claim, holder, self.calls)
                 elif session is None:
                     self._claim(claim, replacing=holder.identity)
                 elif not session.connections:
@@ -261,6 +299,70 @@ class Sessions:
                 claim.answer(Refused(ErrorCode.UNAVAILABLE, retry_after=UNAVAILABLE_RETRY))
             case unknown:
                 assert_never(unknown)
+
+    # Sessions on other nodes.
+
+    def claimed_elsewhere(
+        self, holder: str, name: Name, identity: str, answer: Callable[[bool], None]
+    ) -> None:
+        """Another node wants a name that a session here holds and does not keep: `answer` is told
+        whether it is free by now. That may take as long as a probe does.
+        """
+        session = self._by_identity.get(holder)
+        if session is None:
+            answer(holder not in self._claiming)
+            return
+        claim = Claim(
+            name,
+            identity,
+            "",
+            lambda _: answer(False),
+            returning=False,
+            freed=lambda: answer(True),
+        )
+        if not session.connections:
+            self._supplant(session, [claim])
+        else:
+            self._contest(session, claim)
+
+    def named_elsewhere(self, identity: str) -> None:
+        """An identity has another name, or keeps the one it has, by what it did on another node:
+        the session that it has here goes on under that.
+        """
+        session = self._by_identity.get(identity)
+        if session is None:
+            return
+
+        def answered(answer: Session | Refused) -> None:
+            if isinstance(answer, Refused):
+                return
+            for connection in list(answer.connections):
+                connection.contain(connection.tell_name)
+            if not answer.connections and answer.ending is None:
+                self._end(answer)
+
+        claim = Claim(session.name, identity, "", answered, returning=True, is_told=True)
+        self._claim(claim, replacing=None)
+
+    def _ask_for(self, claim: Claim, holder: Holder, calls: "NameCalls") -> None:
+        """The holder's session is on another node, which alone knows whether it lives."""
+        if claim.asked == holder.node:
+            # It did not answer, and is not known to be dead.
+            claim.answer(self._taken())
+            return
+
+        def answered(is_free: bool | None) -> None:
+            if is_free is None:
+                claim.asked = holder.node
+                self._claim(claim, replacing=None)
+            elif is_free:
+                self._claim(claim, replacing=holder.identity)
+            else:
+                claim.answer(self._taken())
+
+        calls.want(claim.name, claim.identity, holder, answered)
+
+    # Probes.
 
     def _contest(self, session: Session, claim: Claim) -> None:
         """The holder is connected: it keeps the name if it lives, which a probe tells; one at a
@@ -333,7 +435,10 @@ class Sessions:
                 room.presence.displace(session.name.folded)
                 self._changed(room)
         for claim in claimants:
-            self._claim(claim, replacing=session.identity)
+            if claim.freed is not None:
+                claim.freed()
+            else:
+                self._claim(claim, replacing=session.identity)
         self._release(session.name, session.identity)
 
     def _begin(self, identity: str, name: Name, *, kept: bool) -> Session:
@@ -344,6 +449,8 @@ class Sessions:
             self._by_identity[identity] = session
         elif session.name != name:
             self._rename(session, name, kept=kept)
+        elif kept:
+            session.kept = True
         return session
 
     def _rename(self, session: Session, name: Name, *, kept: bool) -> None:

@@ -111,13 +111,19 @@ def find_recipient(
                 end(Refused(ErrorCode.RECIPIENT_UNKNOWN, field="to"))
             case Holder(identity=identity) if identity == session.identity:
                 end(Refused(ErrorCode.RECIPIENT_SELF, field="to"))
-            case Holder() if not hub.sessions.is_reachable(holder):
-                end(Refused(ErrorCode.RECIPIENT_UNKNOWN, field="to"))
             case Holder():
-                hub.rooms.with_room(
-                    conversation_room(session.identity, holder.identity),
-                    connection.contained(partial(opened, holder)),
-                )
+                hub.sessions.reach(holder, connection.contained(partial(reached, holder)))
+
+    def reached(holder: Holder, is_reachable: bool) -> None:
+        if not connection.is_open:
+            return
+        if is_reachable:
+            hub.rooms.with_room(
+                conversation_room(session.identity, holder.identity),
+                connection.contained(partial(opened, holder)),
+            )
+        else:
+            end(Refused(ErrorCode.RECIPIENT_UNKNOWN, field="to"))
 
     def opened(holder: Holder, room: LiveRoom | Failed) -> None:
         if not connection.is_open:
