@@ -88,6 +88,16 @@ async def test_it_holds_with_a_server_in_memory(conversation: Conversation) -> N
     await play(conversation, driver, greeting, chance)
 
 
+@pytest.mark.parametrize("nodes", [2, 3])
+@pytest.mark.parametrize("conversation", IN_MEMORY, ids=name_of)
+async def test_it_holds_with_a_cluster_in_memory_and_each_speaker_on_another_node(
+    conversation: Conversation, nodes: int
+) -> None:
+    driver, chance = MemoryDriver(nodes=nodes), Random(1)
+    greeting = await welcome(driver, chance)
+    await play(conversation, driver, greeting, chance)
+
+
 @pytest.mark.parametrize(
     "settings",
     [

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from tests.chat.test_presence import GRACE, PresenceMachine, Reader
 
-from causerie.chat.presence import Change
+from causerie.chat.presence import TOLD_UP_TO, Change
 from causerie.chat.roster import PUBLISHED_EVERY, Came, Left, NodeChange, Renamed, Roster
 
 
@@ -53,7 +53,7 @@ def everybody(room: Roster) -> list[str]:
 # What is told to the others.
 
 
-def test_what_changes_here_is_published_in_order_and_gathered_for_a_while() -> None:
+def test_what_changes_here_is_published_at_once_and_in_order() -> None:
     room = Roster(GRACE)
     assert not room.publish(0.0)
     room.arrive("ann", "Ann")
@@ -62,16 +62,24 @@ def test_what_changes_here_is_published_in_order_and_gathered_for_a_while() -> N
     room.arrive("bob", "Bob")
     room.rename("ann", "anna", "Anna")
     room.depart("bob", 5.0, goodbye=True)
-    assert not room.publish(5.0 + PUBLISHED_EVERY / 2)
-    room.tick(5.0)
-    assert room.deadline() == 5.0 + PUBLISHED_EVERY
-    assert room.publish(5.0 + PUBLISHED_EVERY) == [
+    assert room.publish(5.0) == [
         Came("bob", "Bob"),
         Renamed("ann", "anna", "Anna"),
         Left("bob", "goodbye"),
     ]
     assert room.publish_at_once(6.0) == []
     assert room.who_is_here() == [("anna", "Anna")]
+
+
+def test_what_changes_in_a_large_room_is_gathered_for_a_while() -> None:
+    room = roster(*(f"g{number}" for number in range(TOLD_UP_TO)))
+    room.arrive("ann", "Ann")
+    room.tick(0.0)
+    assert not room.publish(PUBLISHED_EVERY / 2)
+    assert room.deadline() == PUBLISHED_EVERY
+    room.depart("ann", 0.0, goodbye=True)
+    room.arrive("ann", "Ann")
+    assert len(room.publish(PUBLISHED_EVERY)) == 3
 
 
 def test_a_further_connection_is_no_news_and_another_spelling_is() -> None:

@@ -230,7 +230,7 @@ def test_who_goes_while_its_name_is_looked_up_anew_leaves_no_session_behind() ->
     near, far = cluster.nodes
     identity = key_identity(key_of("Alice"))
     near.hub.sessions.named_elsewhere(identity)
-    phone.socket.hang_up(1000)
+    phone.connection.closed(1000)
     cluster.run()
     near.hub.sessions.named_elsewhere(identity)
     cluster.run()

@@ -7,7 +7,7 @@ import pytest
 from tests.server.support import V1, Plain, key_of, plain, v1
 
 from causerie.chat.presence import TOLD_UP_TO
-from causerie.server.neighbours import BEAT_EVERY, LEASE, NAMES_A_MESSAGE
+from causerie.server.neighbours import BEAT_EVERY, LEASE, NAMES_A_MESSAGE, OF_LATE
 from causerie.server.settings import HubSettings
 from causerie.testing.memory_cluster import MemoryCluster, MemoryNode
 
@@ -134,7 +134,7 @@ def test_a_node_that_is_cut_off_for_long_takes_its_people_along_and_brings_them_
     cluster.advance(1.0)
     bob.take(), alice.take()
     cluster.cut_off(far)
-    cluster.advance(LEASE + 5.0)
+    cluster.advance(LEASE + OF_LATE)
     assert presence(bob) == [{"members": 1, "joined": [], "left": ["Alice"]}]
     cluster.heal(far)
     cluster.advance(1.0)
@@ -252,6 +252,21 @@ def test_a_room_that_nobody_here_is_in_is_let_go_of_when_that_is_told() -> None:
     bob.quit()
     cluster.advance(1.0)
     assert len(cluster.nodes[1].hub.rooms) == 0
+
+
+def test_nobody_is_asked_any_more_about_a_room_that_is_closed() -> None:
+    cluster = cluster_of(2)
+    cluster.nodes[0].die()
+    neighbours = cluster.nodes[0].hub.rooms.neighbours
+    assert neighbours is not None
+    bob = V1(cluster.nodes[0])
+    bob.hello("Bob")
+    bob.send("join", room="lobby")
+    cluster.advance(1.1)
+    assert any(neighbours._unsure.values())
+    bob.quit()
+    cluster.advance(1.0)
+    assert not any(neighbours._unsure.values())
 
 
 def test_a_new_node_learns_who_is_there_and_the_others_learn_of_it() -> None:

@@ -19,10 +19,11 @@ from typing import Literal, assert_never
 
 import msgspec
 
-from causerie.chat.presence import Change, Presence
+from causerie.chat.presence import TOLD_UP_TO, Change, Presence
 
 PUBLISHED_EVERY = 0.1
-"""Seconds between two publications of what has changed in a room here, at least."""
+"""Seconds between two publications of what has changed in a large room, at least: there the members
+are only counted. What changes in a room of no more than `TOLD_UP_TO` is published at once."""
 
 HERE = ""
 """Stands for this node where others are named by their ids."""
@@ -176,14 +177,14 @@ class Roster(Presence):
             due.append(when)
             break
         if self._changes:
-            due.append(self._published_at + PUBLISHED_EVERY)
+            due.append(self._next_publication())
         return min(due, default=None)
 
     # What the other nodes are told.
 
     def publish(self, now: float) -> Sequence[NodeChange]:
         """Takes what has changed here and is to be told to the other nodes now, in order."""
-        if now < self._published_at + PUBLISHED_EVERY:
+        if now < self._next_publication():
             return ()
         return self.publish_at_once(now)
 
@@ -286,6 +287,9 @@ class Roster(Presence):
         del elsewhere.members[change.old]
         elsewhere.members[change.new] = change.display
         self._rename(node, change.old, change.new, change.display)
+
+    def _next_publication(self) -> float:
+        return self._published_at + (PUBLISHED_EVERY if len(self) > TOLD_UP_TO else 0.0)
 
     # How nodes are counted.
 

@@ -114,10 +114,10 @@ class Neighbours:
         self._beat(is_new=True)
 
     def reconnected(self) -> None:
-        """This node was cut off: what it knows may be out of date, and what others know of it."""
+        """This node was cut off, and may have missed everything: the others tell it where something
+        has changed meanwhile. Those that took it for dead, and that it took for dead, ask anew.
+        """
         self._say_beat(is_new=True)
-        for node in self._heard_at:
-            self._ask_about(node, self._open)
 
     # Rooms of this node.
 

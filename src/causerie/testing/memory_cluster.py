@@ -42,6 +42,10 @@ class MemoryNode(MemoryServer):
         """Lets the whole cluster take steps until nothing is left to do at this time."""
         self._cluster.run()
 
+    def deadline(self) -> float | None:
+        """When something falls due next, on whichever node."""
+        return self._cluster.deadline()
+
     def advance(self, seconds: float) -> None:
         """Lets time pass on all nodes."""
         self._cluster.advance(seconds)
@@ -91,8 +95,11 @@ class MemoryCluster:
         store: MemoryStore | None = None,
         clock: VirtualClock | None = None,
         chance: Random | None = None,
+        first: int = 1,
     ) -> None:
-        """Starts so many nodes. With `chance` the steps are taken in an order that it picks."""
+        """Starts so many nodes. With `chance` the steps are taken in an order that it picks. The
+        nodes are numbered from `first` on, and make up other ids than those with other numbers.
+        """
         self.clock = clock or VirtualClock()
         self.store = store or MemoryStore()
         self.names = SharedNames(self.store)
@@ -103,7 +110,7 @@ class MemoryCluster:
         self._chance = chance
         self._under_way: list[Callable[[], None]] = []
         self._is_late = False
-        self._started = 0
+        self._next = first
         self._leases: dict[str, float] = {}
         """Of those that were killed, when the directory will notice."""
         for _ in range(nodes):
@@ -114,8 +121,8 @@ class MemoryCluster:
 
     def start(self) -> MemoryNode:
         """Begins one more node."""
-        self._started += 1
-        node = MemoryNode(self, f"{self._started:016x}", self._settings)
+        node = MemoryNode(self, f"{self._next:016x}", self._settings)
+        self._next += 1
         self.nodes.append(node)
         return node
 
@@ -176,7 +183,8 @@ class MemoryCluster:
         until = self.clock.monotonic() + seconds
         self.run()
         while True:
-            due = min([until, *filter(None, map(self._due, self.nodes)), *self._leases.values()])
+            due = self.deadline()
+            due = until if due is None else min(until, due)
             self.clock.set(max(due, self.clock.monotonic()))
             for id in [id for id, when in self._leases.items() if when <= due]:
                 del self._leases[id]
@@ -187,9 +195,12 @@ class MemoryCluster:
             if due >= until:
                 return
 
-    @staticmethod
-    def _due(node: MemoryNode) -> float | None:
-        return node.hub.deadline()
+    def deadline(self) -> float | None:
+        """When something falls due next."""
+        due = [node.hub.deadline() for node in self.nodes]
+        return min(
+            [when for when in due if when is not None] + [*self._leases.values()], default=None
+        )
 
     def _pick(self, count: int) -> int:
         return self._chance.randrange(count) if self._chance is not None and count > 1 else 0

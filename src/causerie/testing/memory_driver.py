@@ -6,7 +6,8 @@ from typing import assert_never
 from causerie.adapters.memory_store import MemoryStore
 from causerie.server.settings import HubSettings
 from causerie.testing.conversations import Ability, Action, Profile
-from causerie.testing.memory_server import MemoryServer, MemorySocket
+from causerie.testing.memory_cluster import MemoryCluster
+from causerie.testing.memory_server import MemoryServer, MemorySocket, VirtualClock
 from causerie.testing.playing import Closed, Link
 from causerie.wire.codes import CloseCode
 
@@ -14,11 +15,20 @@ from causerie.wire.codes import CloseCode
 class MemoryDriver:
     """A server in memory and the clients' ends of its links. Is a `causerie.testing` `Driver`."""
 
-    def __init__(self, settings: HubSettings | None = None) -> None:
+    def __init__(self, settings: HubSettings | None = None, *, nodes: int = 1) -> None:
+        """Starts a server, or a cluster of so many nodes: each client then comes to another."""
         self._settings = settings
-        self._servers = 0
+        self._nodes = nodes
+        self._started = 0
+        self._links = 0
         self._backup: MemoryStore | None = None
-        self.server = self._start(None)
+        self._clock = VirtualClock()
+        self.servers = self._start(None)
+
+    @property
+    def server(self) -> MemoryServer:
+        """The server, or the first of the nodes."""
+        return self.servers[0]
 
     @property
     def abilities(self) -> frozenset[Ability]:
@@ -27,17 +37,19 @@ class MemoryDriver:
 
     def now(self) -> int:
         """The server's clock, which is also the clients'."""
-        return self.server.clock.wall()
+        return self._clock.wall()
 
     def elapsed(self) -> float:
         """Virtual milliseconds."""
-        return self.server.clock.monotonic() * 1000
+        return self._clock.monotonic() * 1000
 
     async def connect(self, profile: Profile) -> Link:
         """Opens a link; the server sees it at once."""
-        socket = self.server.connect(v1=profile == "v1")
-        self.server.run()
-        return _MemoryLink(self, socket)
+        server = self.servers[self._links % len(self.servers)]
+        self._links += 1
+        socket = server.connect(v1=profile == "v1")
+        server.run()
+        return _MemoryLink(server, socket)
 
     async def wait(self, milliseconds: float) -> None:
         """Moves the clock, with all that falls due on the way."""
@@ -48,42 +60,58 @@ class MemoryDriver:
         match action:
             case "stops":
                 stopped: list[bool] = []
-                self.server.hub.stop(lambda: stopped.append(True))
+                for server in self.servers:
+                    server.hub.stop(lambda: stopped.append(True))
                 self.server.run()
-                assert stopped, "a server in memory has nothing to wait for"
-                self.server = self._start(self.server.die())
+                assert len(stopped) == self._nodes, "there is nothing to wait for in memory"
+                self.servers = self._start(self._die())
             case "is killed":
-                self.server = self._start(self.server.die())
+                self.servers = self._start(self._die())
             case "loses its log":
-                store = self.server.die()
+                store = self._die()
                 store.begin_again(f"{store.epoch}-again")
-                self.server = self._start(store)
+                self.servers = self._start(store)
             case "is copied":
                 self._backup = self.server.store.copy()
             case "goes back to its copy":
                 assert self._backup is not None, "it was copied before"
-                self.server.die()
-                self.server = self._start(self._backup)
+                self._die()
+                self.servers = self._start(self._backup)
             case "cannot read its log":
-                self.server.log.fail_reads("the disk has gone")
+                self._fail_reads("the disk has gone")
             case "can read its log":
-                self.server.log.fail_reads("")
+                self._fail_reads("")
             case unknown:
                 assert_never(unknown)
 
-    def _start(self, store: MemoryStore | None) -> MemoryServer:
+    def _fail_reads(self, reason: str) -> None:
+        for server in self.servers:
+            server.log.fail_reads(reason)
+
+    def _die(self) -> MemoryStore:
+        store = self.server.store
+        for server in self.servers:
+            server.die()
+        return store
+
+    def _start(self, store: MemoryStore | None) -> list[MemoryServer]:
         # Each has its own seed: what one made up, no other makes up again.
-        self._servers += 1
-        clock = self.server.clock if self._servers > 1 else None
-        return MemoryServer(store, settings=self._settings, clock=clock, seed=self._servers)
+        first = self._started + 1
+        self._started += self._nodes
+        if self._nodes == 1:
+            server = MemoryServer(store, settings=self._settings, clock=self._clock, seed=first)
+            return [server]
+        cluster = MemoryCluster(
+            self._nodes, settings=self._settings, store=store, clock=self._clock, first=first
+        )
+        return [*cluster.nodes]
 
 
 class _MemoryLink:
     """The client's end of a link. Is a `causerie.testing` `Link`."""
 
-    def __init__(self, driver: MemoryDriver, socket: MemorySocket) -> None:
-        self._driver = driver
-        self._server = driver.server
+    def __init__(self, server: MemoryServer, socket: MemorySocket) -> None:
+        self._server = server
         self._socket = socket
         self._frames: deque[bytes] = deque()
 
@@ -111,7 +139,7 @@ class _MemoryLink:
             now = self._server.clock.monotonic()
             if now >= deadline:
                 return None
-            due = self._server.hub.deadline()
+            due = self._server.deadline()
             self._server.advance(min(deadline, deadline if due is None else due) - now)
 
     async def close(self, code: int) -> None:

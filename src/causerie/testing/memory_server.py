@@ -271,6 +271,10 @@ class MemoryServer:
         while self.step():
             pass
 
+    def deadline(self) -> float | None:
+        """When something falls due next."""
+        return self.hub.deadline()
+
     def advance(self, seconds: float) -> None:
         """Lets time pass, with everything that falls due on the way, in order."""
         until = self.clock.monotonic() + seconds
