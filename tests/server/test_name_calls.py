@@ -238,6 +238,44 @@ def test_who_goes_while_its_name_is_looked_up_anew_leaves_no_session_behind() ->
     assert v1(far, "Alice").connection.display == "Alice"
 
 
+def test_a_name_that_was_taken_while_its_node_was_cut_off_is_lost_to_its_holder() -> None:
+    cluster = cluster_of(3)
+    near, far, third = cluster.nodes
+    alice = v1(third, "Alice", "lobby")
+    bob, carol = v1(near, "Bob", "lobby"), v1(near, "Carol", "lobby")
+    rival = V1(near)
+    cluster.cut_off(near)
+    cluster.advance(LEASE + 1.0)
+    heir = v1(far, "Bob", "lobby", key=key_of("Bob"))
+    claim(rival, "Bob")
+    cluster.heal(near)
+    cluster.advance(7.0)
+    assert bob.socket.close_code == CloseCode.NAME_LOST
+    assert rival.arrived("welcome") == []
+    assert carol.socket.is_open
+    assert V1(far).hello("Carol")["code"] == "name_taken"
+    assert heir.socket.is_open
+    cluster.advance(20.0)
+    assert alice.ask("members", room="lobby")["names"] == ["Alice", "Bob", "Carol"]
+    heir.quit()
+    cluster.advance(1.0)
+    assert alice.ask("members", room="lobby")["names"] == ["Alice", "Carol"]
+
+
+def test_a_rename_that_was_missed_is_made_up_for_when_the_node_is_connected_again() -> None:
+    cluster = cluster_of()
+    near, far = cluster.nodes
+    phone = v1(near, "Alice", "lobby", key=key_of("Alice"))
+    laptop = v1(far, "Alice", "lobby", key=key_of("Alice"))
+    cluster.cut_off(near)
+    laptop.hello("Alicia", key=key_of("Alice"))
+    cluster.advance(5.0)
+    assert phone.take("welcome") == []
+    cluster.heal(near)
+    assert phone.only("welcome")["username"] == "Alicia"
+    assert phone.ask("members", room="lobby")["names"] == ["Alicia"]
+
+
 def test_what_is_no_message_is_passed_over() -> None:
     cluster = cluster_of(1)
     stranger = cluster.broker.join("f" * 16)

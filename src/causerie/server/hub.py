@@ -123,11 +123,16 @@ class Hub:
             changed=self.rooms.tick,
             typing=self._types_elsewhere,
         )
-        bus.observe(neighbours.reconnected)
         self.rooms.neighbours = neighbours
         self.sessions.calls = NameCalls(
             bus, self.timers, self.clock, self.settings.probe, self.sessions
         )
+
+        def reconnected() -> None:
+            neighbours.reconnected()
+            self.sessions.look_up_all()
+
+        bus.observe(reconnected)
 
     # What sockets tell.
 

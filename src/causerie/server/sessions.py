@@ -330,19 +330,52 @@ class Sessions:
         the session that it has here goes on under that.
         """
         session = self._by_identity.get(identity)
-        if session is None:
-            return
+        if session is not None:
+            self._look_up(session)
+
+    def look_up_all(self) -> None:
+        """This node was cut off. Names that are borrowed here may have been given to others, who
+        keep them; and identities may have been renamed elsewhere.
+        """
+        for session in list(self._by_identity.values()):
+            self._look_up(session)
+
+    def _look_up(self, session: Session) -> None:
+        """Asks anew which name a session has."""
 
         def answered(answer: Session | Refused) -> None:
             if isinstance(answer, Refused):
+                if answer.code is ErrorCode.NAME_TAKEN:
+                    self._lose(session)
                 return
             for connection in list(answer.connections):
                 connection.contain(connection.tell_name)
             if not answer.connections and answer.ending is None:
                 self._end(answer)
 
-        claim = Claim(session.name, identity, "", answered, returning=True, is_told=True)
+        claim = Claim(
+            session.name,
+            session.identity,
+            "",
+            answered,
+            returning=session.has_key,
+            is_told=True,
+        )
         self._claim(claim, replacing=None)
+
+    def _lose(self, session: Session) -> None:
+        """Ends a session whose name is somebody else's by now."""
+        if self._by_identity.get(session.identity) is not session:
+            return
+        for connection in list(session.connections):
+            connection.close(CloseCode.NAME_LOST, "the name was claimed while you were cut off")
+            connection.socket.abort()
+        if session.probe is not None:
+            self.alive(session)
+        self._forget(session)
+        for room in list(session.rooms):
+            room.presence.displace(session.name.folded)
+            self._changed(room)
 
     def _ask_for(self, claim: Claim, holder: Holder, calls: "NameCalls") -> None:
         """The holder's session is on another node, which alone knows whether it lives."""

@@ -6,6 +6,7 @@ The suites themselves are beside it:
 - `causerie.testing.contracts_reading.ReadingContract`
 - `causerie.testing.contracts_directory.DirectoryContract`
 - `causerie.testing.contracts_machine.MachineContract`: both ports against a model, by Hypothesis
+- `causerie.testing.contracts_bus.BusContract`, which has a `Switchboard` of its own
 
 An adapter's author writes a `Storage`, makes a subclass of each suite that says how to get one, and
 has pytest collect it::

@@ -112,7 +112,7 @@ class MemoryCluster:
         self._is_late = False
         self._next = first
         self._leases: dict[str, float] = {}
-        """Of those that were killed, when the directory will notice."""
+        """Of those that were killed or cut off, when the directory will take them for dead."""
         for _ in range(nodes):
             self.start()
         self.run()
@@ -136,10 +136,12 @@ class MemoryCluster:
         """Cuts a node off from the others and the store: signals are lost, all else waits."""
         node.is_cut_off = True
         self.broker.cut_off(node.id)
+        self._leases[node.id] = self.clock.monotonic() + LEASE
 
     def heal(self, node: MemoryNode) -> None:
         """Connects a node again."""
         if node.is_cut_off:
+            self._leases.pop(node.id, None)
             node.heal()
             self.broker.heal(node.id)
 
