@@ -5,6 +5,7 @@ from random import Random
 from tests.server.support import V1, Plain, key_of, plain, v1
 
 from causerie.chat.identity import key_identity
+from causerie.server.neighbours import BEAT_EVERY, OF_LATE
 from causerie.server.settings import HubSettings
 from causerie.testing.memory_cluster import LEASE, MemoryCluster
 from causerie.wire.codes import CloseCode
@@ -229,10 +230,10 @@ def test_who_goes_while_its_name_is_looked_up_anew_leaves_no_session_behind() ->
     phone = v1(cluster.nodes[0], "Alice", key=key_of("Alice"))
     near, far = cluster.nodes
     identity = key_identity(key_of("Alice"))
-    near.hub.sessions.named_elsewhere(identity)
+    near.hub.sessions.named_elsewhere(identity, "Alicia", kept=False)
     phone.connection.closed(1000)
     cluster.run()
-    near.hub.sessions.named_elsewhere(identity)
+    near.hub.sessions.named_elsewhere(identity, "Alicia", kept=False)
     cluster.run()
     assert len(near.hub.sessions) == 0
     assert v1(far, "Alice").connection.display == "Alice"
@@ -274,6 +275,22 @@ def test_a_rename_that_was_missed_is_made_up_for_when_the_node_is_connected_agai
     cluster.heal(near)
     assert phone.only("welcome")["username"] == "Alicia"
     assert phone.ask("members", room="lobby")["names"] == ["Alicia"]
+
+
+def test_a_rename_whose_news_is_lost_is_told_again() -> None:
+    cluster = cluster_of()
+    phone = v1(cluster.nodes[0], "Alice", key=key_of("Alice"))
+    laptop = v1(cluster.nodes[1], "Alice", key=key_of("Alice"))
+    cluster.broker.lose(1)
+    phone.hello("Alicia", key=key_of("Alice"))
+    assert laptop.take("welcome") == []
+    cluster.advance(BEAT_EVERY)
+    assert laptop.only("welcome")["username"] == "Alicia"
+    cluster.advance(OF_LATE + BEAT_EVERY)
+    assert laptop.take("welcome") == []
+    calls = cluster.nodes[0].hub.sessions.calls
+    assert calls is not None
+    assert not calls._of_late
 
 
 def test_what_is_no_message_is_passed_over() -> None:

@@ -15,9 +15,11 @@ import structlog
 
 from causerie.chat.names import Name
 from causerie.ports import Bus, Holder
+from causerie.server.neighbours import BEAT_EVERY, NAMES_A_MESSAGE, OF_LATE, cut
 from causerie.server.node_messages import (
     IDENTITIES,
     Named,
+    OneNamed,
     Said,
     Sought,
     Wanted,
@@ -52,8 +54,11 @@ class NameCalls:
         self._sessions = sessions
         self._numbers = count(1)
         self._asked: dict[int, tuple[Callable[[bool | None], None], Timer]] = {}
+        self._of_late: dict[str, tuple[float, OneNamed]] = {}
+        """By identity, when it was told what it is called; in that order."""
         bus.subscribe(names_topic(bus.node), self._told)
         bus.subscribe(IDENTITIES, self._named)
+        self._beat()
 
     def want(
         self, name: Name, identity: str, holder: Holder, done: Callable[[bool | None], None]
@@ -79,9 +84,24 @@ class NameCalls:
         sought = Sought(node=self._bus.node, number=number, holder=holder.identity)
         self._bus.publish(names_topic(holder.node), encode(sought))
 
-    def name(self, identity: str) -> None:
-        """Tells the others that an identity's name may be another, or kept, by now."""
-        self._bus.publish(IDENTITIES, encode(Named(identity)))
+    def name(self, identity: str, display: str, *, kept: bool) -> None:
+        """Tells the others what an identity is called, or that it keeps that name; and again with
+        some of the next beats.
+        """
+        one = OneNamed(identity, display, kept)
+        self._bus.publish(IDENTITIES, encode(Named([one])))
+        self._of_late.pop(identity, None)
+        self._of_late[identity] = (self._clock.monotonic(), one)
+
+    def _beat(self) -> None:
+        now = self._clock.monotonic()
+        self._timers.at(now + BEAT_EVERY, self._beat)
+        for identity, (when, _) in list(self._of_late.items()):
+            if when > now - OF_LATE:
+                break
+            del self._of_late[identity]
+        for names in cut([one for _, one in self._of_late.values()], NAMES_A_MESSAGE):
+            self._bus.publish(IDENTITIES, encode(Named(names)))
 
     def _ask(self, within: float, done: Callable[[bool | None], None]) -> int:
         number = next(self._numbers)
@@ -123,6 +143,9 @@ class NameCalls:
 
     def _named(self, message: bytes) -> None:
         try:
-            self._sessions.named_elsewhere(to_identities.decode(message).identity)
+            named = to_identities.decode(message)
         except msgspec.DecodeError as fault:
             _logger.warning("a message of another node could not be read", reason=str(fault))
+            return
+        for identity, display, kept in map(msgspec.structs.astuple, named.names):
+            self._sessions.named_elsewhere(identity, display, kept=kept)

@@ -47,7 +47,7 @@ ANSWER_WITHIN = 1.0
 """Seconds for which a room waits to be opened until all nodes have said who is in it."""
 
 OF_LATE = 30.0
-"""Seconds for which a beat tells of a room's last change."""
+"""Seconds for which beats tell of what has changed, since each may be lost."""
 
 NAMES_A_MESSAGE = 250
 """Names, or changes, or rooms, in one message: at four bytes a letter, and the longest that names
@@ -179,7 +179,7 @@ class Neighbours:
 
     def _say_changes(self, opened: _Opened, changes: Iterable[NodeChange]) -> None:
         name = opened.room.name
-        for some in _cut(changes, NAMES_A_MESSAGE):
+        for some in cut(changes, NAMES_A_MESSAGE):
             self._number += 1
             signal = Changed(self._bus.node, opened.number, self._number, some)
             self._bus.publish(room_topic(name), encode(signal))
@@ -298,7 +298,7 @@ class Neighbours:
         self._ask(node, fresh)
 
     def _ask(self, node: str, rooms: Iterable[str]) -> None:
-        for some in _cut(rooms, NAMES_A_MESSAGE):
+        for some in cut(rooms, NAMES_A_MESSAGE):
             self._bus.publish(node_topic(node), encode(Ask(self._bus.node, some)))
 
     def _answer(self, node: str, rooms: Iterable[str]) -> None:
@@ -323,9 +323,9 @@ class Neighbours:
                 continue
             self._say_changes(opened, opened.roster.publish_at_once(now))
             number = opened.number or self._number
-            cut = list(_cut(opened.roster.who_is_here(), NAMES_A_MESSAGE)) or [[]]
-            for index, some in enumerate(cut):
-                is_last = index == len(cut) - 1
+            members = list(cut(opened.roster.who_is_here(), NAMES_A_MESSAGE)) or [[]]
+            for index, some in enumerate(members):
+                is_last = index == len(members) - 1
                 yield Part(name, number, index, is_last, dict(some))
 
     def _take_part(self, node: str, part: Part) -> None:
@@ -356,7 +356,7 @@ class Neighbours:
                 self._finish(opened)
 
 
-def _cut(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
+def cut(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
     """Cuts into lists of so many at most."""
     rest = iter(list(items))
     while some := list(islice(rest, size)):

@@ -114,10 +114,18 @@ class Said(msgspec.Struct, frozen=True, tag="said"):
     yes: bool
 
 
-class Named(msgspec.Struct, frozen=True, tag="named"):
-    """An identity goes by another name, or keeps the one that it has."""
+class OneNamed(msgspec.Struct, frozen=True, array_like=True):
+    """What an identity is called, by what it did on the node that tells."""
 
     identity: str
+    display: str
+    kept: bool
+
+
+class Named(msgspec.Struct, frozen=True, tag="named"):
+    """What some identities are called. Told several times, since it may be lost."""
+
+    names: list[OneNamed]
 
 
 ToNodes = Beat | Ask

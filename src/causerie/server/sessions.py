@@ -208,7 +208,7 @@ class Sessions:
         session.kept = True
         self._directory.keep(session.name, session.identity, now=self._clock.wall())
         if self.calls is not None:
-            self.calls.name(session.identity)
+            self.calls.name(session.identity, session.name.display, kept=True)
 
     def attach(self, session: Session, connection: "Connection") -> None:
         """A connection belongs to a session."""
@@ -274,9 +274,10 @@ class Sessions:
     def _answer(self, claim: Claim, answer: ClaimAnswer) -> None:
         match answer:
             case Claimed(holder, instead):
-                claim.answer(self._begin(claim.identity, instead or claim.name, kept=holder.kept))
+                name = instead or claim.name
+                claim.answer(self._begin(claim.identity, name, kept=holder.kept))
                 if self.calls is not None and not claim.is_told and is_lasting(claim.identity):
-                    self.calls.name(claim.identity)
+                    self.calls.name(claim.identity, name.display, kept=holder.kept)
             case Taken(holder):
                 session = self._by_identity.get(holder.identity)
                 if holder.kept:
@@ -325,12 +326,12 @@ class Sessions:
         else:
             self._contest(session, claim)
 
-    def named_elsewhere(self, identity: str) -> None:
-        """An identity has another name, or keeps the one it has, by what it did on another node:
-        the session that it has here goes on under that.
+    def named_elsewhere(self, identity: str, display: str, *, kept: bool) -> None:
+        """An identity is called so by what it did on another node: the session it has here goes
+        on under the name that the directory knows.
         """
         session = self._by_identity.get(identity)
-        if session is not None:
+        if session is not None and (session.name.display != display or kept > session.kept):
             self._look_up(session)
 
     def look_up_all(self) -> None:
