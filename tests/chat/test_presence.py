@@ -155,6 +155,17 @@ def test_another_spelling_of_ones_name_is_a_rename() -> None:
     assert presence.tick(2.0) == Change(1, renamed=(("Alice", "ALICE"),))
 
 
+def test_who_was_told_its_own_name_and_takes_another_at_once_is_told_who_is_here() -> None:
+    presence = room("Alice")
+    presence.arrive("bob", "Bob")
+    assert presence.tell_newcomer("bob") == (2, ["Alice", "Bob"])
+    presence.rename("bob", "ben", "Ben")
+    change = Change(2, joined=("Ben",), everybody=("Alice", "Ben"))
+    assert presence.tick(1.0) == change
+    presence.rename("ben", "bert", "Bert")
+    assert presence.tick(2.0) == Change(2, renamed=(("Ben", "Bert"),))
+
+
 def test_a_rename_before_the_arrival_was_told_tells_the_last_name_only() -> None:
     presence = room("Alice")
     presence.arrive("bob", "Bob")

@@ -311,6 +311,16 @@ def test_who_takes_the_name_of_somebody_about_to_leave_another_node_shares_it_un
     assert everybody(room) == ["Bob"]
 
 
+def test_who_was_told_its_own_name_and_shares_another_at_once_is_told_who_is_here() -> None:
+    room = roster("ann")
+    room.hear("2", 0, 1, [Came("bob", "Bob")])
+    room.tick(1.0)
+    room.arrive("eve", "Eve")
+    room.tell_newcomer("eve")
+    room.rename("eve", "bob", "Bob")
+    assert told(room, 2.0).everybody == ("Ann", "Bob")
+
+
 def test_who_lingers_under_a_name_has_left_when_another_takes_it() -> None:
     room = roster("ann", "bob", "cid")
     room.depart("ann", 0.5, goodbye=False)

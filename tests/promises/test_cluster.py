@@ -18,11 +18,12 @@ from tests.server.support import BusyClock
 
 from causerie.client.machine.events import Gap
 from causerie.client.machine.states import Closed
+from causerie.server.connection import Connection
 from causerie.server.settings import HubSettings
 from causerie.testing.history import Seen, check
 from causerie.testing.memory_cluster import LEASE, MemoryCluster, MemoryNode
 from causerie.testing.memory_server import MemorySocket
-from causerie.wire.commands import Join, Leave, SendMessage, SendPrivate
+from causerie.wire.commands import Hello, Join, Leave, SendMessage, SendPrivate
 from causerie.wire.replies import Joined
 
 DEVICES = 4
@@ -62,7 +63,7 @@ class PresentLink(WatchedLink):
                     assert name in known, f"{name} left {room} twice: {frame}"
                     known.remove(name)
                 for name in frame["joined"]:
-                    if name == self._name and room in self._just_joined:
+                    if name.startswith(self._name) and room in self._just_joined:
                         self._just_joined.remove(room)
                         known.discard(name)
                     assert name not in known, f"{name} was in {room} already: {frame}"
@@ -96,6 +97,15 @@ class Device:
         link = self.driver.link
         assert link is None or isinstance(link, PresentLink)
         return link
+
+    @property
+    def display(self) -> str:
+        """What its node calls it; empty if it is not connected."""
+        if self.link is None:
+            return ""
+        receiver = self.link.socket.receiver
+        assert isinstance(receiver, Connection)
+        return receiver.display
 
 
 class Cluster(RuleBasedStateMachine):
@@ -143,6 +153,11 @@ class Cluster(RuleBasedStateMachine):
     def moves(self, who: int, node: int) -> None:
         self.devices[who].node = node
         self.devices[who].driver.lose()
+
+    @rule(who=WHO, number=st.integers(1, 3))
+    def rename(self, who: int, number: int) -> None:
+        name = self.devices[who].person.name
+        self.devices[who].driver.give(Hello(username=f"{name}-{number}"))
 
     # What happens in between.
 
@@ -271,9 +286,14 @@ class Cluster(RuleBasedStateMachine):
     def everybody_knows_who_is_there(self) -> None:
         """Checks what each device was told of members against who is in each room."""
         links = {device: device.link for device in self.devices}
+        called: dict[str, set[str]] = {}
+        for device in self.devices:
+            called.setdefault(device.person.name, set()).add(device.display)
+        for name, names in called.items():
+            assert len(names - {""}) <= 1, f"{name} goes by {names}"
         for room in ("lobby", "garden"):
             here = {
-                device.person.name
+                device.display
                 for device, link in links.items()
                 if link is not None and room in link.members
             }

@@ -689,3 +689,16 @@ def test_what_was_not_durable_when_the_server_died_was_seen_by_nobody() -> None:
         kept = [one.id for one in store.rooms.get("lobby", [])]
         assert set(seen) | set(acked) <= set(kept)
     assert kept == ["m"]
+
+
+def test_who_joins_and_takes_another_name_at_once_is_left_with_that_one_alone() -> None:
+    server = MemoryServer(settings=UNLIMITED)
+    v1(server, "Bob", "lobby")
+    alice = V1(server)
+    alice.hello("Alice", key=key_of("Alice"))
+    names = set(alice.join("lobby")["names"])
+    alice.hello("Alicia", key=key_of("Alice"))
+    server.advance(1.0)
+    for frame in alice.take("presence"):
+        names = (set() if frame["snapshot"] else names - set(frame["left"])) | set(frame["joined"])
+    assert names == {"Alicia", "Bob"}

@@ -31,7 +31,9 @@ class Change(NamedTuple):
     left: tuple[str, ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()
     everybody: tuple[str, ...] | None = None
-    """Who is here, in a room that is small again: until now changes were only counted."""
+    """Who is here, where somebody may know it wrongly: in a room that is small again, for until now
+    changes were only counted; or because a newcomer, who was told its own name, has taken another
+    before its coming was announced."""
 
 
 class _Member:
@@ -55,8 +57,10 @@ class Presence:
         "_grace",
         "_lingering",
         "_members",
+        "_mistold",
         "_sorted",
         "_told_at",
+        "_told_oneself",
         "_touched",
     )
 
@@ -74,6 +78,10 @@ class Presence:
         self._count_due = False
         # Whether the last announcement named nobody, so that readers do not know who is here.
         self._counted = False
+        # Whether a newcomer was told its own name before that was announced; and whether one that
+        # may be such a newcomer has taken another name since.
+        self._told_oneself = False
+        self._mistold = False
         self._sorted: list[str] | None = None
 
     def __len__(self) -> int:
@@ -135,6 +143,7 @@ class Presence:
             self._lingering.pop(new, None)
             self._remove(new)
         member.display = display
+        self._mistold |= self._told_oneself and member.told is None
         self._members[new] = member
         self._touched[member] = None
         if old in self._lingering:
@@ -173,13 +182,16 @@ class Presence:
         self._gone.clear()
         if not (joined or left or renamed or self._count_due):
             return None
-        self._count_due = False
+        self._count_due = self._told_oneself = False
         self._told_at = now
         members = len(self._members)
         counted, self._counted = self._counted, members > TOLD_UP_TO
         if self._counted:
             return Change(members)
-        everybody = tuple(member.display for member in self._members.values()) if counted else None
+        everybody = None
+        if counted or self._mistold:
+            self._mistold = False
+            everybody = tuple(member.display for member in self._members.values())
         return Change(members, tuple(joined), tuple(left), tuple(renamed), everybody)
 
     def deadline(self) -> float | None:
@@ -210,6 +222,7 @@ class Presence:
                 # That its last holder has left is yet to be announced, before one's own coming.
                 return len(self._members), names
             names.append(oneself.display)
+            self._told_oneself = True
         return len(self._members), names
 
     def page(self, after: str, limit: int) -> tuple[list[str], bool]:

@@ -319,6 +319,7 @@ class Roster(Presence):
             # The others have gone ahead, or the last holder of that name is about to leave.
             super().depart(counted, 0.0, goodbye=True)
             super().arrive(new, display)
+            self._mistold |= self._told_oneself
         else:
             super().rename(counted, new, display)
             for other in self._counted_under(counted):
