@@ -167,17 +167,21 @@ class Sessions:
         """The session of an identity."""
         return self._by_identity.get(identity)
 
-    def reach(self, holder: Holder, done: Callable[[bool], None]) -> None:
-        """Tells whether what is said to a holder can ever be read by it: it has a key, or is here,
-        or on another node. At once, unless that one has to be asked.
+    def is_reachable(self, holder: Holder) -> bool | None:
+        """Whether what is said to a holder can ever be read by it: it has a key, or is connected.
+        None if it may be to another node, which has to be asked (`seek`).
         """
-        session = self._by_identity.get(holder.identity)
         if is_lasting(holder.identity):
-            done(True)
-        elif session is None and holder.node and self.calls is not None:
-            self.calls.seek(holder, lambda answer: done(bool(answer)))
-        else:
-            done(session is not None and bool(session.connections))
+            return True
+        session = self._by_identity.get(holder.identity)
+        if session is None and holder.node and self.calls is not None:
+            return None
+        return session is not None and bool(session.connections)
+
+    def seek(self, holder: Holder, done: Callable[[bool], None]) -> None:
+        """Asks the holder's node whether it is connected; one that does not answer is gone."""
+        assert self.calls is not None, "without other nodes everybody is here or nowhere"
+        self.calls.seek(holder, lambda answer: done(bool(answer)))
 
     def claim(
         self,

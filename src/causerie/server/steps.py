@@ -112,7 +112,11 @@ def find_recipient(
             case Holder(identity=identity) if identity == session.identity:
                 end(Refused(ErrorCode.RECIPIENT_SELF, field="to"))
             case Holder():
-                hub.sessions.reach(holder, connection.contained(partial(reached, holder)))
+                is_reachable = hub.sessions.is_reachable(holder)
+                if is_reachable is None:
+                    hub.sessions.seek(holder, connection.contained(partial(reached, holder)))
+                else:
+                    reached(holder, is_reachable)
 
     def reached(holder: Holder, is_reachable: bool) -> None:
         if not connection.is_open:
