@@ -955,6 +955,7 @@ def test_names_survive_only_where_they_are_kept() -> None:
 
 def test_who_has_gone_before_its_name_was_given_holds_nothing() -> None:
     server = MemoryServer()
+    assert isinstance(server.directory, MemoryDirectory)
     for kind in ("v1", "plain"):
         client = V1(server) if kind == "v1" else plain(server, "Other")
         client.send("hello" if kind == "v1" else "join", username="Alice")
