@@ -93,6 +93,7 @@ class MemoryBus:
 
     def observe(self, reconnected: Callable[[], None]) -> None:
         """Names whom to tell."""
+        assert not self._receivers, "observe() comes before all else"
         self._reconnected = reconnected
 
     def publish(self, topic: str, message: bytes) -> None:

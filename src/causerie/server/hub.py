@@ -115,7 +115,8 @@ class Hub:
 
     def _join(self, bus: Bus) -> None:
         """Becomes one node of many."""
-        neighbours = Neighbours(
+        bus.observe(self._reconnected)
+        self.rooms.neighbours = Neighbours(
             bus,
             self.timers,
             self.clock,
@@ -123,16 +124,15 @@ class Hub:
             changed=self.rooms.tick,
             typing=self._types_elsewhere,
         )
-        self.rooms.neighbours = neighbours
         self.sessions.calls = NameCalls(
             bus, self.timers, self.clock, self.settings.probe, self.sessions
         )
 
-        def reconnected() -> None:
-            neighbours.reconnected()
-            self.sessions.look_up_all()
-
-        bus.observe(reconnected)
+    def _reconnected(self) -> None:
+        """This node was cut off from the others: whatever they told meanwhile may be lost."""
+        assert self.rooms.neighbours is not None, "only who has neighbours is cut off from them"
+        self.rooms.neighbours.reconnected()
+        self.sessions.look_up_all()
 
     # What sockets tell.
 
