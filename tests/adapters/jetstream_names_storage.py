@@ -88,7 +88,7 @@ class NamesStorage(Storage):
 
     def crash(self) -> None:
         """Ends what it does where it stands, and its lease as time would."""
-        self.store.writer = None
+        self.store.writers.clear()
         self.steps.clear()
         self.run(self._crash())
 

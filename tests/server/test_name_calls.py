@@ -84,7 +84,7 @@ def test_who_is_silent_on_another_node_and_does_not_answer_loses_the_name() -> N
     claim(third, "Bob")
     cluster.advance(4.9)
     assert other.arrived() == []
-    cluster.advance(0.2)
+    cluster.advance(1.0)
     assert bob.socket.close_code == CloseCode.NAME_LOST
     answers = [other.only(), third.only()]
     assert sorted(answer["type"] for answer in answers) == ["error", "welcome"]

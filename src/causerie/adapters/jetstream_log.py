@@ -314,7 +314,7 @@ class JetStreamLog:
 
     def _addressed(self, entry: Entry) -> None:
         if not self._ended:
-            self._observing().addressed(entry)  # type: ignore[attr-defined]
+            self._observing().addressed(entry)
 
     def _fail(self, reason: str) -> None:
         self._ended = True

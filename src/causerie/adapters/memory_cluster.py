@@ -173,6 +173,9 @@ class SharedNames:
         returning: bool,
     ) -> ClaimAnswer:
         """Decides as `causerie.ports.Directory.claim` says."""
+        if any(holder == replacing and nodes - {node} for holder, nodes in self._used.values()):
+            # Each node speaks for itself: elsewhere it may live.
+            replacing = None
         answer = self._names.claim(
             name, identity, address=address, now=now, replacing=replacing, returning=returning
         )

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from causerie.chat.names import Name
-from causerie.ports import Bus, Holder
+from causerie.ports import Bus, Holder, Taken
 from causerie.server.neighbours import BEAT_EVERY, NAMES_A_MESSAGE, OF_LATE, cut
 from causerie.server.node_messages import (
     IDENTITIES,
@@ -61,7 +61,7 @@ class NameCalls:
         self._beat()
 
     def want(
-        self, name: Name, identity: str, holder: Holder, done: Callable[[bool | None], None]
+        self, name: Name, identity: str, taken: Taken, done: Callable[[bool | None], None]
     ) -> None:
         """Asks for a name that a session on another node holds: `done` is told whether it is free,
         or None if there was no answer.
@@ -70,13 +70,14 @@ class NameCalls:
         wanted = Wanted(
             node=self._bus.node,
             number=number,
-            holder=holder.identity,
+            holder=taken.holder.identity,
+            held=taken.folded,
             identity=identity,
             display=name.display,
             folded=name.folded,
             skeleton=name.skeleton,
         )
-        self._bus.publish(names_topic(holder.node), encode(wanted))
+        self._bus.publish(names_topic(taken.holder.node), encode(wanted))
 
     def seek(self, holder: Holder, done: Callable[[bool | None], None]) -> None:
         """Asks whether a session on another node has a connection, or None."""
@@ -133,7 +134,11 @@ class NameCalls:
             case Wanted(node, number):
                 name = Name(display=signal.display, folded=signal.folded, skeleton=signal.skeleton)
                 self._sessions.claimed_elsewhere(
-                    signal.holder, name, signal.identity, partial(self._say, node, number)
+                    signal.holder,
+                    signal.held,
+                    name,
+                    signal.identity,
+                    partial(self._say, node, number),
                 )
             case unknown:
                 assert_never(unknown)

@@ -92,6 +92,8 @@ class Wanted(msgspec.Struct, frozen=True, tag="wanted"):
     number: int
     holder: str
     """The identity that holds it."""
+    held: str
+    """The name that it holds, folded: it may only look like the one that is wanted."""
     identity: str
     """That which wants it."""
     display: str

@@ -41,6 +41,12 @@ RENAMED_AT_ONCE = 1_000.0
 """Rooms in which one identity may go on under another name at once; more at the rate of commands.
 One that is in more may be renamed when it has not been for long enough."""
 
+ASKED_AT_MOST = 8
+"""Times that other nodes are asked for one name: what looks alike may be held on several, and what
+one gives up may not be known to be free at once."""
+ASKED_EVERY = 0.25
+"""Seconds before they are asked again."""
+
 Answer = Callable[["Session | Refused"], None]
 """Gets the session that now has the name, or why there is none."""
 
@@ -57,6 +63,7 @@ class Claim:
         "is_told",
         "name",
         "returning",
+        "silent",
         "withheld",
     )
 
@@ -81,8 +88,10 @@ class Claim:
         """Another node has told that the name may have changed: that node knows it already."""
         self.freed = freed
         """On another node: what to do once the name is free for it."""
-        self.asked: str | None = None
-        """The node that was asked for the name, and has not answered."""
+        self.asked = 0
+        """How often other nodes were asked for the name."""
+        self.silent: str | None = None
+        """The one that did not answer."""
         self.withheld: list[Name] = []
         """Names whose release waits, since this may be answered with one of them."""
 
@@ -282,14 +291,14 @@ class Sessions:
                 claim.answer(self._begin(claim.identity, name, kept=holder.kept))
                 if self.calls is not None and not claim.is_told and is_lasting(claim.identity):
                     self.calls.name(claim.identity, name.display, kept=holder.kept)
-            case Taken(holder):
+            case Taken(holder) as taken:
                 session = self._by_identity.get(holder.identity)
                 if holder.kept:
                     claim.answer(Refused(ErrorCode.NAME_TAKEN, field="username"))
                 elif self._is_coming_back(holder.identity, claim.name):
                     claim.answer(self._taken())
                 elif session is None and holder.node and self.calls is not None:
-                    self._ask_for(claim, holder, self.calls)
+                    self._ask_for(claim, taken, self.calls)
                 elif session is None:
                     self._claim(claim, replacing=holder.identity)
                 elif not session.connections:
@@ -308,13 +317,15 @@ class Sessions:
     # Sessions on other nodes.
 
     def claimed_elsewhere(
-        self, holder: str, name: Name, identity: str, answer: Callable[[bool], None]
+        self, holder: str, held: str, name: Name, identity: str, answer: Callable[[bool], None]
     ) -> None:
-        """Another node wants a name that a session here holds and does not keep: `answer` is told
-        whether it is free by now. That may take as long as a probe does.
+        """Another node wants a name that a session here holds, folded, and does not keep: `answer`
+        is told whether it is released by now. That may take as long as a probe does.
         """
         session = self._by_identity.get(holder)
-        if session is None:
+        if session is None or session.name.folded != held:
+            if holder not in self._claiming:
+                self._directory.release(held, holder, now=self._clock.wall())
             answer(holder not in self._claiming)
             return
         claim = Claim(
@@ -382,23 +393,30 @@ class Sessions:
             room.presence.displace(session.name.folded)
             self._changed(room)
 
-    def _ask_for(self, claim: Claim, holder: Holder, calls: "NameCalls") -> None:
+    def _ask_for(self, claim: Claim, taken: Taken, calls: "NameCalls") -> None:
         """The holder's session is on another node, which alone knows whether it lives."""
-        if claim.asked == holder.node:
-            # It did not answer, and is not known to be dead.
+        node = taken.holder.node
+        if claim.silent == node or claim.asked == ASKED_AT_MOST:
             claim.answer(self._taken())
             return
 
         def answered(is_free: bool | None) -> None:
             if is_free is None:
-                claim.asked = holder.node
+                # The directory says by now whether that node is dead.
+                claim.silent = node
                 self._claim(claim, replacing=None)
             elif is_free:
-                self._claim(claim, replacing=holder.identity)
+                self._claim(claim, replacing=None)
             else:
                 claim.answer(self._taken())
 
-        calls.want(claim.name, claim.identity, holder, answered)
+        claim.asked += 1
+        ask = partial(calls.want, claim.name, claim.identity, taken, answered)
+        if claim.asked == 1:
+            ask()
+        else:
+            # Its release may be on its way.
+            self._timers.at(self._clock.monotonic() + ASKED_EVERY, ask)
 
     # Probes.
 
@@ -473,11 +491,12 @@ class Sessions:
                 room.presence.displace(session.name.folded)
                 self._changed(room)
         for claim in claimants:
-            if claim.freed is not None:
-                claim.freed()
-            else:
+            if claim.freed is None:
                 self._claim(claim, replacing=session.identity)
         self._release(session.name, session.identity)
+        for claim in claimants:
+            if claim.freed is not None:
+                claim.freed()
 
     def _begin(self, identity: str, name: Name, *, kept: bool) -> Session:
         session = self._by_identity.get(identity)
