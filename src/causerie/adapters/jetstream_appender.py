@@ -10,7 +10,7 @@ for in its room first.
 import asyncio
 import itertools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import structlog
@@ -64,8 +64,12 @@ class Appender:
         is_watched: Callable[[str], bool],
         stored: Callable[[Entry], None],
         settled: Callable[[], None],
+        before: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
-        """`name` is what no other node has, `window` how many seconds NATS knows an id."""
+        """`name` is what no other node has, `window` how many seconds NATS knows an id; `before`
+        gives what is awaited before drafts that were appended by then are sent.
+        """
+        self._before = before
         self._loop = asyncio.get_running_loop()
         self._link = link
         self._stream = stream
@@ -100,6 +104,8 @@ class Appender:
             while self.outbox.has_waiting:
                 slots = self.outbox.take()
                 if slots:
+                    if self._before is not None:
+                        await self._before()
                     await self._send(slots)
             self._settled()
 

@@ -111,6 +111,11 @@ class Link:
         return self._is_up.is_set()
 
     @property
+    def known(self) -> int:
+        """How many servers are known: those named at first, and those that they have told of."""
+        return len(self._servers)
+
+    @property
     def max_payload(self) -> int:
         """Bytes that a message may have, headers included; of the connection that was last."""
         return self._client.max_payload if self._client is not None else 1_048_576

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -57,11 +57,13 @@ class JetStreamLog:
         replicas: int = 1,
         window: float = WINDOW,
         compare_every: float = COMPARE_EVERY,
+        before: Callable[[], Awaitable[object]] | None = None,
     ) -> "JetStreamLog":
         """Makes the stream, where nobody has yet, and begins to serve it.
 
         `link` has been opened; it is not closed with the log. `clock` tells microseconds. `prefix`
-        begins every name in NATS; of the stream so many replicas are kept.
+        begins every name in NATS; of the stream so many replicas are kept. What `before` gives is
+        awaited before anything is stored that was appended by then.
 
         Raises:
             LinkError: NATS refuses, or does not answer.
@@ -71,7 +73,15 @@ class JetStreamLog:
         state = await stream.open(
             epoch=secrets.token_hex(8), replicas=replicas, window=window, within=OPEN_WITHIN
         )
-        return cls(link, stream, state, clock=clock, window=window, compare_every=compare_every)
+        return cls(
+            link,
+            stream,
+            state,
+            clock=clock,
+            window=window,
+            compare_every=compare_every,
+            before=before,
+        )
 
     def __init__(
         self,
@@ -82,6 +92,7 @@ class JetStreamLog:
         clock: Callable[[], int],
         window: float,
         compare_every: float,
+        before: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         """Begins to serve a stream that is there; in the loop."""
         self._loop = asyncio.get_running_loop()
@@ -123,6 +134,7 @@ class JetStreamLog:
             is_watched=self._watcher.__contains__,
             stored=self._watcher.take,
             settled=self._need_telling,
+            before=before,
         )
         self._follower = Follower(
             link,
