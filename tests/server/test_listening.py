@@ -1,12 +1,12 @@
 import errno
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
 from causerie.server import listening
-from causerie.server.listening import ListenError, is_loopback_only, listen
+from causerie.server.listening import ListenError, is_loopback_only, listen, reserve
 
 
 @contextmanager
@@ -54,6 +54,36 @@ def test_every_interface_is_not_the_loopback_only(host: str, families: int) -> N
         assert not is_loopback_only(sockets)
 
 
+def test_processes_that_share_a_port_each_have_a_part_of_what_comes() -> None:
+    with ExitStack() as stack:
+        kept = reserve("127.0.0.1", 0)
+        for sock in kept:
+            stack.callback(sock.close)
+        port = kept[0].getsockname()[1]
+        # Nobody listens there yet, and nobody else may.
+        assert not reaches("127.0.0.1", port)
+        sharing = [listen("127.0.0.1", port, shared=True)[0] for _ in range(2)]
+        for sock in sharing:
+            stack.callback(sock.close)
+        with pytest.raises(ListenError, match=rf"Port {port} is in use"):
+            reserve("127.0.0.1", port)
+        with pytest.raises(ListenError, match=rf"Port {port} is in use"):
+            listen("127.0.0.1", port)
+        for _ in range(64):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        accepted = [0, 0]
+        for number, sock in enumerate(sharing):
+            while True:
+                try:
+                    sock.accept()[0].close()
+                except BlockingIOError:
+                    break
+                accepted[number] += 1
+        assert sum(accepted) == 64
+        assert all(accepted), "all were given to one: one in 2^63 times"
+
+
 def test_a_port_in_use_is_an_error_that_says_what_to_do() -> None:
     with listening_on("localhost") as sockets:
         port = sockets[0].getsockname()[1]
@@ -73,12 +103,14 @@ def test_a_free_port_is_one_that_is_free_on_all_addresses(monkeypatch: pytest.Mo
     bind = listening._bind
     ports: list[int] = []
 
-    def taken_once(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+    def taken_once(
+        family: socket.AddressFamily, address: str, port: int, *, shared: bool
+    ) -> socket.socket:
         if family == socket.AF_INET6:
             ports.append(port)
             if len(ports) == 1:
                 raise OSError(errno.EADDRINUSE, "in use")
-        return bind(family, address, port)
+        return bind(family, address, port, shared=shared)
 
     monkeypatch.setattr(listening, "_bind", taken_once)
     with listening_on("localhost") as sockets:
@@ -89,10 +121,12 @@ def test_a_free_port_is_one_that_is_free_on_all_addresses(monkeypatch: pytest.Mo
 def failing(number: int, family: socket.AddressFamily) -> Callable[..., socket.socket]:
     bind = listening._bind
 
-    def fail(wanted: socket.AddressFamily, address: str, port: int) -> socket.socket:
+    def fail(
+        wanted: socket.AddressFamily, address: str, port: int, *, shared: bool
+    ) -> socket.socket:
         if wanted == family:
             raise OSError(number, "no")
-        return bind(wanted, address, port)
+        return bind(wanted, address, port, shared=shared)
 
     return fail
 

@@ -26,18 +26,39 @@ class ListenError(CauserieError):
     """The server cannot listen there. The message is one sentence and says what to do."""
 
 
-def listen(host: str, port: int) -> list[socket.socket]:
+def listen(host: str, port: int, *, shared: bool = False) -> list[socket.socket]:
     """Binds and listens, on all the addresses of a host; with port 0 on one free port for all.
 
     `localhost` is 127.0.0.1 and, where there is IPv6, ::1. `::` is every interface, of IPv4 too.
+    A `shared` port is one that several processes listen on: the system gives each a part of the
+    connections.
 
     Raises:
         ListenError: the host is unknown, the port in use or forbidden.
     """
+    return _open(host, port, shared=shared, listens=True)
+
+
+def reserve(host: str, port: int) -> list[socket.socket]:
+    """Binds, and does not listen, on a port that processes of ours are going to share: nobody
+    else has it while these sockets are open.
+
+    Raises:
+        ListenError: as `listen` does.
+    """
+    # Two who share would not be in one another's way, and be taken for one.
+    alone = listen(host, port)
+    port = alone[0].getsockname()[1]
+    for sock in alone:
+        sock.close()
+    return _open(host, port, shared=True, listens=False)
+
+
+def _open(host: str, port: int, *, shared: bool, listens: bool) -> list[socket.socket]:
     addresses = _resolve(host)
     for _ in range(_TRIES):
         try:
-            return _listen_on_all(addresses, port)
+            return _open_all(addresses, port, shared=shared, listens=listens)
         except OSError as error:
             # A port that was free for the first address may be taken for the second.
             if error.errno == errno.EADDRINUSE and port == 0:
@@ -65,21 +86,22 @@ def _resolve(host: str) -> list[tuple[socket.AddressFamily, str]]:
     return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
 
 
-def _listen_on_all(
-    addresses: list[tuple[socket.AddressFamily, str]], port: int
+def _open_all(
+    addresses: list[tuple[socket.AddressFamily, str]], port: int, *, shared: bool, listens: bool
 ) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     try:
         for family, address in addresses:
             try:
-                sockets.append(_bind(family, address, port))
+                sockets.append(_bind(family, address, port, shared=shared))
             except OSError as error:
                 # A machine may have no IPv6, or have it turned off.
                 if not (sockets and family == socket.AF_INET6 and _is_absent(error)):
                     raise
             port = sockets[-1].getsockname()[1]
-        for sock in sockets:
-            sock.listen(BACKLOG)
+        if listens:
+            for sock in sockets:
+                sock.listen(BACKLOG)
     except OSError:
         for sock in sockets:
             sock.close()
@@ -87,7 +109,7 @@ def _listen_on_all(
     return sockets
 
 
-def _bind(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+def _bind(family: socket.AddressFamily, address: str, port: int, *, shared: bool) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
@@ -96,6 +118,8 @@ def _bind(family: socket.AddressFamily, address: str, port: int) -> socket.socke
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         else:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if shared:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         _tune(sock)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address != "::")

@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import suppress
+from functools import partial
 from typing import Any, Literal, TextIO, cast
 
 import structlog
@@ -45,14 +46,22 @@ def name_close_codes(_logger: object, _method: str, event: EventDict) -> EventDi
     return event
 
 
+def _name_worker(worker: int, _logger: object, _method: str, event: EventDict) -> EventDict:
+    event["worker"] = worker
+    return event
+
+
 def configure_logs(
     form: Literal["auto", "console", "json"],
     level: Literal["debug", "info", "warning", "error"],
     stream: TextIO,
+    *,
+    worker: int | None = None,
 ) -> None:
     """Has structlog and the standard library's logging write alike.
 
-    `auto` is console on a terminal, otherwise json. A line that cannot be written is lost.
+    `auto` is console on a terminal, otherwise json. A line that cannot be written is lost. Where
+    there are several workers, each line has the number of its own.
     """
     on_terminal = stream.isatty()
     lossy = cast(TextIO, _Lossy(stream))
@@ -70,9 +79,10 @@ def configure_logs(
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ]
+    shared = _SHARED if worker is None else [*_SHARED, partial(_name_worker, worker)]
     threshold = getattr(logging, level.upper())
     structlog.configure(
-        processors=[*_SHARED, *rendering],
+        processors=[*shared, *rendering],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.WriteLoggerFactory(file=lossy),
         cache_logger_on_first_use=True,
@@ -80,7 +90,7 @@ def configure_logs(
     handler = logging.StreamHandler(lossy)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_SHARED,
+            foreign_pre_chain=shared,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
         )
     )
