@@ -165,13 +165,26 @@ async def test_the_page_tells_the_address_under_which_it_was_asked_for(
     assert "<script" not in text
 
 
-@pytest.mark.parametrize(("health", "status"), [("ok", 200), ("stopping", 503), ("failed", 503)])
-async def test_healthz_tells_whether_the_server_can_be_relied_on(
-    health: Health, status: int
+@pytest.mark.parametrize(
+    ("health", "alive", "ready"),
+    [
+        ("ok", 200, 200),
+        ("degraded", 200, 200),
+        ("away", 200, 503),
+        ("stopping", 503, 503),
+        ("failed", 503, 503),
+    ],
+)
+async def test_healthz_tells_whether_the_server_is_well_and_readyz_whether_it_can_serve(
+    health: Health, alive: int, ready: int
 ) -> None:
     response = await ask("/healthz", health=health)
-    assert response.status == status
+    assert response.status == alive
     assert response.json == {"status": health, "version": __version__}
+    assert response.headers["cache-control"] == "no-store"
+    response = await ask("/readyz", health=health)
+    assert response.status == ready
+    assert response.json == {"status": health}
     assert response.headers["cache-control"] == "no-store"
 
 

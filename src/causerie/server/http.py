@@ -29,7 +29,12 @@ from causerie.server.web import PAGE, WebClient
 from causerie.server.websocket import WebSocketProtocol
 from causerie.version import __version__
 
-Health = Literal["ok", "stopping", "failed"]
+Health = Literal["ok", "degraded", "away", "stopping", "failed"]
+"""`degraded`: what is said is slow to become durable; `away`: it cannot, until the store of the
+rooms is back; `failed`: the log can no longer be trusted."""
+
+_ALIVE: Final = frozenset[Health]({"ok", "degraded", "away"})
+_READY: Final = frozenset[Health]({"ok", "degraded"})
 
 _LANGUAGES: Final = ("en", "fr")
 
@@ -44,9 +49,10 @@ def http_app(
     pauses: Callable[[], Longest] | None = None,
     census: Callable[[], Census] | None = None,
 ) -> Starlette:
-    """Makes the ASGI application: the web client, `/healthz`, `/asyncapi.json`.
+    """Makes the ASGI application: the web client, `/healthz`, `/readyz`, `/asyncapi.json`.
 
-    `health` tells how the server is: `failed` once the log can no longer be trusted. Where the web
+    `health` tells how the server is. Whoever asks at `/healthz` would start one again that is not
+    well; whoever asks at `/readyz`, send nobody to one that cannot serve them now. Where the web
     client has not been built, a page says how to reach the chat without it. `pauses` tells how long
     the loop was held, and `census` what there is just now, if that is watched.
     """
@@ -70,11 +76,11 @@ def http_app(
             body["collectedMs"] = round(longest.collected * 1000, 3)
         if census is not None:
             body |= census()._asdict()
-        return JSONResponse(
-            body,
-            HTTPStatus.OK if state == "ok" else HTTPStatus.SERVICE_UNAVAILABLE,
-            {"Cache-Control": "no-store"},
-        )
+        return _condition(body, is_well=state in _ALIVE)
+
+    async def readyz(_request: Request) -> Response:
+        state = health()
+        return _condition({"status": state}, is_well=state in _READY)
 
     return Starlette(
         routes=[
@@ -82,12 +88,18 @@ def http_app(
             Route("/ws", _upgrade_required),
             Route("/chat", _upgrade_required),
             Route("/healthz", healthz),
+            Route("/readyz", readyz),
             Route("/asyncapi.json", _asyncapi),
             Route("/{path:path}", file),
         ],
         exception_handlers={HTTPException: _error},
         max_body_size=64 * 1024,
     )
+
+
+def _condition(body: dict[str, object], *, is_well: bool) -> Response:
+    status = HTTPStatus.OK if is_well else HTTPStatus.SERVICE_UNAVAILABLE
+    return JSONResponse(body, status, {"Cache-Control": "no-store"})
 
 
 def http_protocol(request_timeout: float) -> type[H11Protocol]:
