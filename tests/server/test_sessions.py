@@ -26,6 +26,7 @@ from causerie.server.live_room import LiveRoom
 from causerie.server.sessions import Session
 from causerie.server.settings import HubSettings
 from causerie.testing.memory_server import MemoryServer, MemorySocket, VirtualClock
+from causerie.wire.codes import CloseCode
 
 
 def session_of(client: V1) -> Session:
@@ -965,3 +966,21 @@ def test_who_has_gone_before_its_name_was_given_holds_nothing() -> None:
         server.advance(20.0)
         assert server.directory._names._in_use.use("alice") is None
     assert_nothing_is_left(server)
+
+
+def test_whose_name_is_another_s_by_now_is_told_so_when_it_is_looked_up() -> None:
+    server = MemoryServer()
+    alice, bob = v1(server, "Alice"), v1(server, "Bob")
+    sessions = server.hub.sessions
+    identity = session_of(bob).identity
+    for whose in (identity, "s:nobody"):
+        sessions.look_up(whose)
+    server.run()
+    assert bob.socket.is_open
+    # As the directory of a node does that was taken for gone.
+    server.directory.release("bob", identity, now=server.clock.wall())
+    v1(server, "Bob", key=key_of("another"))
+    sessions.look_up(identity)
+    server.run()
+    assert bob.socket.close_code == CloseCode.NAME_LOST
+    assert alice.socket.is_open

@@ -356,6 +356,12 @@ class Sessions:
         for session in list(self._by_identity.values()):
             self._look_up(session)
 
+    def look_up(self, identity: str) -> None:
+        """This node was taken for gone: the name that an identity has here may be another's."""
+        session = self._by_identity.get(identity)
+        if session is not None:
+            self._look_up(session)
+
     def _look_up(self, session: Session) -> None:
         """Asks anew which name a session has."""
 
