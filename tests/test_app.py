@@ -426,7 +426,7 @@ async def test_a_loop_that_knows_no_signals_as_on_windows_is_stopped_by_them_too
     number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     urls: list[str] = []
-    monkeypatch.setattr(module, "_announce", urls.append)
+    monkeypatch.setattr(module, "announce", urls.append)
 
     def unknown(*_: object) -> None:
         raise NotImplementedError

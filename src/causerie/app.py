@@ -15,13 +15,14 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from random import SystemRandom
-from typing import Final, Protocol, cast
+from typing import Final, NamedTuple, Protocol, cast
 
 import structlog
 import uvicorn
 
 from causerie.adapters import sqlite
 from causerie.adapters.sqlite_file import DATABASE
+from causerie.backends import StoreHealth, open_backend
 from causerie.chat.names import NameRefused, parse_username
 from causerie.resources import web_path
 from causerie.server.census import take_census
@@ -56,6 +57,8 @@ READ_FIRST: Final = 0.05
 SWITCH_INTERVAL: Final = 0.0005
 """Seconds after which the thread that commits has the event loop give way (usually 0.005)."""
 
+_GOES_ON: Final = frozenset[Health]({"ok", "degraded", "away"})
+
 _logger = structlog.get_logger("causerie.app")
 
 
@@ -89,12 +92,15 @@ class App:
     """A server: storage, hub and sockets, from `run` to its return.
 
     All of it lives on one event loop. `announce` is told where the server can be reached, once it
-    can.
+    can. It `shares_port` with other processes if it is one of several workers.
     """
 
-    def __init__(self, config: Config, *, announce: Callable[[str], None]) -> None:
+    def __init__(
+        self, config: Config, *, announce: Callable[[str], None], shares_port: bool = False
+    ) -> None:
         self._config = config
         self._announce = announce
+        self._shares_port = shares_port
         self._clock = SystemClock()
         self._health: Health = "ok"
         self._stop = asyncio.Event()
@@ -121,14 +127,13 @@ class App:
                 "not exist."
             )
         loop = asyncio.get_running_loop()
-        sockets = listen(config.host, config.port)
+        sockets = listen(config.host, config.port, shared=self._shares_port)
         try:
-            log, directory = sqlite.open_folder(
-                config.data,
+            backend = await open_backend(
+                config,
                 clock=self._clock.wall,
-                call_threadsafe=loop.call_soon_threadsafe,
-                schedule=loop.call_soon,
-                names_per_address=config.names_per_address,
+                tell_health=self._note_health,
+                lost=self._name_lost,
             )
         except BaseException:
             for sock in sockets:
@@ -141,14 +146,15 @@ class App:
             version=f"causerie/{__version__}",
         )
         hub = self._hub = Hub(
-            log,
-            directory,
+            backend.log,
+            backend.directory,
             settings,
             self._clock,
             schedule=lambda action: _soon(loop, action),
             arm=self._arm,
             chance=SystemRandom(),
             failed=self._log_failed,
+            bus=backend.bus,
         )
         pauses = Pauses(loop) if config.watch_loop else None
         port = sockets[0].getsockname()[1]
@@ -194,9 +200,9 @@ class App:
             if self._timer is not None:
                 self._timer.cancel()
             if self._ends_by is None:
-                log.close()
+                await backend.close(STOP_TIMEOUT)
             elif not self._is_stuck:
-                log.close(max(0.0, self._ends_by - loop.time()))
+                await backend.close(max(0.0, self._ends_by - loop.time()))
         _logger.info("stopped")
         if self._failure:
             raise AppError(
@@ -222,7 +228,7 @@ class App:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + STOP_TIMEOUT
         self._ends_by = loop.time() + END_TIMEOUT
-        if self._health == "ok":
+        if self._health in _GOES_ON:
             self._health = "stopping"
             _logger.info("stopping", connections=len(connections))
             answered = asyncio.Event()
@@ -241,6 +247,14 @@ class App:
             await asyncio.sleep(0.01)
         for connection in list(connections):
             connection.abort()
+
+    def _note_health(self, health: StoreHealth) -> None:
+        if self._health in _GOES_ON:
+            self._health = health
+            _logger.warning("the store of the rooms", health=health)
+
+    def _name_lost(self, identity: str) -> None:
+        self._hub.sessions.look_up(identity)
 
     def _log_failed(self, reason: str) -> None:
         self._health = "failed"
@@ -343,16 +357,29 @@ def _is(what: Callable[[], bool]) -> bool:
         return False
 
 
-def serve(config: Config) -> None:
+class Employment(NamedTuple):
+    """What a worker is told by the process that has started it (`causerie.workers`)."""
+
+    number: int
+    """From 1."""
+    announce: Callable[[str], None]
+    """Is told where the worker can be reached, once it can."""
+    channel: int
+    """A descriptor, of which something can be read when the worker is to stop, or the other process
+    has ended."""
+
+
+def serve(config: Config, employment: Employment | None = None) -> None:
     """Serves until SIGTERM, SIGINT (Ctrl+C) or SIGHUP (the terminal is closed); a second SIGTERM or
-    SIGINT ends at once. Blocks.
+    SIGINT ends at once. Blocks. A worker serves until SIGTERM, or until its employment ends.
 
     Writes where the server can be reached to stdout, and its log to stderr.
 
     Raises:
         CauserieError: as `App.run` does; the message says what to do.
     """
-    configure_logs(config.log_format, config.log_level, sys.stderr)
+    worker = None if employment is None else employment.number
+    configure_logs(config.log_format, config.log_level, sys.stderr, worker=worker)
     _raise_file_limit()
     # What people say to one another is nobody else's on this machine, whoever made the folder.
     os.umask(0o077)
@@ -364,15 +391,35 @@ def serve(config: Config) -> None:
     # what asyncio's own loop leaves of each connection could grow to gigabytes.
     gc.set_threshold(10_000, 3, 100)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(config))
+        runner.run(_serve(config) if employment is None else _work(config, employment))
 
 
 def _soon(loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> None:
     loop.call_soon(action)
 
 
+async def _work(config: Config, employment: Employment) -> None:
+    app = App(config, announce=employment.announce, shares_port=True)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, app.stop)
+    # Ctrl+C and the end of a terminal reach all of its processes: when to stop, the first says.
+    loop.add_signal_handler(signal.SIGINT, _ignore)
+    loop.add_signal_handler(signal.SIGHUP, _ignore)
+
+    def dismissed() -> None:
+        loop.remove_reader(employment.channel)
+        app.stop()
+
+    loop.add_reader(employment.channel, dismissed)
+    await app.run()
+
+
+def _ignore() -> None:
+    """Does nothing."""
+
+
 async def _serve(config: Config) -> None:
-    app = App(config, announce=_announce)
+    app = App(config, announce=announce)
     loop = asyncio.get_running_loop()
     signals = 0
 
@@ -399,7 +446,8 @@ async def _serve(config: Config) -> None:
     await app.run()
 
 
-def _announce(url: str) -> None:
+def announce(url: str) -> None:
+    """Writes where the server can be reached."""
     sys.stdout.write(f"Causerie listens on {url}\n")
     sys.stdout.flush()
 

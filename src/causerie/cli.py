@@ -117,8 +117,10 @@ def command_line() -> App:
         """
         values = {name: getattr(flags, name) for name in given if hasattr(flags, name)}
         loaded = load_config(values, os.environ, config)
-        from causerie.app import serve as run
-
+        if loaded.workers > 1:
+            from causerie.workers import serve_workers as run
+        else:
+            from causerie.app import serve as run
         run(loaded)
 
     @app.command

@@ -70,6 +70,12 @@ def test_every_field_can_be_set_by_the_environment_and_by_the_file(tmp_path: Pat
         "host": ("::1", "'::1'", "::1"),
         "port": ("9", "9", 9),
         "data": ("/var/lib/causerie", "'/var/lib/causerie'", Path("/var/lib/causerie")),
+        "workers": ("2", "2", 2),
+        "nats": (
+            "nats://a:4222,tls://b",
+            "['nats://a:4222', 'tls://b']",
+            ("nats://a:4222", "tls://b"),
+        ),
         "auth": ("open", "'open'", "open"),
         "rate_limit": ("2.5", "2.5", 2.5),
         "allow_origin": (
@@ -95,6 +101,10 @@ def test_every_field_can_be_set_by_the_environment_and_by_the_file(tmp_path: Pat
     assert load_config({}, {}, write(tmp_path / "c.toml", toml)) == by_environment
     for name, value in expected.items():
         assert type(getattr(by_environment, name)) is type(value) or name == "data"
+
+
+def test_what_may_hold_a_password_is_not_shown() -> None:
+    assert "secret" not in repr(Config(nats=("nats://alice:secret@localhost",)))
 
 
 def test_every_field_has_a_docstring() -> None:
@@ -199,6 +209,10 @@ def test_a_value_of_the_wrong_type_in_the_file_is_one_too(
         ({"data": Path("a\udcffb")}, "--data must be a path in UTF-8"),
         ({"grace": -0.1}, "--grace must be between 0"),
         ({"heartbeat": 0.0}, "--heartbeat must be between 1"),
+        ({"workers": 0}, "--workers must be between 1 and 256"),
+        ({"nats": ("http://a",)}, "--nats cannot be 'http://a': name servers as nats://HOST"),
+        ({"nats": ("nats://",)}, "--nats cannot be 'nats://'"),
+        ({"nats": ("nats://a:99999",)}, "--nats cannot be 'nats://a:99999'"),
         ({"host": ""}, "--host must not be empty: use localhost"),
         ({"auth": "token"}, "--auth cannot be token yet: start with open"),
         ({"auth": "none"}, "--auth cannot be 'none': the one way that there is, is open"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 from causerie.server.origin import ANY_ORIGIN, normalise_origin
 from causerie.wire.errors import CauserieError
@@ -19,6 +20,9 @@ PREFIX: Final = "CAUSERIE_"
 CONFIG_VARIABLE: Final = "CAUSERIE_CONFIG"
 """Names the file, as `--config` does."""
 
+
+MOST_WORKERS: Final = 256
+"""More than machines have cores."""
 
 SLOWEST_RATE: Final = 0.001
 """Commands a second, at least, where they are limited: a wait is still told as a number."""
@@ -80,6 +84,14 @@ class Config:
     """The folder where the rooms are kept. It is made if it does not exist; one server at a time
     can use it."""
 
+    workers: int = 1
+    """Processes that serve, each with a core of its own. More than one keep the rooms in NATS: that
+    of nats, or one that this server starts and stops, in a folder of data."""
+
+    nats: tuple[str, ...] = field(default=(), repr=False)
+    """NATS servers, such as nats://10.0.0.1:4222, with JetStream, to keep the rooms in instead of
+    data. All servers that are given the same are one chat."""
+
     auth: str = "open"
     """How people are known. open: by a key that their client makes and keeps."""
 
@@ -124,6 +136,11 @@ class Config:
         for name in ("rate_limit", "max_connections", "names_per_address", "grace"):
             _between(name, getattr(self, name), 0, 1_000_000_000)
         _between("heartbeat", self.heartbeat, 1, 3600)
+        _between("workers", self.workers, 1, MOST_WORKERS)
+        for url in self.nats:
+            if not _is_nats(url):
+                why = f"cannot be {url!r}: name servers as nats://HOST:PORT, or tls://HOST:PORT."
+                raise SettingRefused("nats", why)
         if 0 < self.rate_limit < SLOWEST_RATE:
             why = f"must be at least {SLOWEST_RATE}, or 0 for no limit, not {self.rate_limit}."
             raise SettingRefused("rate_limit", why)
@@ -284,6 +301,14 @@ def _to_float(number: float) -> float:
         return float(number)
     except OverflowError:
         return math.copysign(math.inf, number > 0 or -1)
+
+
+def _is_nats(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"nats", "tls"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _is_unicode(text: str) -> bool:

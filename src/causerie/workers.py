@@ -1,0 +1,257 @@
+"""Several servers behind one port, each a process with a core of its own.
+
+    parent ──starts, watches, stops──▶ worker 1 … N, each a whole server (`causerie.app`)
+       └──and, unless it was told of one──▶ a NATS server in the data folder
+
+All share what they keep and tell one another, over NATS, so that no client can tell which one it is
+served by. The system spreads connections over them (SO_REUSEPORT). A worker that is lost is started
+again; those whom it served come back meanwhile, to whichever worker is there.
+"""
+
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from multiprocessing.connection import Connection, wait
+from typing import Final, NamedTuple
+
+import structlog
+
+from causerie.app import AppError, Employment, announce, serve
+from causerie.backends import nats_server
+from causerie.server.config import Config
+from causerie.server.listening import reserve
+from causerie.server.logs import configure_logs
+from causerie.wire.errors import CauserieError
+
+READY_WITHIN: Final = 60.0
+"""Seconds for the workers to be ready when the server starts."""
+STOP_WITHIN: Final = 6.0
+"""Seconds for a worker to stop by itself: it promises 5."""
+START_AGAIN_AFTER: Final = 1.0
+"""Seconds from the loss of a worker to its restart; twice as many each time it is lost early."""
+START_AGAIN_AT_MOST: Final = 30.0
+"""Seconds: no restart waits longer."""
+EARLY: Final = 10.0
+"""A worker that is lost within so many seconds from its start may be lost again for that reason."""
+
+_logger = structlog.get_logger("causerie.workers")
+
+
+class _Ready(NamedTuple):
+    """What a worker says once it can be reached."""
+
+    url: str
+
+
+class _Failed(NamedTuple):
+    """What a worker says when it cannot go on, in a sentence."""
+
+    message: str
+
+
+class _Worker:
+    """One of them: the process that it is now, or will be."""
+
+    def __init__(self, number: int, config: Config) -> None:
+        self.number = number
+        self._config = config
+        self._process: multiprocessing.process.BaseProcess | None = None
+        self.channel: Connection | None = None
+        """What it says; its end tells that it has ended."""
+        self.is_ready = False
+        self.failure = ""
+        self.starts_at = 0.0
+        """When it is to be started (again), in seconds, monotonic."""
+        self._started_at = 0.0
+        self._delay = START_AGAIN_AFTER
+
+    def start(self) -> None:
+        """Starts the process."""
+        context = multiprocessing.get_context("spawn")
+        self.channel, theirs = context.Pipe()
+        self.is_ready = False
+        self._started_at = time.monotonic()
+        self._process = context.Process(
+            target=_work,
+            args=(self._config, self.number, theirs),
+            name=f"causerie-worker-{self.number}",
+        )
+        self._process.start()
+        theirs.close()
+
+    def hear(self) -> bool:
+        """Takes what it has said; tells whether it goes on."""
+        assert self.channel is not None, "it was started"
+        try:
+            said: _Ready | _Failed = self.channel.recv()
+        except (EOFError, OSError):
+            self._lose()
+            return False
+        match said:
+            case _Ready():
+                self.is_ready = True
+            case _Failed(message):
+                self.failure = message
+        return True
+
+    def ask_to_stop(self) -> None:
+        """Has it end gracefully."""
+        if self._process is not None and self._process.pid is not None:
+            self._process.terminate()
+
+    def end(self, until: float) -> None:
+        """Waits until it has ended, and kills it if that takes longer than up to then."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.join(max(0.0, until - time.monotonic()))
+        if process.is_alive():
+            process.kill()
+            process.join()
+        if self.channel is not None:
+            self.channel.close()
+            self.channel = None
+
+    def _lose(self) -> None:
+        now = time.monotonic()
+        early = now - self._started_at < EARLY
+        self._delay = min(self._delay * 2, START_AGAIN_AT_MOST) if early else START_AGAIN_AFTER
+        self.starts_at = now + self._delay
+        self.end(now + STOP_WITHIN)
+
+
+class Workers:
+    """All of them, from `run` to its return. `announce` is told where they can be reached."""
+
+    def __init__(self, config: Config, *, announce: Callable[[str], None]) -> None:
+        self._config = config
+        self._announce = announce
+        self._signals = 0
+        self._wake, self._woken = socket.socketpair()
+        self._workers: list[_Worker] = []
+
+    def run(self) -> None:
+        """Serves until SIGTERM, SIGINT or SIGHUP; a second SIGTERM or SIGINT ends at once. Blocks.
+
+        Raises:
+            ListenError: it cannot listen where it should.
+            AppError: a worker could not begin, or there is no NATS server; the message says why.
+        """
+        config = self._config
+        with ExitStack() as stack:
+            stack.callback(self._wake.close)
+            stack.callback(self._woken.close)
+            port = 0
+            for sock in reserve(config.host, config.port):
+                port = sock.getsockname()[1]
+                stack.callback(sock.close)
+            self._listen_to_signals(stack)
+            urls = config.nats or (stack.enter_context(nats_server(config.data)).url,)
+            each = replace(
+                config,
+                port=port,
+                nats=urls,
+                workers=1,
+                max_connections=-(-config.max_connections // config.workers),
+            )
+            self._workers = [_Worker(number + 1, each) for number in range(config.workers)]
+            stack.callback(self._end)
+            for worker in self._workers:
+                worker.start()
+            self._become_ready()
+            if not self._signals:
+                host = f"[{config.host}]" if ":" in config.host else config.host
+                self._announce(f"http://{host}:{port}")
+            while not self._signals:
+                self._watch(None)
+
+    def _become_ready(self) -> None:
+        until = time.monotonic() + READY_WITHIN
+        while not self._signals and not all(worker.is_ready for worker in self._workers):
+            left = until - time.monotonic()
+            if left <= 0:
+                raise AppError(
+                    f"The workers were not ready within {READY_WITHIN:g} s: see the log for why."
+                )
+            self._watch(left)
+            for worker in self._workers:
+                if worker.channel is None and not worker.is_ready:
+                    raise AppError(worker.failure or f"Worker {worker.number} did not start.")
+
+    def _watch(self, within: float | None) -> None:
+        """Waits for something to happen, so many seconds at most, and sees to it."""
+        now = time.monotonic()
+        waiting = [worker for worker in self._workers if worker.channel is None]
+        for worker in waiting:
+            if worker.starts_at <= now:
+                worker.start()
+        waits = [worker.starts_at - now for worker in self._workers if worker.channel is None]
+        timeout = min([*waits, *([] if within is None else [within])], default=None)
+        channels = {
+            worker.channel: worker for worker in self._workers if worker.channel is not None
+        }
+        for ready in wait([self._woken, *channels], timeout):
+            if ready is self._woken:
+                self._woken.recv(64)
+                continue
+            worker = channels[ready]  # type: ignore[index] # the others are all of these
+            was_ready = worker.is_ready
+            if not worker.hear() and was_ready and not self._signals:
+                _logger.error(
+                    "a worker is lost, and will be started again",
+                    worker=worker.number,
+                    why=worker.failure or None,
+                )
+
+    def _end(self) -> None:
+        for worker in self._workers:
+            worker.ask_to_stop()
+        until = time.monotonic() + STOP_WITHIN
+        for worker in self._workers:
+            worker.end(until)
+
+    def _listen_to_signals(self, stack: ExitStack) -> None:
+        def told(number: int, _frame: object) -> None:
+            self._signals += 1
+            if self._signals > 1 and number != signal.SIGHUP:
+                # What was acknowledged is on the disk; the workers end when they miss us.
+                os._exit(128 + number)
+            self._wake.send(b"\0")
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue
+            before = signal.signal(number, told)
+            stack.callback(signal.signal, number, before)
+
+
+def _work(config: Config, number: int, channel: Connection) -> None:
+    """The life of a worker: it serves until it is told to stop, or the parent is gone."""
+    # Ctrl+C reaches all processes of a terminal; when to stop, the parent says.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        serve(config, Employment(number, lambda url: channel.send(_Ready(url)), channel.fileno()))
+    except CauserieError as error:
+        channel.send(_Failed(str(error)))
+
+
+def serve_workers(config: Config) -> None:
+    """Serves with several workers, as `causerie.app.serve` does with one.
+
+    Raises:
+        CauserieError: as `Workers.run` does; the message says what to do.
+    """
+    if not hasattr(socket, "SO_REUSEPORT") or sys.platform == "win32":
+        raise AppError(
+            "This system cannot share a port among workers: start one, with --workers 1."
+        )
+    configure_logs(config.log_format, config.log_level, sys.stderr)
+    os.umask(0o077)
+    Workers(config, announce=announce).run()

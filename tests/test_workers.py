@@ -1,0 +1,158 @@
+"""`causerie serve --workers N`: several real processes on one port, and what becomes of them."""
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.nats import wait_until
+from tests.support.server_process import STOP_WITHIN, ServerProcess
+
+import causerie
+from causerie.server.config import Config
+from causerie.server.listening import ListenError, listen
+from causerie.workers import Workers
+
+PEOPLE = 16
+"""As many as are served by both of two workers, but in one of 32,768 times."""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    with ServerProcess(tmp_path, "--workers", "2", "--log-format", "json") as server:
+        yield server
+
+
+def family(pid: int) -> dict[int, str]:
+    """The processes that a process has started, with their command lines."""
+    children = {}
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                command = Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ")
+                children[child] = command
+                children.update(family(child))
+    return children
+
+
+def workers_of(server: ServerProcess) -> list[int]:
+    return [pid for pid, command in family(server.pid).items() if "spawn_main" in command]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def served_by(server: ServerProcess) -> set[str]:
+    """The numbers of the workers that anybody was connected to."""
+    return set(re.findall(r'"event": "connected", .*"worker": (\d)', server.log))
+
+
+async def hear(client: causerie.Client, count: int) -> list[tuple[int, str]]:
+    """So many messages of the lobby, with their places."""
+    heard: list[tuple[int, str]] = []
+    async with asyncio.timeout(STOP_WITHIN):
+        async for event in client:
+            if isinstance(event, causerie.Message):
+                heard.append((event.seq, event.content))
+            if len(heard) == count:
+                break
+    return heard
+
+
+async def test_people_on_several_workers_are_in_one_chat(server: ServerProcess) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        clients = []
+        for number in range(PEOPLE):
+            client = causerie.connect(server.ws, f"Person{number}")
+            clients.append(await stack.enter_async_context(client))
+            await clients[-1].join("lobby")
+        await asyncio.gather(*(client.send("hello", room="lobby") for client in clients))
+        heard = await asyncio.gather(*(hear(client, PEOPLE) for client in clients))
+    assert all(each == heard[0] for each in heard)
+    assert served_by(server) == {"1", "2"}
+
+
+async def test_a_worker_that_is_lost_is_started_again_and_nobody_misses_anything(
+    server: ServerProcess,
+) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        clients = []
+        for number in range(PEOPLE):
+            client = causerie.connect(server.ws, f"Person{number}")
+            clients.append(await stack.enter_async_context(client))
+            await clients[-1].join("lobby")
+        before = workers_of(server)
+        assert len(before) == 2
+        os.kill(before[0], signal.SIGKILL)
+        await asyncio.gather(*(client.send("still here", room="lobby") for client in clients))
+        heard = await asyncio.gather(*(hear(client, PEOPLE) for client in clients))
+        assert all(each == heard[0] for each in heard)
+        await asyncio.to_thread(
+            wait_until, lambda: len(workers_of(server)) == 2, "the worker that was lost"
+        )
+        assert workers_of(server) != before
+    assert "a worker is lost, and will be started again" in server.log
+
+
+def ended(pids: list[int]) -> Callable[[], bool]:
+    return lambda: not any(map(is_alive, pids))
+
+
+def test_a_stop_ends_all_processes(server: ServerProcess) -> None:
+    pids = list(family(server.pid))
+    assert len(pids) >= 3, "two workers and NATS"
+    assert server.stop() == 0
+    wait_until(ended(pids), "the end of all")
+
+
+def test_what_the_first_process_has_started_ends_with_it(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path, "--workers", "2")
+    server.start()
+    pids = list(family(server.pid))
+    server.kill()
+    wait_until(ended(pids), "the end of all")
+
+
+def test_ctrl_c_on_a_terminal_ends_all_processes(tmp_path: Path) -> None:
+    """It reaches every process of the terminal at once."""
+    arguments = ["serve", "--workers", "2", "--port", "0", "--data", str(tmp_path)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "causerie.cli", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+        env={**os.environ, "CAUSERIE_CONFIG": os.devnull},
+    )
+    try:
+        assert process.stdout is not None
+        assert "listens on http://localhost:" in process.stdout.readline()
+        pids = list(family(process.pid))
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=STOP_WITHIN)
+        assert process.returncode == 0
+        assert "Traceback" not in errors
+        wait_until(ended(pids), "the end of all")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_port_in_use_is_told_before_anything_is_started(tmp_path: Path) -> None:
+    (taken,) = listen("127.0.0.1", 0)
+    with taken:
+        port = taken.getsockname()[1]
+        config = Config(host="127.0.0.1", port=port, data=tmp_path / "data", workers=2)
+        with pytest.raises(ListenError, match=f"Port {port} is in use"):
+            Workers(config, announce=print).run()
+    assert not (tmp_path / "data").exists()
