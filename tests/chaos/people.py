@@ -86,7 +86,13 @@ class Crowd:
         async with AsyncExitStack() as stack:
 
             async def come(person: Person) -> None:
-                connection = causerie.connect(url, person.name, key=person.key, catch_up=CATCH_UP)
+                connection = causerie.connect(
+                    url,
+                    person.name,
+                    key=person.key,
+                    catch_up=CATCH_UP,
+                    private_replay=CATCH_UP,
+                )
                 person.client = await stack.enter_async_context(connection)
 
             for person in self.people:

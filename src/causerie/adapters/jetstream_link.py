@@ -206,13 +206,14 @@ class Link:
     async def request(
         self, subject: str, payload: bytes = b"", *, within: float, headers: Headers | None = None
     ) -> Message:
-        """Asks, and waits for one answer, which may be one with a `status`.
+        """Asks, and waits for one answer, which may be one with a `status`; in a cluster another
+        server may answer as well.
 
         Raises:
             Unanswered: none came within so many seconds, or nobody is there to answer.
             Lost: there is no connection, or it was lost.
         """
-        (answer,) = await self.gather(
+        answer, *_ = await self.gather(
             subject, payload, within=within, headers=headers, until=lambda _message: True
         )
         return answer
