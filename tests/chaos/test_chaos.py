@@ -28,8 +28,8 @@ SEED = os.environ.get("CHAOS_SEED", "") or ("1" if os.environ.get("CI") else "")
 WANTED = [name for name in os.environ.get("CHAOS_FAULT", "").split(",") if name]
 
 SHORT = ("kill-node", "pause-node")
-"""The faults of which `make test` plays a round: those of nodes. What is done to NATS does not always
-pass yet."""
+"""The faults of which `make test` plays a round: those of nodes. What is done to NATS does not pass
+always yet."""
 
 FEW = 10
 """Clients of such a round."""
