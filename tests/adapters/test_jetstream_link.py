@@ -111,6 +111,22 @@ async def test_an_answer_in_many_parts_is_gathered(link: Link, other: Link) -> N
     assert [message.payload for message in came] == [b"0", b"1", b"2", b"3", b"4", b"end"]
 
 
+async def test_what_comes_after_the_last_answer_is_none(link: Link, other: Link) -> None:
+    """In a cluster more than one server may answer."""
+
+    def answer(message: Message) -> None:
+        for number in range(5):
+            other.publish(message.reply, b"%d" % number)
+
+    other.subscribe("link-tests.often", answer)
+    await other.request(INFO, within=WITHIN)
+    assert (await link.request("link-tests.often", within=WITHIN)).payload == b"0"
+    came = await link.gather(
+        "link-tests.often", within=WITHIN, until=lambda message: message.payload == b"2"
+    )
+    assert [message.payload for message in came] == [b"0", b"1", b"2"]
+
+
 async def test_without_a_server_there_is_no_link() -> None:
     link = Link(["nats://127.0.0.1:9"], name="causerie-tests")
     with pytest.raises(Lost, match=r"127\.0\.0\.1:9"):

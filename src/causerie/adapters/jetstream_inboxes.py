@@ -55,8 +55,11 @@ class Inboxes:
         whole: asyncio.Future[object] = asyncio.get_running_loop().create_future()
 
         def take(message: Message) -> None:
+            # More than one server of a cluster may answer, and all of it may be read at once.
+            if whole.done():
+                return
             came.append(message)
-            if not whole.done() and (message.status == "503" or until(message)):
+            if message.status == "503" or until(message):
                 whole.set_result(None)
 
         reply = self.open(take)

@@ -206,14 +206,13 @@ class Link:
     async def request(
         self, subject: str, payload: bytes = b"", *, within: float, headers: Headers | None = None
     ) -> Message:
-        """Asks, and waits for one answer, which may be one with a `status`; in a cluster another
-        server may answer as well.
+        """Asks, and waits for the first answer, which may be one with a `status`.
 
         Raises:
             Unanswered: none came within so many seconds, or nobody is there to answer.
             Lost: there is no connection, or it was lost.
         """
-        answer, *_ = await self.gather(
+        (answer,) = await self.gather(
             subject, payload, within=within, headers=headers, until=lambda _message: True
         )
         return answer

@@ -122,6 +122,10 @@ class Watcher:
             head = await self._head(watch.room)
         except LinkError as error:
             self._later(partial(self._tell_failed, watch, str(error), done))
+        except Exception:
+            # A fault of ours: whoever waits would hold back what comes behind for ever.
+            _logger.exception("the end of a room cannot be found", room=watch.room)
+            self._later(partial(self._tell_failed, watch, "a fault of the server's", done))
         else:
             self._later(partial(self._tell_head, watch, head, done))
 
