@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 NATS_WITHIN: Final = 10.0
 """Seconds for NATS to be there when a server begins."""
+AGAIN_AFTER: Final = 0.2
+"""Seconds after which to ask it again for what it could not do yet."""
 REPLICAS: Final = 3
 """How many NATS servers keep the log where there are as many: one of them may be lost."""
 PREFIX: Final = "causerie"
@@ -146,7 +148,7 @@ class _Nats:
         from causerie.adapters.jetstream_lease import LEASE
         from causerie.adapters.jetstream_link import Link, LinkError
         from causerie.adapters.jetstream_log import JetStreamLog
-        from causerie.adapters.jetstream_names import NAMES, NODES
+        from causerie.adapters.jetstream_names import NAMES, NODES, AwayError
         from causerie.adapters.jetstream_values import Values
         from causerie.adapters.nats_bus import NatsBus
 
@@ -156,8 +158,20 @@ class _Nats:
             await link.open(NATS_WITHIN)
             replicas = REPLICAS if link.known >= REPLICAS else 1
             values = Values(link, PREFIX)
-            await values.create(NAMES, replicas=replicas)
-            lease = await values.create(NODES, replicas=replicas, max_age=LEASE)
+            until = asyncio.get_running_loop().time() + NATS_WITHIN
+
+            async def make(bucket: str, max_age: float) -> float:
+                """Makes a bucket. A cluster that has just begun chooses its leaders first."""
+                while True:
+                    try:
+                        return await values.create(bucket, replicas=replicas, max_age=max_age)
+                    except AwayError:
+                        if asyncio.get_running_loop().time() > until:
+                            raise
+                        await asyncio.sleep(AGAIN_AFTER)
+
+            await make(NAMES, 0.0)
+            lease = await make(NODES, LEASE)
             directory = JetStreamDirectory(
                 values,
                 node,
@@ -168,7 +182,7 @@ class _Nats:
             log = await JetStreamLog.open(
                 link, clock=clock, prefix=PREFIX, replicas=replicas, before=directory.kept
             )
-        except LinkError as error:
+        except (LinkError, AwayError) as error:
             await link.close()
             raise BackendError(
                 f"NATS cannot be used ({error}): see that it runs, with JetStream, and that --nats "
