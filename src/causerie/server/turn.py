@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 GATHERING = 0.7
 """How long to gather after writing, in units of the time that the writing took. At 1,000 messages a
-second to 500 members p99 is 8 to 9 ms and a delivery costs 1.7 µs; with 1.0 it is 9 to 10 ms and
-1.5 µs, with 0.4 it is 10 ms and 1.8 µs."""
+second to 500 members p99 is 8 to 10 ms and a delivery costs 1.7 µs; with 1.0 it is 9 to 11 ms and
+1.5 µs, with 0.4 it is 10 to 12 ms and 1.8 µs."""
 
 SHARED_BY = 8
 """Writes for each room that was handed out, at least, for which it pays to gather."""
