@@ -1,4 +1,4 @@
-"""The composition: configuration in, a running server out. The only place that picks adapters.
+"""The composition: configuration in, a running server out.
 
 AppError             a command cannot be carried out, or the server cannot go on
 """
@@ -27,7 +27,7 @@ from causerie.chat.names import NameRefused, parse_username
 from causerie.resources import web_path
 from causerie.server.census import take_census
 from causerie.server.config import Config
-from causerie.server.http import Health, http_app, http_protocol
+from causerie.server.http import ALIVE, Health, http_app, http_protocol
 from causerie.server.hub import Hub
 from causerie.server.listening import BACKLOG, is_loopback_only, listen
 from causerie.server.logs import configure_logs
@@ -56,8 +56,6 @@ READ_FIRST: Final = 0.05
 """The seconds for which what is due then waits, so that what came meanwhile is read before."""
 SWITCH_INTERVAL: Final = 0.0005
 """Seconds after which the thread that commits has the event loop give way (usually 0.005)."""
-
-_GOES_ON: Final = frozenset[Health]({"ok", "degraded", "away"})
 
 _logger = structlog.get_logger("causerie.app")
 
@@ -228,7 +226,7 @@ class App:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + STOP_TIMEOUT
         self._ends_by = loop.time() + END_TIMEOUT
-        if self._health in _GOES_ON:
+        if self._health in ALIVE:
             self._health = "stopping"
             _logger.info("stopping", connections=len(connections))
             answered = asyncio.Event()
@@ -249,7 +247,7 @@ class App:
             connection.abort()
 
     def _note_health(self, health: StoreHealth) -> None:
-        if self._health in _GOES_ON:
+        if self._health in ALIVE:
             self._health = health
             _logger.warning("the store of the rooms", health=health)
 
@@ -402,9 +400,6 @@ async def _work(config: Config, employment: Employment) -> None:
     app = App(config, announce=employment.announce, shares_port=True)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, app.stop)
-    # Ctrl+C and the end of a terminal reach all of its processes: when to stop, the first says.
-    loop.add_signal_handler(signal.SIGINT, _ignore)
-    loop.add_signal_handler(signal.SIGHUP, _ignore)
 
     def dismissed() -> None:
         loop.remove_reader(employment.channel)
@@ -412,10 +407,6 @@ async def _work(config: Config, employment: Employment) -> None:
 
     loop.add_reader(employment.channel, dismissed)
     await app.run()
-
-
-def _ignore() -> None:
-    """Does nothing."""
 
 
 async def _serve(config: Config) -> None:

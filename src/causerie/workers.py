@@ -64,7 +64,8 @@ class _Worker:
         self._process: multiprocessing.process.BaseProcess | None = None
         self.channel: Connection | None = None
         """What it says; its end tells that it has ended."""
-        self.is_ready = False
+        self.url = ""
+        """Where it can be reached; empty before."""
         self.failure = ""
         self.starts_at = 0.0
         """When it is to be started (again), in seconds, monotonic."""
@@ -75,7 +76,7 @@ class _Worker:
         """Starts the process."""
         context = multiprocessing.get_context("spawn")
         self.channel, theirs = context.Pipe()
-        self.is_ready = False
+        self.url = ""
         self._started_at = time.monotonic()
         self._process = context.Process(
             target=_work,
@@ -94,8 +95,8 @@ class _Worker:
             self._lose()
             return False
         match said:
-            case _Ready():
-                self.is_ready = True
+            case _Ready(url):
+                self.url = url
             case _Failed(message):
                 self.failure = message
         return True
@@ -166,14 +167,14 @@ class Workers:
                 worker.start()
             self._become_ready()
             if not self._signals:
-                host = f"[{config.host}]" if ":" in config.host else config.host
-                self._announce(f"http://{host}:{port}")
+                # All can be reached at the same address.
+                self._announce(self._workers[0].url)
             while not self._signals:
                 self._watch(None)
 
     def _become_ready(self) -> None:
         until = time.monotonic() + READY_WITHIN
-        while not self._signals and not all(worker.is_ready for worker in self._workers):
+        while not self._signals and not all(worker.url for worker in self._workers):
             left = until - time.monotonic()
             if left <= 0:
                 raise AppError(
@@ -181,7 +182,7 @@ class Workers:
                 )
             self._watch(left)
             for worker in self._workers:
-                if worker.channel is None and not worker.is_ready:
+                if worker.channel is None and not worker.url:
                     raise AppError(worker.failure or f"Worker {worker.number} did not start.")
 
     def _watch(self, within: float | None) -> None:
@@ -201,7 +202,7 @@ class Workers:
                 self._woken.recv(64)
                 continue
             worker = channels[ready]  # type: ignore[index] # the others are all of these
-            was_ready = worker.is_ready
+            was_ready = bool(worker.url)
             if not worker.hear() and was_ready and not self._signals:
                 _logger.error(
                     "a worker is lost, and will be started again",

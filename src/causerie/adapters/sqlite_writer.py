@@ -78,13 +78,11 @@ class Answers:
                 if time.monotonic() >= until:
                     break
         finally:
+            if not self._due:
+                self._woken = False
+            # Another thread may have added one before it could see that.
             if self._due:
                 self._wake()
-            else:
-                self._woken = False
-                # Another thread may have added one before it could see that.
-                if self._due:
-                    self._wake()
 
     def _give_some(self) -> None:
         self.give(GIVEN_FOR)

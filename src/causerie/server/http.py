@@ -33,7 +33,7 @@ Health = Literal["ok", "degraded", "away", "stopping", "failed"]
 """`degraded`: what is said is slow to become durable; `away`: it cannot, until the store of the
 rooms is back; `failed`: the log can no longer be trusted."""
 
-_ALIVE: Final = frozenset[Health]({"ok", "degraded", "away"})
+ALIVE: Final = frozenset[Health]({"ok", "degraded", "away"})
 _READY: Final = frozenset[Health]({"ok", "degraded"})
 
 _LANGUAGES: Final = ("en", "fr")
@@ -76,7 +76,7 @@ def http_app(
             body["collectedMs"] = round(longest.collected * 1000, 3)
         if census is not None:
             body |= census()._asdict()
-        return _condition(body, is_well=state in _ALIVE)
+        return _condition(body, is_well=state in ALIVE)
 
     async def readyz(_request: Request) -> Response:
         state = health()
