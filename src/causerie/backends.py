@@ -9,8 +9,9 @@ import secrets
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
+from causerie.adapters.jetstream_health import Health
 from causerie.ports import Bus, Directory, Log
 from causerie.server.config import Config
 from causerie.wire.errors import CauserieError
@@ -33,8 +34,8 @@ PREFIX: Final = "causerie"
 NATS_FOLDER: Final = "nats"
 """Where, in the data folder, a NATS server of ours keeps everything."""
 
-StoreHealth = Literal["ok", "degraded", "away"]
-"""`degraded`: what is said is slow to become durable; `away`: it cannot, until it is back."""
+
+StoreHealth = Health
 
 
 class BackendError(CauserieError):

@@ -3,15 +3,14 @@ from hypothesis import strategies as st
 
 from causerie.adapters import jetstream_chain
 from causerie.adapters.jetstream_chain import Chain, Gap
-from causerie.adapters.jetstream_entries import entry_of
-from causerie.chat.entry import Entry
+from causerie.chat.entry import Entry, placed
 from causerie.testing.contracts import draft
 
 
 def room(seqs: list[int]) -> list[Entry]:
     """The entries of a room that stand at these places of the stream."""
     return [
-        entry_of(draft(str(seq)), seq, seq=seq, prev=prev)
+        placed(draft(str(seq)), seq=seq, prev=prev, timestamp=seq)
         for prev, seq in zip([0, *seqs], seqs, strict=False)
     ]
 
@@ -85,7 +84,7 @@ def test_the_loss_of_the_newest_is_a_gap_once_the_stream_is_known_to_have_it() -
     chain.note(8)
     assert chain.gap() == Gap(3, 8)
     (entry,) = room([8])
-    assert chain.take(entry_of(draft("8"), 8, seq=8, prev=3)) != []
+    assert chain.take(placed(draft("8"), seq=8, prev=3, timestamp=8)) != []
     assert chain.take(entry) == []
     assert chain.gap() is None
 
@@ -94,7 +93,7 @@ def test_an_entry_that_follows_on_what_was_never_there_is_read_from_the_stream()
     # The log was put back to an older copy: its entry 9 follows on 2, and 5 is gone.
     chain = Chain()
     chain.begin(5)
-    assert chain.take(entry_of(draft("9"), 9, seq=9, prev=2)) == []
+    assert chain.take(placed(draft("9"), seq=9, prev=2, timestamp=9)) == []
     assert chain.gap() == Gap(5, 9)
 
 

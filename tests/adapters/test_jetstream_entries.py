@@ -6,10 +6,9 @@ from hypothesis import strategies as st
 from causerie.adapters.jetstream_entries import (
     decode_entry,
     encode_entry,
-    entry_of,
     timestamp_of,
 )
-from causerie.chat.entry import Draft
+from causerie.chat.entry import Draft, placed
 from causerie.testing.contracts import draft
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -30,7 +29,7 @@ DRAFTS = st.builds(
 @given(DRAFTS, st.integers(0, 2**60))
 def test_what_is_stored_of_a_draft_is_read_as_its_entry(draft: Draft, timestamp: int) -> None:
     payload = encode_entry(draft, timestamp)
-    entry = entry_of(draft, timestamp, seq=7, prev=3)
+    entry = placed(draft, seq=7, prev=3, timestamp=timestamp)
     assert decode_entry(payload, room=draft.room, seq=7, prev=3) == entry
     assert timestamp_of(payload) == timestamp
     for field in Draft.__struct_fields__:

@@ -1,9 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from causerie.adapters.jetstream_entries import entry_of
 from causerie.adapters.jetstream_outbox import BATCH, UNKNOWN, Outbox, Slot, owners
-from causerie.chat.entry import Draft, Entry
+from causerie.chat.entry import Draft, Entry, placed
 from causerie.ports import Outcome, Rejected, Repeated, Stored
 from causerie.testing.contracts import draft, private
 
@@ -55,7 +54,7 @@ def test_a_draft_under_a_known_id_is_a_repeat_of_that_entry_or_refused() -> None
     same, other = draft("1"), draft("2", content="other")
     outbox = outbox_with(same, other)
     one, two = outbox.take()
-    entries = [entry_of(draft(id), 1, seq=3, prev=0) for id in "12"]
+    entries = [placed(draft(id), seq=3, prev=0, timestamp=1) for id in "12"]
     outbox.found(one, entries[0])
     outbox.found(two, entries[1])
     assert outbox.outcomes() == [Repeated(same, entries[0]), Rejected(other, "id_reused")]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from causerie.chat.entry import Draft, Entry, EntryKind, repeats
+from causerie.chat.entry import Draft, Entry, EntryKind, placed, repeats
 
 DRAFT = Draft(
     room="lobby",
@@ -20,20 +20,7 @@ DRAFT = Draft(
 
 def stored(draft: Draft, *, seq: int = 1) -> Entry:
     """Returns the entry that a log makes of a draft."""
-    return Entry(
-        room=draft.room,
-        seq=seq,
-        prev=seq - 1,
-        identity=draft.identity,
-        id=draft.id,
-        kind=draft.kind,
-        username=draft.username,
-        content=draft.content,
-        timestamp=1_800_000_000_000_000,
-        to=draft.to,
-        peer=draft.peer,
-        reply_to=draft.reply_to,
-    )
+    return placed(draft, seq=seq, prev=seq - 1, timestamp=1_800_000_000_000_000)
 
 
 def test_what_is_sent_again_is_the_same_message() -> None:
@@ -79,3 +66,12 @@ drafts = st.builds(
 def test_of_two_drafts_either_repeats_the_other_or_neither_does(one: Draft, other: Draft) -> None:
     assert repeats(one, stored(one))
     assert repeats(one, stored(other)) == repeats(other, stored(one))
+
+
+def test_an_entry_says_what_its_draft_did_and_where_it_stands() -> None:
+    draft = msgspec.structs.replace(DRAFT, kind="private", to="Bob", peer="k:bob", first_tried=5)
+    entry = placed(draft, seq=7, prev=3, timestamp=9)
+    assert (entry.seq, entry.prev, entry.timestamp) == (7, 3, 9)
+    for field in Draft.__struct_fields__:
+        if field != "first_tried":
+            assert getattr(entry, field) == getattr(draft, field)

@@ -73,21 +73,3 @@ def timestamp_of(payload: bytes) -> int:
         return _decoder.decode(payload).timestamp
     except msgspec.MsgspecError:
         return 0
-
-
-def entry_of(draft: Draft, timestamp: int, *, seq: int, prev: int) -> Entry:
-    """Makes the entry that a draft has become."""
-    return Entry(
-        room=draft.room,
-        seq=seq,
-        prev=prev,
-        identity=draft.identity,
-        id=draft.id,
-        kind=draft.kind,
-        username=draft.username,
-        content=draft.content,
-        timestamp=timestamp,
-        to=draft.to,
-        peer=draft.peer,
-        reply_to=draft.reply_to,
-    )

@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from causerie.adapters.jetstream_entries import encode_entry, entry_of
+from causerie.adapters.jetstream_entries import encode_entry
 from causerie.adapters.jetstream_subjects import message_id
-from causerie.chat.entry import Draft, Entry, repeats
+from causerie.chat.entry import Draft, Entry, placed, repeats
 from causerie.ports import Outcome, Rejected, Repeated, Stored
 
 BATCH: Final = 256
@@ -68,7 +68,7 @@ class Slot:
     @property
     def entry(self) -> Entry:
         """The entry that it has become; `seq` and `prev` are known."""
-        return entry_of(self.draft, self.timestamp, seq=self.seq, prev=self.prev)
+        return placed(self.draft, seq=self.seq, prev=self.prev, timestamp=self.timestamp)
 
 
 class Outbox:

@@ -6,7 +6,7 @@ between the look at what is stored and the commit.
 
 from collections.abc import Callable, Mapping, Sequence
 
-from causerie.chat.entry import Draft, Entry, repeats
+from causerie.chat.entry import Draft, Entry, placed, repeats
 from causerie.ports import Outcome, Rejected, Repeated, Stored
 
 
@@ -67,20 +67,7 @@ def number(
         end = tail(draft.room)
         timestamp = max(now, end.timestamp + 1)
         seq = end.seq + stride()
-        entry = Entry(
-            room=draft.room,
-            seq=seq,
-            prev=end.seq,
-            identity=draft.identity,
-            id=draft.id,
-            kind=draft.kind,
-            username=draft.username,
-            content=draft.content,
-            timestamp=timestamp,
-            to=draft.to,
-            peer=draft.peer,
-            reply_to=draft.reply_to,
-        )
+        entry = placed(draft, seq=seq, prev=end.seq, timestamp=timestamp)
         end.seq = seq
         end.id = draft.id
         end.timestamp = timestamp

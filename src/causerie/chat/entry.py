@@ -50,6 +50,24 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reply_to: str = ""
 
 
+def placed(draft: Draft, *, seq: int, prev: int, timestamp: int) -> Entry:
+    """The entry that a draft becomes at its place in the log."""
+    return Entry(
+        room=draft.room,
+        seq=seq,
+        prev=prev,
+        identity=draft.identity,
+        id=draft.id,
+        kind=draft.kind,
+        username=draft.username,
+        content=draft.content,
+        timestamp=timestamp,
+        to=draft.to,
+        peer=draft.peer,
+        reply_to=draft.reply_to,
+    )
+
+
 def repeats(draft: Draft, entry: Entry) -> bool:
     """Whether a draft under an entry's (identity, id) is that entry sent again.
 
