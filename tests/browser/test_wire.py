@@ -108,6 +108,21 @@ def test_a_frame_that_was_sent_opens_to_its_header_and_its_real_masking_key(meet
     expect(lesson).to_contain_text("with its real key")
 
 
+def test_a_row_that_is_pressed_stays_under_the_pointer_until_it_is_released(meet: Meet) -> None:
+    alice, bob = meet("Alice"), meet("Bob")
+    panel = open_wire(alice)
+    alice.say("press here")
+    row = rows(panel, "message", "sent")
+    row.locator(".seen").hover()
+    alice.page.mouse.down()
+    for number in range(5):
+        bob.say(f"in between {number}")
+        alice.sees(f"in between {number}")
+    alice.page.mouse.up()
+    expect(row.locator("~ pre")).to_contain_text("press here")
+    expect(rows(panel, "message", "received").filter(has_text="in between 4")).to_be_visible()
+
+
 def test_the_servers_close_frame_is_shown_and_what_is_told_goes_on_after_it_is_back(
     meet: Meet, server: ServerProcess
 ) -> None:

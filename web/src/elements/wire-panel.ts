@@ -37,6 +37,8 @@ export class WirePanel extends LocalizedElement {
   #frozen: readonly WireRecord[] = [];
   #stop: (() => void) | undefined;
   #drawing: number | undefined;
+  /** Settled while no pointer is pressed on the list. */
+  #released: Promise<void> = Promise.resolve();
 
   static override readonly styles = [
     base,
@@ -235,6 +237,15 @@ export class WirePanel extends LocalizedElement {
     this.#tell("trace", false);
   }
 
+  /**
+   * Draws nothing while a pointer is pressed on the list: a frame that came in between would push
+   * the row away below it, and a press and a release on two rows open neither.
+   */
+  protected override async scheduleUpdate(): Promise<void> {
+    await this.#released;
+    super.scheduleUpdate();
+  }
+
   protected override willUpdate(changes: PropertyValues<this>): void {
     if (changes.has("log")) {
       this.#unfollow();
@@ -290,7 +301,7 @@ export class WirePanel extends LocalizedElement {
           ? html`<p class="none">
               ${all.length === 0 ? say("web-wire-none") : say("web-wire-none-such")}
             </p>`
-          : html`<ol aria-label=${say("web-wire-frames")}>
+          : html`<ol aria-label=${say("web-wire-frames")} @pointerdown=${this.#press}>
               ${repeat(
                 records,
                 ({ number }) => number,
@@ -450,6 +461,18 @@ export class WirePanel extends LocalizedElement {
       this.requestUpdate();
     });
   };
+
+  #press(): void {
+    this.#released = new Promise((resolve) => {
+      const listening = new AbortController();
+      const release = (): void => {
+        listening.abort();
+        requestAnimationFrame(() => resolve()); // the click is told after the release
+      };
+      addEventListener("pointerup", release, { signal: listening.signal });
+      addEventListener("pointercancel", release, { signal: listening.signal });
+    });
+  }
 
   #pause(): void {
     this.isPaused = !this.isPaused;
