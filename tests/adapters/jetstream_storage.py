@@ -12,6 +12,7 @@ from tests.support.nats import nats_server
 
 from causerie.adapters.jetstream_link import Link, Message
 from causerie.adapters.jetstream_log import WINDOW, JetStreamLog
+from causerie.adapters.jetstream_stream import FORBIDDEN
 from causerie.adapters.memory import MemoryDirectory, MemoryStore
 from causerie.adapters.nats_server import NatsServer
 from causerie.ports import Directory, Log
@@ -92,7 +93,7 @@ class JetStreamStorage(Storage):
             await self.link.request("$JS.API.INFO", within=WITHIN)
             await self.link.request(
                 f"{self.prefix}.log.begin",
-                headers={"Nats-Expected-Last-Msg-Id": "of no message"},
+                headers=FORBIDDEN,
                 within=WITHIN,
             )
             await self.link.close()

@@ -4,9 +4,12 @@ import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
-from tests.adapters.jetstream_nodes import Node, new_prefix, node, until
+from tests.adapters.jetstream_nodes import WITHIN, Node, new_prefix, node, until
 from tests.support.nats import NatsCluster, nats_cluster
 
+from causerie.adapters.jetstream_link import LinkError
+from causerie.adapters.jetstream_stream import Stream
+from causerie.adapters.jetstream_subjects import message_id
 from causerie.chat.entry import Draft
 from causerie.ports import Stored
 from causerie.testing.contracts import draft
@@ -52,6 +55,40 @@ async def test_with_the_leader_killed_under_load_all_is_stored_once_and_told_in_
             outcomes = each.observer.outcomes
             assert [outcome.draft for outcome in outcomes] == said[number]
             assert [o.entry for o in outcomes if isinstance(o, Stored)] == mine
+
+
+@pytest.mark.slow
+@pytest.mark.real
+async def test_ids_are_asked_about_while_a_leader_is_chosen_and_the_stream_goes_on(
+    nats_cluster: NatsCluster,
+) -> None:
+    prefix = new_prefix()
+    async with node(nats_cluster.urls, prefix, replicas=3) as here:
+        leader = await asyncio.to_thread(nats_cluster.wait_for_stream, prefix)
+        (before,) = await here.append(draft("before"))
+        assert isinstance(before, Stored)
+        await asyncio.to_thread(nats_cluster.kill, leader)
+        stream = here.log._stream
+        asked = range(20)
+        known = await asyncio.gather(
+            *(until_known(stream, message_id("alice", "before")) for _ in asked),
+            *(until_known(stream, message_id("alice", f"never {number}")) for number in asked),
+        )
+        assert known == [before.entry.seq] * len(asked) + [None] * len(asked)
+        (after,) = await here.append(draft("never 0"))
+        assert isinstance(after, Stored)
+        assert after.entry.prev == before.entry.seq
+
+
+async def until_known(stream: Stream, id: str) -> int | None:
+    """Asks for as long as there is no leader to answer."""
+    deadline = asyncio.get_running_loop().time() + WITHIN
+    while True:
+        try:
+            return await stream.stored_as(id)
+        except LinkError:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
 
 
 async def talk(here: Node, number: int, *, drafts: int) -> list[Draft]:

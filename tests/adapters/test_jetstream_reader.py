@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from tests.adapters.jetstream_nodes import Node, nats_server, new_prefix, node
@@ -10,7 +10,7 @@ from tests.adapters.jetstream_nodes import Node, nats_server, new_prefix, node
 from causerie.adapters import jetstream_reader
 from causerie.adapters.jetstream_link import Unanswered
 from causerie.adapters.jetstream_reader import Reader
-from causerie.adapters.jetstream_stream import Page
+from causerie.adapters.jetstream_stream import Found, Page
 from causerie.adapters.nats_server import NatsServer
 from causerie.chat.entry import Entry
 from causerie.ports import Located, Stored
@@ -181,6 +181,32 @@ async def test_a_read_that_ends_before_what_is_known_to_be_there_is_not_believed
     read = asyncio.create_task(reader.read("room", after=0, upto=EVERYTHING, limit=100))
     await here.append(draft("3"))
     assert [entry.id for entry in await read] == ["1", "2", "3"]
+
+
+async def test_conversations_are_told_when_a_replica_has_caught_up_with_them(
+    here: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await here.append(private("one", room="~one"), private("two", room="~two"))
+    reader, stream = here.log._reader, here.log._stream
+    last = stream.last
+    behind = 2
+
+    async def late(subjects: Sequence[str]) -> dict[str, Found]:
+        nonlocal behind
+        found = await last(subjects)
+        if behind:
+            behind -= 1
+            found.popitem()
+        return found
+
+    monkeypatch.setattr(stream, "last", late)
+    talks = await reader.conversations("alice", after="", limit=10)
+    assert [talk.room for talk in talks] == ["~one", "~two"]
+    assert behind == 0
+    behind = 1_000_000
+    monkeypatch.setattr(jetstream_reader, "READ_WITHIN", 0.05)
+    with pytest.raises(Unanswered, match="lags"):
+        await reader.conversations("alice", after="", limit=10)
 
 
 async def test_a_room_that_never_rests_is_not_counted_for_ever(

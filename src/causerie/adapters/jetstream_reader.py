@@ -270,7 +270,10 @@ class Reader:
         """Lists private conversations."""
         names = sorted(room_of(subject) for subject in await self._stream.rooms_of(identity))
         rooms = [room for room in names if room > after][: max(0, min(limit, GREATEST))]
-        found = await self._stream.last([self._subjects.entry(room) for room in rooms])
+        subjects = [self._subjects.entry(room) for room in rooms]
+        deadline = asyncio.get_running_loop().time() + READ_WITHIN
+        while len(found := await self._stream.last(subjects)) < len(subjects):
+            await self._catch_up(deadline)
         talks = []
         for room in rooms:
             last = found[self._subjects.entry(room)]

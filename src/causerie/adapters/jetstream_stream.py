@@ -28,9 +28,13 @@ PAGE: Final = 500
 SUBJECTS: Final = 500
 """Subjects in a request. (NATS answers with 1,024 messages at most.)"""
 
-WRONG_LAST_ID: Final = 10070
 WRONG_LAST_SEQUENCE: Final = 10071
 NAME_IN_USE: Final = 10058
+ROLLUP_FORBIDDEN: Final = 10111
+
+FORBIDDEN: Final = {"Nats-Rollup": "none"}
+"""The headers of a message that the stream never takes. (It would be a message that replaces others,
+of a kind that there is not.)"""
 
 _Value = TypeVar("_Value")
 
@@ -120,7 +124,7 @@ class Stream:
         answer = await self._link.request(
             self.subjects.begin,
             b"",
-            headers={"Nats-Expected-Last-Sequence": "0"},
+            headers={"Nats-Expected-Last-Subject-Sequence": "0"},
             within=ASK_AGAIN_AFTER,
         )
         error = _error_code(json.loads(answer.payload))
@@ -263,8 +267,9 @@ class Stream:
         """Tells where the message with an id is stored; None if there is none, or if it is longer
         ago than the stream knows of ids.
 
-        It is published anew on a condition that no stream meets, and which NATS looks at after it
-        has compared ids.
+        It is published anew in a way that the stream forbids, which NATS looks at after it has
+        compared ids. (Not any will do. What `Nats-Expected-Last-Msg-Id` asks for the leader of a
+        cluster leaves to the replicas, and what fails there stops the stream.)
 
         Raises:
             LinkError: NATS does not answer in time.
@@ -274,16 +279,13 @@ class Stream:
             answer = await self._link.request(
                 self.subjects.begin,
                 b"",
-                headers={
-                    "Nats-Msg-Id": message_id,
-                    "Nats-Expected-Last-Msg-Id": "of no message",
-                },
+                headers={"Nats-Msg-Id": message_id, **FORBIDDEN},
                 within=ASK_AGAIN_AFTER,
             )
             told = json.loads(answer.payload)
             if told.get("duplicate"):
                 return int(told["seq"])
-            if _error_code(told) != WRONG_LAST_ID:
+            if _error_code(told) != ROLLUP_FORBIDDEN:
                 raise _TooLittle(f"NATS says {answer.payload!r}")
             return None
 
