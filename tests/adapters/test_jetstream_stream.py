@@ -69,6 +69,22 @@ async def test_what_is_no_stream_of_ours_is_not_used(link: Link) -> None:
         )
 
 
+async def test_a_cluster_that_has_not_found_its_servers_yet_is_asked_again(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = link.request
+    answers = [{"error": {"code": 400, "err_code": 10005, "description": "no suitable peers"}}]
+
+    async def just_begun(*args: object, **keywords: object) -> Message:
+        if answers:
+            return Message("", json.dumps(answers.pop()).encode(), {})
+        return await request(*args, **keywords)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(link, "request", just_begun)
+    assert (await opened(Stream(link, Subjects(new_prefix())), "epoch")).epoch == "epoch"
+    assert not answers
+
+
 async def test_messages_are_found_by_their_places(link: Link, stream: Stream) -> None:
     red, blue = stream.subjects.entry("red"), stream.subjects.entry("blue")
     seqs = [await put(link, subject, b"x") for subject in (red, blue, red, red)]

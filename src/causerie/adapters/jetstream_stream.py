@@ -30,11 +30,12 @@ SUBJECTS: Final = 500
 
 WRONG_LAST_SEQUENCE: Final = 10071
 NAME_IN_USE: Final = 10058
+NO_PEERS: Final = 10005
+"""Too few servers are there. A cluster that has just begun has not seen all of its own."""
 ROLLUP_FORBIDDEN: Final = 10111
 
 FORBIDDEN: Final = {"Nats-Rollup": "none"}
-"""The headers of a message that the stream never takes. (It would be a message that replaces others,
-of a kind that there is not.)"""
+"""The headers of a message that no stream of ours takes: one that is to replace others."""
 
 _Value = TypeVar("_Value")
 
@@ -307,7 +308,7 @@ class Stream:
             subject, json.dumps(request).encode(), within=ASK_AGAIN_AFTER
         )
         told: dict[str, Any] = json.loads(answer.payload)
-        if told.get("error", {}).get("code") == 503:
+        if told.get("error", {}).get("code") == 503 or _error_code(told) == NO_PEERS:
             raise _TooLittle(told["error"]["description"])
         return told
 
