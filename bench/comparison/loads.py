@@ -80,7 +80,7 @@ def loads(*, quick: bool) -> list[Load]:
 def _alone(some: Callable[[int], int], seconds: float, *, day: float) -> list[Load]:
     """Those that only Causerie is put under; one of them for a `day` of so many seconds."""
     many = some(10_000)
-    idle = Connections(count=many, rate=some(1_000), seconds=seconds * 8)
+    idle = Connections(count=some(15_000), rate=some(1_000), seconds=seconds * 8)
     storm = Connections(count=many, seconds=0)
     paced = Connections(count=many, rate=some(1_000), seconds=0)
     back = Reconnect(clients=many, kill=True, entries=many)
@@ -88,15 +88,17 @@ def _alone(some: Callable[[int], int], seconds: float, *, day: float) -> list[Lo
     busy = Rooms(rooms=some(2_000), seconds=seconds)
     spread = Rooms(rooms=some(2_000), rate=some(10_000), seconds=seconds)
     long = History(entries=some(1_000_000))
+    broad = replace(long, rooms=some(10_000))
     office = Mixed(members=some(1_000), seconds=day)
     return [
         _only("rooms", "Small rooms", rooms.run, busy, seconds * 1.15 + 2),
         _only("paced rooms", "Small rooms", rooms.run, spread, seconds * 1.15 + 2),
         _only("history", "History", history.run, long, long.entries / 20_000 + 5),
+        _only("rooms of history", "History", history.run, broad, broad.entries / 20_000 + 5),
         _only("connections", "Connections", connections.run, storm, many / 2_000),
         _only("paced joins", "Joins", connections.run, paced, many / paced.rate),
         replace(
-            _only("idle", "Idle", connections.run, idle, many / idle.rate + idle.seconds),
+            _only("idle", "Idle", connections.run, idle, idle.count / idle.rate + idle.seconds),
             is_watched=False,
         ),
         _only("reconnect", "Coming back", reconnect.run, back, many / 300),

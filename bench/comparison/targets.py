@@ -163,6 +163,8 @@ ALONE: Final = (
     _most("reconnect", "doubled", "doubled", "", 0),
     _most("history", "p99_ms", "p99 of any page", "ms", 5, part="random"),
     _most("history", "start_up_s", "start-up", "s", 1, part="restarted"),
+    _most("rooms of history", "p99_ms", "p99 of any page", "ms", 5, part="random"),
+    _most("rooms of history", "start_up_s", "start-up", "s", 1, part="restarted"),
     _most("stalled", "rss_kb_per_stalled", "memory of a stalled reader", "KB", 64),
     _most("stalled", "lost", "lost", "", 0),
     _most("stalled", "doubled", "doubled", "", 0),
