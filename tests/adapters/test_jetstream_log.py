@@ -84,15 +84,23 @@ async def test_a_log_that_is_drained_has_told_all(two: tuple[Node, Node]) -> Non
     assert here.observer.failure is None
 
 
+@pytest.mark.parametrize(
+    ("part", "method"), [("outbox", "take"), ("_stream", "last"), ("_reader", "read")]
+)
 async def test_a_fault_of_ours_is_not_gone_on_with(
-    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch, part: str, method: str
 ) -> None:
+    """As a draft is sent, as what is before it is looked up, and as a gap is read."""
     here, _ = two
+    await here.watch("watched")
+    await here.append(draft("known"))
 
-    def broken() -> None:
+    def broken(*_: object, **__: object) -> None:
         raise RuntimeError("for a test")
 
-    monkeypatch.setattr(here.log._appender.outbox, "take", broken)
-    here.hand_over(draft("1"))
+    if part == "_reader":
+        here.log._watcher._watches["watched"].chain.note(1_000)
+    monkeypatch.setattr(getattr(here.log._appender, part), method, broken)
+    here.hand_over(draft("1"), draft("2", room="watched"))
     await until(lambda: here.observer.failure is not None, "the end")
     assert here.observer.failure == "RuntimeError: for a test"

@@ -21,6 +21,7 @@ from causerie.adapters.jetstream_outbox import UNKNOWN, Outbox, Slot, owners
 from causerie.adapters.jetstream_reader import Reader
 from causerie.adapters.jetstream_stream import Stream
 from causerie.adapters.jetstream_tails import Tails
+from causerie.adapters.jetstream_tasks import Tasks
 from causerie.chat.entry import Draft, Entry
 
 ACK_WITHIN: Final = 2.0
@@ -57,6 +58,7 @@ class Appender:
         stream: Stream,
         reader: Reader,
         tails: Tails,
+        tasks: Tasks,
         *,
         name: str,
         clock: Callable[[], int],
@@ -75,6 +77,7 @@ class Appender:
         self._stream = stream
         self._reader = reader
         self._tails = tails
+        self._tasks = tasks
         self._name = name
         self._clock = clock
         self._window = window
@@ -85,7 +88,6 @@ class Appender:
         self._is_held_up = False
         self._batches = itertools.count(1)
         self._wanted = asyncio.Event()
-        self._looking: set[asyncio.Task[None]] = set()
 
     def append(self, draft: Draft) -> None:
         """Takes a draft."""
@@ -108,11 +110,6 @@ class Appender:
                         await self._before()
                     await self._send(slots)
             self._settled()
-
-    def stop(self) -> None:
-        """Looks for nothing any more."""
-        for task in self._looking:
-            task.cancel()
 
     def copied(self, message_id: str, seq: int, prev: int) -> bool:
         """Learns that an entry was published; tells whether it is of a draft that is on its way."""
@@ -292,9 +289,7 @@ class Appender:
                 self._store(slot)
         self._settled()
         if unknown:
-            task = self._loop.create_task(self._find_before(unknown, slots[0].seq))
-            self._looking.add(task)
-            task.add_done_callback(self._looking.discard)
+            self._tasks.begin(self._find_before(unknown, slots[0].seq), "log-before")
 
     def _store(self, slot: Slot) -> None:
         entry = self.outbox.stored(slot)

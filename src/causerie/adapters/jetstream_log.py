@@ -16,6 +16,7 @@ from causerie.adapters.jetstream_reader import Reader
 from causerie.adapters.jetstream_stream import State, Stream
 from causerie.adapters.jetstream_subjects import Subjects
 from causerie.adapters.jetstream_tails import Tails
+from causerie.adapters.jetstream_tasks import Tasks
 from causerie.adapters.jetstream_watcher import Watcher
 from causerie.chat.entry import Draft, Entry
 from causerie.ports import (
@@ -110,6 +111,7 @@ class JetStreamLog:
         self._answers = Answers()
         self._look = asyncio.Event()
         self._drained = asyncio.Event()
+        self._tasks = Tasks(self._task_failed)
         tails = Tails(state.last)
         self._tails = tails
         self._reader = Reader(stream, state.epoch, tails)
@@ -118,6 +120,7 @@ class JetStreamLog:
             stream,
             self._reader,
             tails,
+            self._tasks,
             epoch=state.epoch,
             through=self._let_through,
             later=self._add_later,
@@ -128,6 +131,7 @@ class JetStreamLog:
             stream,
             self._reader,
             tails,
+            self._tasks,
             name=secrets.token_hex(8),
             clock=clock,
             window=window,
@@ -145,13 +149,9 @@ class JetStreamLog:
             is_watched=self._watcher.__contains__,
         )
         link.on_reconnect(self._look.set)
-        self._tasks = [
-            self._loop.create_task(self._appender.run(), name="log-appender"),
-            self._loop.create_task(self._follower.run(), name="log-follower"),
-            self._loop.create_task(self._compare(), name="log-comparer"),
-        ]
-        for task in self._tasks:
-            task.add_done_callback(self._task_ended)
+        self._tasks.begin(self._appender.run(), "log-appender")
+        self._tasks.begin(self._follower.run(), "log-follower")
+        self._tasks.begin(self._compare(), "log-comparer")
 
     def observe(self, observer: LogObserver) -> None:
         """Names the one observer."""
@@ -283,10 +283,7 @@ class JetStreamLog:
     def stop(self) -> None:
         """Ends at once, and tells nothing more."""
         self._ended = True
-        self._appender.stop()
-        self._watcher.stop()
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.stop()
         self._answers.stop()
 
     # Telling.
@@ -333,9 +330,9 @@ class JetStreamLog:
         _logger.error("the log has failed", reason=reason)
         self._observing().log_failed(reason)
 
-    def _task_ended(self, task: asyncio.Task[None]) -> None:
-        """Each of them runs until the log ends; by a fault of ours it may end before."""
-        if not task.cancelled() and (error := task.exception()) is not None and not self._ended:
+    def _task_failed(self, error: BaseException) -> None:
+        """By a fault of ours. It ends the log: what waited for that task would wait for ever."""
+        if not self._ended:
             self._fail(f"{type(error).__name__}: {error}")
             self.stop()
 

@@ -15,6 +15,7 @@ from causerie.adapters.jetstream_link import Interest, Link, LinkError, Message
 from causerie.adapters.jetstream_reader import Reader, head_of
 from causerie.adapters.jetstream_stream import Stream
 from causerie.adapters.jetstream_tails import Tails
+from causerie.adapters.jetstream_tasks import Tasks
 from causerie.chat.entry import Entry
 from causerie.ports import Failed, Head
 
@@ -33,14 +34,14 @@ _logger = structlog.get_logger("causerie.log")
 class Watch:
     """A room that is watched, from `watch` to `unwatch`."""
 
-    __slots__ = ("chain", "filling", "interest", "room")
+    __slots__ = ("chain", "interest", "room", "stop_filling")
 
     def __init__(self, room: str) -> None:
         self.room = room
         self.chain = Chain()
         self.interest: Interest | None = None
-        self.filling: asyncio.Task[None] | None = None
-        """Reads what is missing."""
+        self.stop_filling: Callable[[], object] | None = None
+        """Ends the reading of what is missing, while that goes on."""
 
 
 class Watcher:
@@ -58,23 +59,23 @@ class Watcher:
         stream: Stream,
         reader: Reader,
         tails: Tails,
+        tasks: Tasks,
         *,
         epoch: str,
         through: Callable[[Sequence[Entry]], None],
         later: Callable[[Callable[[], None]], None],
         copied: Callable[[str, int, int], bool],
     ) -> None:
-        self._loop = asyncio.get_running_loop()
         self._link = link
         self._stream = stream
         self._reader = reader
         self._tails = tails
+        self._tasks = tasks
         self._epoch = epoch
         self._through = through
         self._later = later
         self._copied = copied
         self._watches: dict[str, Watch] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
         self._compared = 0
 
     def __contains__(self, room: str) -> bool:
@@ -87,7 +88,7 @@ class Watcher:
             watch = self._watches[room] = Watch(room)
             subject = self._stream.subjects.live_entry(room)
             watch.interest = self._link.subscribe(subject, partial(self._live, watch))
-        _ = self._do(self._look_up(watch, done))
+        self._tasks.begin(self._look_up(watch, done), "log-head")
 
     def unwatch(self, room: str) -> None:
         """Ends telling of a room."""
@@ -95,25 +96,14 @@ class Watcher:
         if watch is not None:
             assert watch.interest is not None, "it was subscribed to"
             self._link.unsubscribe(watch.interest)
-            if watch.filling is not None:
-                watch.filling.cancel()
+            if watch.stop_filling is not None:
+                watch.stop_filling()
 
     def take(self, entry: Entry) -> None:
         """Takes an entry of this node, which is durable."""
         watch = self._watches.get(entry.room)
         if watch is not None:
             self._take(watch, entry)
-
-    def stop(self) -> None:
-        """Looks for nothing any more."""
-        for task in list(self._tasks):
-            task.cancel()
-
-    def _do(self, work: "asyncio._CoroutineLike[None]") -> asyncio.Task[None]:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
 
     # The head.
 
@@ -181,8 +171,8 @@ class Watcher:
     def _let(self, watch: Watch, through: Sequence[Entry]) -> None:
         if through:
             self._through(through)
-        if watch.filling is None and watch.chain.gap() is not None:
-            watch.filling = self._do(self._fill(watch))
+        if watch.stop_filling is None and watch.chain.gap() is not None:
+            watch.stop_filling = self._tasks.begin(self._fill(watch), "log-gap")
 
     async def _fill(self, watch: Watch) -> None:
         """Reads what is missing, until nothing is."""
@@ -208,7 +198,7 @@ class Watcher:
             self._through(through)
             if not entries:
                 await asyncio.sleep(AGAIN_AFTER)
-        watch.filling = None
+        watch.stop_filling = None
 
     # What was lost.
 
