@@ -22,8 +22,12 @@ STREAM: Final = "causerie"
 NODE_PORT: Final = 8080
 """Where a node listens on a machine that it has for itself."""
 
-_UNLIMITED: Final = ("--rate-limit", "0", "--names-per-address", "0")
-"""A crowd behind one address is not what is tried here."""
+_OPTIONS: Final = (
+    # A crowd behind one address is not what is tried here.
+    *("--rate-limit", "0", "--names-per-address", "0"),
+    # What was cut off is noticed after twice that time, on both sides.
+    *("--heartbeat", "5"),
+)
 
 
 class Site:
@@ -51,7 +55,7 @@ class Site:
         self.nodes = [
             ServerProcess(
                 folder / f"node-{number}",
-                *_UNLIMITED,
+                *_OPTIONS,
                 host="127.0.0.1" if network is None else network.address(number, "front"),
                 port=0 if network is None else NODE_PORT,
                 launcher=() if network is None else network.launcher(number),

