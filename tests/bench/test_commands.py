@@ -24,7 +24,9 @@ WITHIN = 20.0
 """Seconds until a wait fails."""
 
 SMALL = ["--members", "5", "--senders", "2", "--in-flight", "4", "--seconds", "0.2"]
-LOADS = ["fanout", "connections", "reconnect", "rooms", "history", "stalled", "mixed"]
+LOADS = [
+    *("fanout", "connections", "reconnect", "failover", "rooms", "history", "stalled", "mixed"),
+]
 
 LIMITED = {
     "fanout": ["--members", "5", "--senders", "2", "--seconds", "1"],

@@ -13,6 +13,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from causerie.bench import connections as _connections
+from causerie.bench import failover as _failover
 from causerie.bench import fanout as _fanout
 from causerie.bench import history as _history
 from causerie.bench import mixed as _mixed
@@ -243,6 +244,36 @@ def reconnect(
         clients=clients, entries=entries, behind=behind, kill=kill, size=size
     )
     return measure(common, load, _reconnect.run, size=size)
+
+
+@app.command
+def failover(
+    common: Common = Common(),
+    *,
+    clients: Count = 1_000,
+    behind: Count = 100,
+    workers: Annotated[int, Parameter(validator=Number(gte=2))] = 2,
+    size: Count = 100,
+) -> int:
+    """One of the processes that share a port is killed: when those that it served have all again.
+
+    All of them come back without the random delay of real clients, and the others go on. What each
+    is given is compared with what was said, entry by entry.
+
+    Parameters
+    ----------
+    clients
+        How many there are, all in one room.
+    behind
+        Messages that are said, and acknowledged, while a part of them is cut off.
+    workers
+        Processes of the server that is started for this (causerie serve --workers).
+    size
+        Bytes of content.
+    """
+    load = _failover.Failover(clients=clients, behind=behind, size=size)
+    options = ("--workers", str(workers))
+    return measure(common, load, _failover.run, size=size, options=options)
 
 
 @app.command

@@ -189,7 +189,7 @@ def _work(post: crew.Post, work: crew.Task[Reconnect, V1]) -> _Tally:
     post.turn_to(Phase.FILLING)
     if post.index == 0:
         open_members(generator, [speaker], crew.tell_nobody)
-        _tell(generator, speaker, range(load.entries))
+        tell(generator, speaker, range(load.entries))
     post.meet("told")
     post.turn_to(Phase.CONNECTING)
     open_members(generator, clients, lambda share: post.progress(share * 0.4))
@@ -203,7 +203,7 @@ def _work(post: crew.Post, work: crew.Task[Reconnect, V1]) -> _Tally:
     post.meet("cut")
     post.turn_to(Phase.MISSING)
     if post.index == 0:
-        _tell(generator, speaker, missed)
+        tell(generator, speaker, missed)
         generator.disconnect(speaker)
     if load.kill:
         post.turn_to(Phase.RESTARTING)
@@ -219,7 +219,7 @@ def _work(post: crew.Post, work: crew.Task[Reconnect, V1]) -> _Tally:
         at_once=max(1, AT_ONCE // post.count),
     )
     post.turn_to(Phase.CATCHING_UP)
-    _catch_up(generator, len(clients), lambda share: post.progress(0.7 + share * 0.3))
+    catch_up(generator, len(clients), lambda share: post.progress(0.7 + share * 0.3))
     post.meet("caught up")
     post.turn_to(Phase.REPEATING)
     generator.read_until_quiet(TWICE_WITHIN)
@@ -233,7 +233,7 @@ def _work(post: crew.Post, work: crew.Task[Reconnect, V1]) -> _Tally:
     return tally
 
 
-def _tell(generator: Resuming, speaker: Member, numbers: range) -> None:
+def tell(generator: Resuming, speaker: Member, numbers: range) -> None:
     """Says so much, and waits until the server has answered for all of it."""
     before = generator.answers
     for place, number in enumerate(numbers):
@@ -246,7 +246,7 @@ def _has(generator: Resuming, answers: int) -> bool:
     return generator.answers >= answers
 
 
-def _catch_up(generator: Resuming, clients: int, progress: Callable[[float], None]) -> None:
+def catch_up(generator: Resuming, clients: int, progress: Callable[[float], None]) -> None:
     """Reads until all have heard the last, or nobody hears anything any more."""
     generator.heard_at = time.monotonic_ns()
     while generator.caught_up < clients:

@@ -19,6 +19,7 @@ class Figure(NamedTuple):
 FIGURES: Final[Mapping[str, Figure]] = {
     "connections": Figure("connections", 0),
     "messages": Figure("messages", 0),
+    "cut_off": Figure("cut off", 0),
     "returns": Figure("came back", 0),
     "deliveries_per_second": Figure("deliveries/s", 0),
     "acks_per_second": Figure("acks/s", 0),

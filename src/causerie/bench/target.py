@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -158,6 +159,23 @@ class OwnServer(Target):
         self._process.kill()
         self._end()
         self._start()
+        return time.monotonic()
+
+    def kill_worker(self) -> float:
+        """Kills one of the processes that share its port (SIGKILL).
+
+        Returns:
+            When that was, in seconds of the monotonic clock.
+
+        Raises:
+            LoadFailed: It is not served by several.
+        """
+        assert self.pid is not None, "it has been started"
+        sockets = _listening(self.address[1])
+        workers = [one for one in _family(self.pid) if sockets & _open_files(one)]
+        if len(workers) < 2:  # noqa: PLR2004 (one has to be left)
+            raise LoadFailed("there is one process: start several, with --workers 2")
+        os.kill(workers[-1], signal.SIGKILL)
         return time.monotonic()
 
     def stop(self) -> None:

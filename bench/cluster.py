@@ -1,0 +1,198 @@
+"""Measures what many nodes cost: `causerie serve` alone, and on NATS, in turn.
+
+    python -m bench.cluster [--rounds N] [--seconds N] [--clients N]
+
+Prints a table, in Markdown, of medians and of ratios to the server alone:
+
+- a room of 500 with 64 messages on their way, and at a steady 500 messages a second: the CPU of a
+  delivery at the nodes (NATS has its own column), and how late it is;
+- 2,000 rooms of two: durable acks a second, and how late they are at a steady pace;
+- what a node uses that nobody of a busy room is connected to, beside what it uses when all is quiet;
+- when 10,000 clients of two processes have all again, of which one is killed.
+
+NATS is one server, which syncs every write before it is acknowledged (`sync_interval: always`).
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Final, NamedTuple
+
+from causerie.adapters.nats_server import NatsServer
+from causerie.bench import failover, fanout, rooms
+from causerie.bench.dialects import DIALECTS
+from causerie.bench.failover import Failover
+from causerie.bench.fanout import Fanout
+from causerie.bench.result import Result
+from causerie.bench.rooms import Rooms
+from causerie.bench.target import OwnServer, Target, own_server
+
+ALONE: Final = "SQLite, one process"
+ONE: Final = "NATS, one node"
+TWO: Final = "NATS, two processes"
+
+V1: Final = DIALECTS["v1"]
+ROOM: Final = "bench"
+
+
+class Setup(NamedTuple):
+    """Something that serves."""
+
+    server: OwnServer
+    nats: Target | None
+    """The NATS server behind it."""
+
+
+@contextmanager
+def setup(name: str) -> Iterator[Setup]:
+    """Starts one, on an empty folder."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="causerie-bench-")))
+        if name == ALONE:
+            yield Setup(stack.enter_context(own_server(folder / "data")), None)
+            return
+        nats = stack.enter_context(NatsServer(folder / "nats"))
+        options = ["--nats", nats.url]
+        if name == TWO:
+            options += ["--workers", "2"]
+        server = stack.enter_context(own_server(folder / "data", options))
+        yield Setup(server, Target("NATS", ("127.0.0.1", nats.port), nats.pid))
+
+
+class Row(NamedTuple):
+    """A load, and what it is judged by."""
+
+    title: str
+    run: Callable[[Target], Result]
+    cpu: str
+    """The figure that is the cost."""
+    rate: str
+    """The figure that is how much was done in a second."""
+
+
+def loads(seconds: float) -> list[Row]:
+    """What each is put under."""
+    burst = Fanout(members=500, in_flight=64, seconds=seconds)
+    steady = Fanout(members=500, rate=500, seconds=seconds)
+    busy = Rooms(rooms=2_000, seconds=seconds)
+    paced = Rooms(rooms=2_000, rate=2_500, seconds=seconds)
+
+    def fan(load: Fanout) -> Callable[[Target], Result]:
+        return lambda target: fanout.run(load, target, V1, room=ROOM)
+
+    def small(load: Rooms) -> Callable[[Target], Result]:
+        return lambda target: rooms.run(load, target, V1, room=ROOM)
+
+    return [
+        Row(str(burst), fan(burst), "cpu_us_per_delivery", "deliveries_per_second"),
+        Row(str(steady), fan(steady), "cpu_us_per_delivery", "deliveries_per_second"),
+        Row(str(busy), small(busy), "cpu_us_per_ack", "acks_per_second"),
+        Row(str(paced), small(paced), "cpu_us_per_ack", "acks_per_second"),
+    ]
+
+
+class Taken(NamedTuple):
+    """What one run has shown."""
+
+    cpu: float
+    """Microseconds at the nodes, for each delivery or ack."""
+    nats: float
+    """Microseconds in NATS, for each."""
+    rate: float
+    """Deliveries or acks a second."""
+    p50: float
+    """ms."""
+    p99: float
+    """ms."""
+
+
+def take(row: Row, name: str) -> Taken:
+    """Runs a load once."""
+    with setup(name) as (server, nats):
+        used: list[tuple[float, float]] = []
+
+        def note() -> None:
+            used.append((server.use().cpu, nats.use().cpu if nats else 0.0))
+
+        server.at_begin = server.at_end = note
+        figures = row.run(server).figures
+    (node, its), (node_end, its_end) = used
+    cpu = figures[row.cpu]
+    nats_cpu = cpu * (its_end - its) / (node_end - node)
+    return Taken(cpu, nats_cpu, figures[row.rate], figures["p50_ms"], figures["p99_ms"])
+
+
+def unheard(seconds: float) -> tuple[float, float]:
+    """What a node uses, in ms of CPU a second, that nobody is connected to: while all is quiet, and
+    while a room is busy on another node.
+    """
+    with setup(ONE) as (busy, nats), TemporaryDirectory(prefix="causerie-bench-") as folder:
+        assert nats is not None, "it is there"
+        options = ["--nats", f"nats://{nats.address[0]}:{nats.address[1]}"]
+        with own_server(Path(folder) / "data", options) as other:
+            time.sleep(1.0)  # it has started
+            begin = other.use()
+            time.sleep(seconds)
+            quiet = other.use()
+            used = [quiet]
+            busy.at_begin = busy.at_end = lambda: used.append(other.use())
+            fanout.run(Fanout(members=500, in_flight=64, seconds=seconds), busy, V1, room=ROOM)
+    _, begun, ended = used
+    return (
+        (quiet.cpu - begin.cpu) / (quiet.at - begin.at) * 1e3,
+        (ended.cpu - begun.cpu) / (ended.at - begun.at) * 1e3,
+    )
+
+
+def killed(clients: int) -> Result:
+    """When the clients of a killed process have all again."""
+    with setup(TWO) as (server, _):
+        return failover.run(Failover(clients=clients), server, V1, room=ROOM)
+
+
+def show(row: Row, taken: dict[str, list[Taken]]) -> None:
+    """Prints the medians of a load."""
+    print(f"\n{row.title}\n")
+    print("| | a second | p50 ms | p99 ms | CPU µs, nodes | × alone | CPU µs, NATS |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
+    alone = median(one.cpu for one in taken[ALONE])
+    for name, all_of_it in taken.items():
+        one = Taken(*(median(figures) for figures in zip(*all_of_it, strict=True)))
+        print(
+            f"| {name} | {one.rate:,.0f} | {one.p50:.1f} | {one.p99:.1f} | {one.cpu:.2f} "
+            f"| {one.cpu / alone:.2f} | {one.nats:.2f} |",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Runs everything, and prints what it has shown."""
+    parser = argparse.ArgumentParser(description="Measures what many nodes cost.")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--clients", type=int, default=10_000)
+    parser.add_argument("--only", default="", help="loads whose name contains this")
+    arguments = parser.parse_args()
+    rows = [row for row in loads(arguments.seconds) if arguments.only in row.title]
+    for row in rows:
+        taken: dict[str, list[Taken]] = {name: [] for name in (ALONE, ONE, TWO)}
+        for _ in range(arguments.rounds):
+            for name, all_of_it in taken.items():
+                all_of_it.append(take(row, name))
+        show(row, taken)
+    if arguments.only in "unheard":
+        quiet, busy = unheard(arguments.seconds)
+        print(f"\nA node that nobody is connected to uses {quiet:.1f} ms of CPU a second while all is")
+        print(f"quiet, and {busy:.1f} while a room of 500 is busy on another node.")
+    if arguments.only in "killed":
+        result = killed(arguments.clients)
+        figures = {name: round(figure, 2) for name, figure in result.figures.items()}
+        print(f"\n{result.load}: {figures} {' '.join(result.remarks)}")
+
+
+if __name__ == "__main__":
+    main()
