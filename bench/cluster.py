@@ -7,7 +7,7 @@ Prints a table, in Markdown, of medians and of ratios to the server alone:
 - a room of 500 with 64 messages on their way, and at a steady 500 messages a second: the CPU of a
   delivery at the nodes (NATS has its own column), and how late it is;
 - 2,000 rooms of two: durable acks a second, and how late they are at a steady pace;
-- what a node uses that nobody of a busy room is connected to, beside what it uses when all is quiet;
+- what a node uses that nobody of a busy room is connected to, beside what it uses in the quiet;
 - when 10,000 clients of two processes have all again, of which one is killed.
 
 NATS is one server, which syncs every write before it is acknowledged (`sync_interval: always`).
@@ -186,8 +186,8 @@ def main() -> None:
         show(row, taken)
     if arguments.only in "unheard":
         quiet, busy = unheard(arguments.seconds)
-        print(f"\nA node that nobody is connected to uses {quiet:.1f} ms of CPU a second while all is")
-        print(f"quiet, and {busy:.1f} while a room of 500 is busy on another node.")
+        print(f"\nA node that nobody is connected to uses {quiet:.1f} ms of CPU a second while")
+        print(f"all is quiet, and {busy:.1f} while a room of 500 is busy on another node.")
     if arguments.only in "killed":
         result = killed(arguments.clients)
         figures = {name: round(figure, 2) for name, figure in result.figures.items()}

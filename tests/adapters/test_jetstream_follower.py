@@ -33,6 +33,7 @@ async def test_who_is_followed_is_told_of_each_private_entry_from_or_to_them(
     entries = [outcome.entry for outcome in outcomes if isinstance(outcome, Stored)]
     await until(lambda: len(here.observer.told) == 3, "what is addressed")
     assert here.observer.told == [entries[0], entries[1], entries[3]]
+    assert here.log._tails.in_room("~talk") == entries[1].seq
     await here.watch("~talk")
     here.log.unfollow("bob")
     await there.append(

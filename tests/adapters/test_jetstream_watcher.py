@@ -13,8 +13,10 @@ from tests.adapters.jetstream_nodes import (
     until,
 )
 
+from causerie.adapters import jetstream_watcher
+from causerie.adapters.jetstream_stream import Found
 from causerie.adapters.nats_server import NatsServer
-from causerie.ports import Stored
+from causerie.ports import Failed, Stored
 from causerie.testing.contracts import draft, private
 
 __all__ = ["nats_server", "own_server", "two"]
@@ -51,6 +53,51 @@ async def test_the_loss_of_the_newest_is_found_by_comparing_heads(nats_server: N
         entries = await there.read()
         await until(lambda: here.observer.entries.get("room") == entries, "what nothing betrayed")
         assert "quiet" not in here.observer.entries
+
+
+async def test_what_a_leader_that_was_cut_off_does_not_know_is_found_by_comparing(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    await there.append(draft("1"))
+    watcher = here.log._watcher
+    await watcher.compare()  # all that there is, before the room is watched
+    old_leader(here, monkeypatch, answers=1)
+    assert (await here.watch("room")).seq == 0
+    await watcher.compare()
+    await until(lambda: "room" in here.observer.entries, "what the leader did not know")
+    assert here.observer.entries["room"] == await there.read()
+
+
+async def test_a_leader_that_knows_less_than_the_node_is_asked_again(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    (outcome,) = await there.append(draft("1"))
+    assert isinstance(outcome, Stored)
+    here.log._tails.note("room", outcome.entry.seq, 0)
+    old_leader(here, monkeypatch, answers=2)
+    assert (await here.watch("room")).seq == outcome.entry.seq
+    old_leader(here, monkeypatch, answers=1_000_000)
+    monkeypatch.setattr(jetstream_watcher, "READ_WITHIN", 0.05)
+    told: list[object] = []
+    here.log.watch("room", told.append)
+    await until(lambda: bool(told), "an answer")
+    assert told == [Failed("the leader lags behind")]
+
+
+def old_leader(here: Node, monkeypatch: pytest.MonkeyPatch, *, answers: int) -> None:
+    """Has the next answers be those of a server that knows nothing yet."""
+    stream = here.log._stream
+    last_of = stream.last_of
+    left = answers
+
+    async def answer(subject: str) -> Found | None:
+        nonlocal left
+        left -= 1
+        return None if left >= 0 else await last_of(subject)
+
+    monkeypatch.setattr(stream, "last_of", answer)
 
 
 async def test_what_comes_twice_is_told_once(two: tuple[Node, Node]) -> None:

@@ -79,6 +79,7 @@ class Follower:
     def _point(self, identity: str, subject: str, pointer: int, distance: bytes) -> None:
         room = room_of(subject)
         seq = pointer - int(distance)
+        self._tails.note(room, seq, 0)
         is_new = seq > self._since.get(identity, seq) and seq not in self._told
         if is_new and not self._is_watched(room):
             self._told[seq] = None

@@ -222,8 +222,9 @@ class Reader:
         """Finds the last entry up to a seq."""
         if upto <= 0:
             return None
-        if upto > self._known.in_stream():
-            upto = min(upto, (await self._stream.state()).last)
+        known = self._known.in_stream()
+        if upto > known:
+            upto = min(upto, max(known, (await self._stream.state()).last))
         subject = self._subjects.entry(room)
         return (await self._stream.last([subject], upto=upto)).get(subject)
 

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from causerie.adapters.jetstream_chain import Chain
 from causerie.adapters.jetstream_entries import decode_entry
-from causerie.adapters.jetstream_link import Interest, Link, LinkError, Message
+from causerie.adapters.jetstream_link import Interest, Link, LinkError, Message, Unanswered
 from causerie.adapters.jetstream_reader import Reader, head_of
-from causerie.adapters.jetstream_stream import Stream
+from causerie.adapters.jetstream_stream import READ_WITHIN, REST, Stream
 from causerie.adapters.jetstream_tails import Tails
 from causerie.adapters.jetstream_tasks import Tasks
 from causerie.chat.entry import Entry
@@ -34,11 +34,13 @@ _logger = structlog.get_logger("causerie.log")
 class Watch:
     """A room that is watched, from `watch` to `unwatch`."""
 
-    __slots__ = ("chain", "interest", "room", "stop_filling")
+    __slots__ = ("chain", "interest", "is_compared", "room", "stop_filling")
 
     def __init__(self, room: str) -> None:
         self.room = room
         self.chain = Chain()
+        self.is_compared = False
+        """Whether its head has been compared with the stream since it began."""
         self.interest: Interest | None = None
         self.stop_filling: Callable[[], object] | None = None
         """Ends the reading of what is missing, while that goes on."""
@@ -66,6 +68,7 @@ class Watcher:
         later: Callable[[Callable[[], None]], None],
         copied: Callable[[str, int, int], bool],
     ) -> None:
+        self._loop = asyncio.get_running_loop()
         self._link = link
         self._stream = stream
         self._reader = reader
@@ -120,8 +123,23 @@ class Watcher:
             self._later(partial(self._tell_head, watch, head, done))
 
     async def _head(self, room: str) -> Head:
-        """Asks the leader: what is stored after that is published to us, who have subscribed."""
-        found = await self._stream.last_of(self._stream.subjects.entry(room))
+        """Asks the leader: what is stored after that is published to us, who have subscribed.
+
+        A server that led the others, and was cut off, may answer before it learns that it leads no
+        longer. What is known here to be there it has to know as well; for the rest there is a
+        comparison later.
+
+        Raises:
+            LinkError: NATS does not answer in time.
+        """
+        until = self._loop.time() + READ_WITHIN
+        while True:
+            found = await self._stream.last_of(self._stream.subjects.entry(room))
+            if (found.seq if found else 0) >= self._tails.in_room(room):
+                break
+            if self._loop.time() >= until:
+                raise Unanswered("the leader lags behind")
+            await asyncio.sleep(REST)
         if found is None:
             self._tails.note(room, 0, 0)
             return head_of(self._epoch, None)
@@ -205,15 +223,20 @@ class Watcher:
     async def compare(self) -> None:
         """Compares the heads with the stream, which tells of entries that nothing has betrayed."""
         last = (await self._stream.state()).last
-        subjects = {
-            self._stream.subjects.entry(room): watch
-            for room, watch in self._watches.items()
-            if watch.chain.head is not None
-        }
-        found = await self._stream.last(list(subjects), upto=last, since=self._compared + 1)
+        begun = [watch for watch in self._watches.values() if watch.chain.head is not None]
+        new = [watch for watch in begun if not watch.is_compared]
+        old = [watch for watch in begun if watch.is_compared]
+        await self._compare(new, since=0, upto=last)
+        await self._compare(old, since=self._compared + 1, upto=last)
+        self._compared = last
+
+    async def _compare(self, watches: Sequence[Watch], *, since: int, upto: int) -> None:
+        subjects = {self._stream.subjects.entry(watch.room): watch for watch in watches}
+        found = await self._stream.last(list(subjects), upto=upto, since=since)
         for subject, message in found.items():
             watch = subjects[subject]
             if self._watches.get(watch.room) is watch:
                 watch.chain.note(message.seq)
                 self._let(watch, ())
-        self._compared = last
+        for watch in watches:
+            watch.is_compared = True

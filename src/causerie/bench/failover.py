@@ -4,7 +4,6 @@ Half of the clients are cut off in the same instant, and the other half goes on.
 while they are away; then they come back at once, with their cursors, to whoever takes them.
 """
 
-import time
 from array import array
 from collections.abc import Callable
 from dataclasses import asdict, dataclass

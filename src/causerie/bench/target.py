@@ -173,7 +173,7 @@ class OwnServer(Target):
         assert self.pid is not None, "it has been started"
         sockets = _listening(self.address[1])
         workers = [one for one in _family(self.pid) if sockets & _open_files(one)]
-        if len(workers) < 2:  # noqa: PLR2004 (one has to be left)
+        if len(workers) < 2:
             raise LoadFailed("there is one process: start several, with --workers 2")
         os.kill(workers[-1], signal.SIGKILL)
         return time.monotonic()
