@@ -70,6 +70,20 @@ def test_v1_knows_what_is_refused_by_its_error() -> None:
     assert V1.refusal(encode(Ack(id="7-1", room="r", seq=1, timestamp=2))) is None
 
 
+def test_v1_brings_a_key_for_each_name_where_it_has_keys() -> None:
+    keyed = dialects.V1(has_keys=True)
+    words = (
+        keyed.enter("m1", "r"),
+        keyed.enter("m2", "r"),
+        keyed.resume("m1", "r", Cursor("e", 1, "i")),
+    )
+    hellos = [decode_command(payloads(sent)[0]) for sent in words]
+    keys = [hello.key for hello in hellos if isinstance(hello, Hello)]
+    assert keys[0] == keys[2] != keys[1]
+    assert keys[0] is not None
+    assert V1.enter("m1", "r") != words[0]
+
+
 def test_v1_resumes_where_it_was_told_that_it_is() -> None:
     place, head = WireCursor(seq=7, id="m-7"), Cursor("e", 7, "m-7")
     joined = Joined(id="1", room="r", epoch="e", head=place, members=1, names=["Zoë"])

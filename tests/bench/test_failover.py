@@ -15,7 +15,7 @@ def run(load: Failover, target: Any, **more: Any) -> Any:
     return failover.run(load, target, DIALECTS["v1"], room=f"failover-{load.clients}", **more)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def workers() -> Iterator[OwnServer]:
     with own_server(options=("--workers", "2")) as server:
         yield server

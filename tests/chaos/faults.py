@@ -27,9 +27,8 @@ class Fault(NamedTuple):
     name: str
     strike: Callable[[Site, random.Random], Awaitable[None]]
     """Does it, and returns when all is mended."""
-    needs: str = "node"
-    """What there has to be: a `node`, a `cluster` of them with NATS servers, or a `network`, which
-    can be cut."""
+    needs_network: bool = False
+    """Whether it pulls wires."""
 
 
 async def kill_leader(site: Site, chance: random.Random) -> None:
@@ -92,14 +91,14 @@ async def cut_whole(site: Site, chance: random.Random) -> None:
 
 
 FAULTS: Final = (
-    Fault("kill-leader", kill_leader, "cluster"),
-    Fault("kill-nats", kill_nats, "cluster"),
+    Fault("kill-leader", kill_leader),
+    Fault("kill-nats", kill_nats),
     Fault("kill-node", kill_node),
-    Fault("kill-both", kill_both, "cluster"),
+    Fault("kill-both", kill_both),
     Fault("pause-node", pause_node),
-    Fault("pause-nats", pause_nats, "cluster"),
-    Fault("cut-back", cut_back, "network"),
-    Fault("cut-whole", cut_whole, "network"),
+    Fault("pause-nats", pause_nats),
+    Fault("cut-back", cut_back, needs_network=True),
+    Fault("cut-whole", cut_whole, needs_network=True),
 )
 
 

@@ -9,7 +9,6 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -20,21 +19,16 @@ from tests.chaos.rounds import CLIENTS, Outcome, play, told
 from tests.chaos.site import Site
 from tests.support.nats import SIZE
 
-from causerie.server.config import Config
-
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "0"))
 SEED = os.environ.get("CHAOS_SEED", "") or ("1" if os.environ.get("CI") else "")
 """A change that lands breaks nothing by chance: CI always plays the same rounds."""
 WANTED = [name for name in os.environ.get("CHAOS_FAULT", "").split(",") if name]
 
-SHORT = ("kill-node", "pause-node")
-"""The faults of which `make test` plays a round: those of nodes. What is done to NATS does not pass
-always yet."""
+SHORT = ("kill-leader", "kill-node", "pause-node")
+"""The faults of which `make test` plays a round."""
 
 FEW = 10
 """Clients of such a round."""
-
-HAS_NODES = "nats" in {field.name for field in fields(Config)}
 
 
 def rounds() -> Iterator[tuple[Fault, int]]:
@@ -97,16 +91,13 @@ async def test_all_promises_are_kept_whatever_fails(
     outcomes: list[Outcome],
     progress: Callable[[str], None],
 ) -> None:
-    if fault.needs != "node" and not HAS_NODES:
-        pytest.skip("this version knows no clusters")
     with ExitStack() as stack:
         network = None
-        if fault.needs == "network":
+        if fault.needs_network:
             if reason := why_not():
                 pytest.skip(reason)
             network = stack.enter_context(Network(SIZE))
-        machines = SIZE if HAS_NODES else 1
-        site = stack.enter_context(Site(tmp_path, machines=machines, network=network))
+        site = stack.enter_context(Site(tmp_path, network=network))
         try:
             outcome = await play(fault, site, seed + number, clients=clients, progress=progress)
         except BaseException as error:

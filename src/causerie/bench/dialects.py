@@ -14,6 +14,9 @@ from causerie.wire.profiles import SUBPROTOCOL
 
 UNLIMITED: Final = "`causerie serve --rate-limit 0` has no such limit"
 
+KEY_LENGTH: Final = 22
+"""Characters of a key, at least."""
+
 _ERROR: Final = re.compile(
     rb'\{"type":"error"[^{}]*?"code":"([a-z_]+)"[^{}]*?"message":"((?:[^"\\]|\\.)*?)\.?"'
 )
@@ -91,13 +94,19 @@ class V1(Dialect):
 
     name = "v1"
 
+    def __init__(self, *, has_keys: bool = False) -> None:
+        """With keys everybody may come back on another server at once: whoever borrows a name only
+        has to wait until it is sure that the one that lent it is gone.
+        """
+        self._has_keys = has_keys
+
     def upgrade(self) -> bytes:
         """Opens it."""
         return upgrade_request(headers={"Sec-WebSocket-Protocol": SUBPROTOCOL})
 
     def enter(self, username: str, room: str) -> bytes:
         """Says hello and joins."""
-        hello = b'{"type":"hello","username":"%s"}' % username.encode()
+        hello = self._hello(username)
         join = b'{"type":"join","room":"%s"}' % room.encode()
         return client_frame(hello) + client_frame(join)
 
@@ -127,10 +136,15 @@ class V1(Dialect):
 
     def resume(self, username: str, room: str, cursor: Cursor) -> bytes:
         """Says hello and joins where one was before."""
-        hello = b'{"type":"hello","username":"%s"}' % username.encode()
+        hello = self._hello(username)
         since = {"seq": cursor.seq, "id": cursor.id}
         fields = {"type": "join", "room": room, "since": since, "epoch": cursor.epoch}
         return client_frame(hello) + client_frame(json.dumps(fields).encode())
+
+    def _hello(self, username: str) -> bytes:
+        name = username.encode()
+        key = b',"key":"%s"' % name.ljust(KEY_LENGTH, b"k") if self._has_keys else b""
+        return b'{"type":"hello","username":"%s"%s}' % (name, key)
 
     def joined(self, received: bytes) -> Joined | None:
         """Finds what is said to somebody who has joined, in whole frames."""

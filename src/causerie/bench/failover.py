@@ -88,7 +88,7 @@ def run(
     require_connections(load.clients + 1, processes, target)
     ran = crew.run(
         _work,
-        crew.Task(load, dialect, target.address, room),
+        crew.Task(load, V1(has_keys=True), target.address, room),
         target,
         processes=min(processes, load.clients),
         measured=("cut", "caught up"),
