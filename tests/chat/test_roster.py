@@ -211,6 +211,29 @@ def test_what_a_node_says_twice_or_takes_back_twice_is_said_once() -> None:
     assert everybody(room) == []
 
 
+def test_whose_leave_was_told_already_is_told_of_again_only_when_they_come_back() -> None:
+    room = roster("ann", "bob", "cid", "dan")
+    for name in ("ann", "bob", "cid"):
+        room.depart(name, 1.0, goodbye=False)
+    assert room.who_is_here(has_mourned=True) == [("dan", "Dan")]
+    assert len(room.who_is_here()) == 4
+    room.arrive("ann", "Ann")
+    room.arrive("ann", "Ann")
+    room.rename("bob", "bea", "Bea")
+    room.arrive("bea", "Bea")
+    assert room.publish_at_once(2.0) == [
+        Came("ann", "Ann"),
+        Renamed("bob", "bea", "Bea"),
+        Came("bea", "Bea"),
+    ]
+    room.tick(1.0 + GRACE)
+    assert room.publish_at_once(1.0 + GRACE) == [Left("cid", "grace")]
+    room.arrive("cid", "Cid")
+    room.depart("cid", 20.0, goodbye=False)
+    room.arrive("cid", "Cid")
+    assert room.publish_at_once(20.0) == [Came("cid", "Cid")]
+
+
 # Who moves from node to node.
 
 

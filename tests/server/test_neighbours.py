@@ -143,6 +143,29 @@ def test_a_node_that_is_cut_off_for_long_takes_its_people_along_and_brings_them_
     assert members(alice) == members(bob) == (2, ["Alice", "Bob"])
 
 
+def test_who_left_while_a_node_was_cut_off_is_not_brought_back_to_leave_once_more() -> None:
+    cluster = cluster_of(2)
+    near, far = cluster.nodes
+    bob, alice = person(near, "Bob"), person(far, "Alice")
+    gone, back = person(far, "Gone"), person(far, "Back")
+    cluster.advance(1.0)
+    bob.take(), alice.take()
+    cluster.cut_off(far)
+    cluster.advance(LEASE - 3.0)
+    gone.cut()
+    back.cut()
+    cluster.advance(5.0)
+    assert presence(bob) == [{"members": 1, "joined": [], "left": ["Alice", "Gone", "Back"]}]
+    cluster.heal(far)
+    cluster.advance(2.0)
+    assert presence(bob) == [{"members": 2, "joined": ["Alice"], "left": []}]
+    person(far, "Back")
+    cluster.advance(2 * LEASE)
+    assert presence(bob) == [{"members": 3, "joined": ["Back"], "left": []}]
+    assert [frame["left"] for frame in presence(alice) if frame["left"]] == [["Bob"], ["Gone"]]
+    assert members(alice) == members(bob) == (3, ["Alice", "Back", "Bob"])
+
+
 def test_a_short_cut_is_not_noticed_and_what_changed_meanwhile_is_told() -> None:
     cluster = cluster_of(2)
     near, far = cluster.nodes

@@ -81,13 +81,23 @@ class Roster(Presence):
     What the base counts as connections are nodes here.
     """
 
-    __slots__ = ("_changes", "_elsewhere", "_here", "_here_until", "_moved", "_published_at")
+    __slots__ = (
+        "_changes",
+        "_elsewhere",
+        "_here",
+        "_here_until",
+        "_moved",
+        "_published_at",
+        "_withheld",
+    )
 
     def __init__(self, grace: float) -> None:
         super().__init__(grace)
         self._here: dict[str, _Here] = {}
         # Folded name -> when its grace is over; in that order, since it is the same for all.
         self._here_until: dict[str, float] = {}
+        # Of those in their grace, who was not told of when another node asked.
+        self._withheld: set[str] = set()
         self._elsewhere: dict[str, _Elsewhere] = {}
         # (Node, folded name as the node says it) -> the name under which it is counted, where that
         # is another: a rename was heard from a node that is ahead.
@@ -114,10 +124,13 @@ class Roster(Presence):
         else:
             self._here_until.pop(folded, None)
             here.connections += 1
-            if here.display == display:
+            is_withheld = folded in self._withheld
+            self._withheld.discard(folded)
+            if here.display != display:
+                here.display = display
+                self._show(HERE, folded, display)
+            elif not is_withheld:
                 return
-            here.display = display
-            self._show(HERE, folded, display)
         self._changes.append(Came(folded, display))
 
     def depart(self, folded: str, now: float, *, goodbye: bool) -> None:
@@ -150,6 +163,9 @@ class Roster(Presence):
         del self._here[old]
         here.display = display
         self._here[new] = here
+        if old in self._withheld:
+            self._withheld.discard(old)
+            self._withheld.add(new)
         if old in self._here_until:
             self._here_until = {
                 new if folded == old else folded: when for folded, when in self._here_until.items()
@@ -195,9 +211,19 @@ class Roster(Presence):
             self._published_at = now
         return changes
 
-    def who_is_here(self) -> list[tuple[str, str]]:
-        """Everybody on this node, folded and as displayed: true once all changes are published."""
-        return [(folded, here.display) for folded, here in self._here.items()]
+    def who_is_here(self, *, has_mourned: bool = False) -> list[tuple[str, str]]:
+        """Everybody on this node, folded and as displayed: true once all changes are published.
+
+        A node that `has_mourned` this one has told its people that all here have left. Of those in
+        their grace it hears when they come back: they are not to come there to leave once more.
+        """
+        if has_mourned:
+            self._withheld |= self._here_until.keys()
+        return [
+            (folded, here.display)
+            for folded, here in self._here.items()
+            if not (has_mourned and folded in self._here_until)
+        ]
 
     # What the other nodes tell.
 
@@ -297,6 +323,7 @@ class Roster(Presence):
         """Somebody is no longer here."""
         del self._here[folded]
         self._here_until.pop(folded, None)
+        self._withheld.discard(folded)
         self._changes.append(Left(folded, how))
         self._uncount(HERE, folded, how)
 

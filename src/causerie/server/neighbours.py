@@ -103,6 +103,8 @@ class Neighbours:
         """Of the last change that was published, in whichever room."""
         self._of_late: dict[str, tuple[float, int]] = {}
         """When something last changed in a room here, and its number; in that order."""
+        self._mourned: set[str] = set()
+        """Those that were taken for dead, and have not said since who is there."""
         self._unsure: dict[str, set[str]] = {}
         """By node, the rooms in which it is not known who is there: it has been asked."""
         self._parts: dict[tuple[str, str], tuple[int, int, dict[str, str]]] = {}
@@ -229,6 +231,7 @@ class Neighbours:
 
     def _bury(self, node: str) -> None:
         del self._heard_at[node]
+        self._mourned.add(node)
         self._unsure.pop(node, None)
         for key in [key for key in self._parts if key[0] == node]:
             del self._parts[key]
@@ -259,8 +262,8 @@ class Neighbours:
                 if is_new:
                     self._say_beat(topic=node_topic(node))
                 self._compare(node, rooms)
-            case Ask(node, rooms):
-                self._answer(node, rooms)
+            case Ask(node, rooms, has_mourned):
+                self._answer(node, rooms, has_mourned=has_mourned)
             case Answer(node, parts):
                 for part in parts:
                     self._take_part(node, part)
@@ -299,13 +302,14 @@ class Neighbours:
 
     def _ask(self, node: str, rooms: Iterable[str]) -> None:
         for some in cut(rooms, NAMES_A_MESSAGE):
-            self._bus.publish(node_topic(node), encode(Ask(self._bus.node, some)))
+            question = Ask(self._bus.node, some, node in self._mourned)
+            self._bus.publish(node_topic(node), encode(question))
 
-    def _answer(self, node: str, rooms: Iterable[str]) -> None:
+    def _answer(self, node: str, rooms: Iterable[str], *, has_mourned: bool) -> None:
         """Tells a node who is here, as of the last change that it is told of before."""
         parts: list[Part] = []
         size = 0
-        for part in self._parts_of(rooms):
+        for part in self._parts_of(rooms, has_mourned=has_mourned):
             parts.append(part)
             size += 1 + len(part.members)
             if size >= NAMES_A_MESSAGE:
@@ -314,7 +318,7 @@ class Neighbours:
         if parts:
             self._bus.publish(node_topic(node), encode(Answer(self._bus.node, parts)))
 
-    def _parts_of(self, rooms: Iterable[str]) -> Iterator[Part]:
+    def _parts_of(self, rooms: Iterable[str], *, has_mourned: bool) -> Iterator[Part]:
         now = self._clock.monotonic()
         for name in rooms:
             opened = self._open.get(name)
@@ -323,7 +327,8 @@ class Neighbours:
                 continue
             self._say_changes(opened, opened.roster.publish_at_once(now))
             number = opened.number or self._number
-            members = list(cut(opened.roster.who_is_here(), NAMES_A_MESSAGE)) or [[]]
+            here = opened.roster.who_is_here(has_mourned=has_mourned)
+            members = list(cut(here, NAMES_A_MESSAGE)) or [[]]
             for index, some in enumerate(members):
                 is_last = index == len(members) - 1
                 yield Part(name, number, index, is_last, dict(some))
@@ -345,7 +350,10 @@ class Neighbours:
             self._parts[key] = (number, index + 1, members)
             return
         opened.roster.take(node, number, members)
-        self._unsure.get(node, set()).discard(part.room)
+        unsure = self._unsure.get(node, set())
+        unsure.discard(part.room)
+        if not unsure:
+            self._mourned.discard(node)
         self._has_changed(opened)
         self._has_answered(node, opened)
 

@@ -45,6 +45,8 @@ class Ask(msgspec.Struct, frozen=True, tag="ask"):
 
     node: str
     rooms: list[str]
+    has_mourned: bool = False
+    """It has taken the one that it asks for dead, and told its people that all there have left."""
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True):
