@@ -115,6 +115,17 @@ def test_a_leave_told_on_two_connections_is_counted_and_one_of_who_came_back_is_
     assert ledger.of("Ann").wrong == []
 
 
+def test_what_comes_on_a_connection_that_was_given_up_is_not_read() -> None:
+    ledger = Ledger()
+    old, new = Wiretap(0, ledger, Clock()), Wiretap(1, ledger, Clock())
+    old.heard(WELCOME + joined("Ann", "Bob"))
+    new.heard(WELCOME + joined("Ann", "Bob"))
+    old.heard(presence(left=("Bob",)))
+    new.heard(presence(left=("Bob",)))
+    assert ledger.of("Ann").left == {"Bob": 1}
+    assert ledger.of("Ann").wrong == []
+
+
 def test_a_snapshot_replaces_what_was_known() -> None:
     ledger = Ledger()
     tap = Wiretap(0, ledger, Clock())

@@ -39,6 +39,9 @@ class Told:
     """Who is in the room, as far as it was told."""
     left: Counter[str] = field(default_factory=Counter)
     """How often it was told that somebody has left."""
+    heeds: "Wiretap | None" = None
+    """The connection on which it was welcomed last. What comes on one before that, whose goodbye it
+    waits for no longer, it does not read."""
     wrong: list[str] = field(default_factory=list)
     """Leaves of people who were not there, for all that it knew: they were told before."""
 
@@ -95,11 +98,12 @@ class Wiretap:
     def _read(self, frame: dict[str, Any]) -> None:
         if frame["type"] == "welcome":
             self._name = frame["username"]
+            self._ledger.of(self._name).heeds = self
             self._welcomed(self._name)
             return
-        if frame["room"] != ROOM:
-            return
         told = self._ledger.of(self._name)
+        if frame["room"] != ROOM or told.heeds is not self:
+            return
         if frame["type"] == "joined":
             self._stay = Stay(self._node, self._now())
             told.stays.append(self._stay)
