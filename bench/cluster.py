@@ -4,8 +4,8 @@
 
 Prints a table, in Markdown, of medians and of ratios to the server alone:
 
-- a room of 500 with 64 messages on their way, and at a steady 500 messages a second: the CPU of a
-  delivery at the nodes (NATS has its own column), and how late it is;
+- a room with 500 at each node, with 64 messages on their way, and at a steady 500 a second: the CPU
+  of a delivery at the nodes (NATS has its own column), and how late it is;
 - 2,000 rooms of two: durable acks a second, and how late they are at a steady pace;
 - what a node uses that nobody of a busy room is connected to, beside what it uses in the quiet;
 - when 10,000 clients of two processes have all again, of which one is killed.
@@ -17,6 +17,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -67,7 +68,8 @@ class Row(NamedTuple):
     """A load, and what it is judged by."""
 
     title: str
-    run: Callable[[Target], Result]
+    run: Callable[[Target, int], Result]
+    """Puts it on so many processes."""
     cpu: str
     """The figure that is the cost."""
     rate: str
@@ -81,18 +83,21 @@ def loads(seconds: float) -> list[Row]:
     busy = Rooms(rooms=2_000, seconds=seconds)
     paced = Rooms(rooms=2_000, rate=2_500, seconds=seconds)
 
-    def fan(load: Fanout) -> Callable[[Target], Result]:
-        return lambda target: fanout.run(load, target, V1, room=ROOM)
+    def fan(load: Fanout) -> Row:
+        def run(target: Target, processes: int) -> Result:
+            shared = replace(load, members=load.members * processes)
+            return fanout.run(shared, target, V1, room=ROOM)
 
-    def small(load: Rooms) -> Callable[[Target], Result]:
-        return lambda target: rooms.run(load, target, V1, room=ROOM)
+        title = str(load).replace("members", "members at each node")
+        return Row(title, run, "cpu_us_per_delivery", "deliveries_per_second")
 
-    return [
-        Row(str(burst), fan(burst), "cpu_us_per_delivery", "deliveries_per_second"),
-        Row(str(steady), fan(steady), "cpu_us_per_delivery", "deliveries_per_second"),
-        Row(str(busy), small(busy), "cpu_us_per_ack", "acks_per_second"),
-        Row(str(paced), small(paced), "cpu_us_per_ack", "acks_per_second"),
-    ]
+    def small(load: Rooms) -> Row:
+        def run(target: Target, _processes: int) -> Result:
+            return rooms.run(load, target, V1, room=ROOM)
+
+        return Row(str(load), run, "cpu_us_per_ack", "acks_per_second")
+
+    return [fan(burst), fan(steady), small(busy), small(paced)]
 
 
 class Taken(NamedTuple):
@@ -119,7 +124,7 @@ def take(row: Row, name: str) -> Taken:
             used.append((server.use().cpu, nats.use().cpu if nats else 0.0))
 
         server.at_begin = server.at_end = note
-        figures = row.run(server).figures
+        figures = row.run(server, 2 if name == TWO else 1).figures
     (node, its), (node_end, its_end) = used
     cpu = figures[row.cpu]
     nats_cpu = cpu * (its_end - its) / (node_end - node)
