@@ -19,6 +19,7 @@ SOURCE = Path(causerie.__file__).parent
 def sources() -> Iterator[Path]:
     """Yields the files of those who have something to say to people."""
     yield SOURCE / "language.py"
+    yield SOURCE / "move.py"
     for folder in ("client", "tui"):
         yield from SOURCE.joinpath(folder).rglob("*.py")
 

@@ -98,8 +98,8 @@ def typescript_frames(
 def typescript_catalogue(catalogues: dict[str, Json]) -> str:
     """The sentences of the library and the terminal client, from the catalogues by language.
 
-    What only the web client and the screen of the Python one say has a key that begins with `web-`
-    or `screen-`, and is left out.
+    What only the web client, the screen of the Python one and `causerie move` say has a key that
+    begins with `web-`, `screen-` or `move-`, and is left out.
     """
     lines = [
         *_doc(
@@ -118,7 +118,7 @@ def typescript_catalogue(catalogues: dict[str, Json]) -> str:
     for language, sentences in catalogues.items():
         lines.append(f"  {language}: {{")
         for key, sentence in sentences.items():
-            if not key.startswith(("web-", "screen-")):
+            if not key.startswith(("web-", "screen-", "move-")):
                 lines.append(f"    {_string(key)}: {json.dumps(sentence, ensure_ascii=False)},")
         lines.append("  },")
     lines += ["};", ""]

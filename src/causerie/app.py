@@ -13,17 +13,13 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Generator
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from random import SystemRandom
 from typing import Final, NamedTuple, Protocol, cast
 
 import structlog
 import uvicorn
 
-from causerie.adapters import sqlite
-from causerie.adapters.sqlite_file import DATABASE
 from causerie.backends import StoreHealth, open_backend
-from causerie.chat.names import NameRefused, parse_username
 from causerie.resources import web_path
 from causerie.server.census import take_census
 from causerie.server.config import Config
@@ -324,27 +320,6 @@ class _Server(uvicorn.Server):
         # All connections are made by the two classes of ours.
         await self._end(cast("Collection[_Connection]", self.server_state.connections))
         await super().shutdown(sockets)
-
-
-def release_name(folder: Path, text: str) -> str:
-    """Frees a name that somebody keeps, and tells what was done, in a sentence.
-
-    Raises:
-        StorageError: the data folder cannot be used.
-        AppError: it is no name, there is no chat in the folder, or nobody keeps the name.
-    """
-    try:
-        name = parse_username(text)
-    except NameRefused as error:
-        raise AppError(f"{text!r} is no name: {error}.") from None
-    if not _is((folder / DATABASE).exists):
-        raise AppError(f"There is no chat in {folder}: name the server's data folder with --data.")
-    if not sqlite.release_name(folder, name.folded):
-        raise AppError(
-            f"Nobody keeps the name {name.display} in {folder}, so it is free already; if another "
-            "server is meant, name its data folder with --data."
-        )
-    return f"{name.display} is free."
 
 
 def _is(what: Callable[[], bool]) -> bool:

@@ -1,25 +1,35 @@
 """What a server keeps its rooms and names in: the only place, with `causerie.testing`, that picks
 adapters.
 
-In a data folder, with SQLite, for one server. In NATS, for as many as are given the same servers.
+In a data folder, with SQLite, for one server. In NATS, for as many as are given the same servers:
+those that somebody runs, or one of our own, which keeps all in a folder of the data folder.
 """
 
 import asyncio
 import secrets
-from collections.abc import Callable
+import shlex
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from causerie.adapters import sqlite
 from causerie.adapters.jetstream_health import Health
+from causerie.adapters.lock_file import Locked
+from causerie.archive import Archive
+from causerie.chat.names import NameRefused, parse_username
 from causerie.ports import Bus, Directory, Log
-from causerie.server.config import Config
+from causerie.server.config import Config, SettingRefused
 from causerie.wire.errors import CauserieError
 
 if TYPE_CHECKING:
+    from causerie.adapters.jetstream_archive import JetStreamArchive
     from causerie.adapters.jetstream_directory import JetStreamDirectory
     from causerie.adapters.jetstream_link import Link
     from causerie.adapters.jetstream_log import JetStreamLog
+    from causerie.adapters.jetstream_values import Values
     from causerie.adapters.nats_bus import NatsBus
     from causerie.adapters.nats_server import NatsServer
 
@@ -79,6 +89,7 @@ async def open_backend(
     """
     if config.nats:
         return await _Nats.open(config, clock, tell_health, lost)
+    await _require_moved_back(config.data)
     return _Sqlite(config, clock)
 
 
@@ -94,17 +105,313 @@ def nats_server(data: Path) -> "NatsServer":
     return NatsServer(data / NATS_FOLDER)
 
 
+def require_moved(data: Path, url: str) -> None:
+    """Sees that the NATS server of a data folder, which runs at `url`, has rooms if the folder has
+    some beside it. Blocks.
+
+    Raises:
+        BackendError: it has none: whoever came would find an empty chat.
+        CauserieError: that cannot be looked into.
+    """
+    if sqlite.holds_entries(data) and not asyncio.run(_holds_entries((url,))):
+        command = _move_command(data, data / NATS_FOLDER)
+        raise BackendError(
+            f"The rooms in {data} were kept by a server without workers, and none of them would be "
+            f"there: take them over with `{command}`, or choose another folder with --data."
+        )
+
+
+async def _require_moved_back(data: Path) -> None:
+    """Sees that a data folder has rooms if the NATS server has some that keeps all in it."""
+    if sqlite.holds_entries(data) or not _has_nats(data):
+        return
+    async with _own_nats(data) as url:
+        has_rooms = await _holds_entries((url,))
+    if has_rooms:
+        command = _move_command(data / NATS_FOLDER, data)
+        raise BackendError(
+            f"The rooms in {data} were kept by a server with workers, and none of them would be "
+            f"there: start it with --workers 2, or take them over with `{command}`, or choose "
+            "another folder with --data."
+        )
+
+
+def _move_command(source: Path, target: Path) -> str:
+    return shlex.join(["causerie", "move", str(source), str(target)])
+
+
+def release_name(text: str, data: Path, servers: Sequence[str] = ()) -> str:
+    """Frees a name that somebody keeps, whether servers run or not, and tells what was done, in a
+    sentence. It is looked for in NATS `servers`, if some are named, and else in all that a data
+    folder has. Blocks.
+
+    Raises:
+        CauserieError: it is no name, there is no chat, or nobody keeps the name; the message says
+            what to do.
+    """
+    try:
+        name = parse_username(text)
+    except NameRefused as error:
+        raise BackendError(f"{text!r} is no name: {error}.") from None
+    if servers:
+        place, was_kept = "NATS", asyncio.run(_release(servers, name.folded))
+    else:
+        place, was_kept = str(data), _release_in_folder(data, name.folded)
+    if not was_kept:
+        raise BackendError(
+            f"Nobody keeps the name {name.display} in {place}, so it is free already; if another "
+            "server is meant, name its data folder with --data, or its NATS servers with --nats."
+        )
+    return f"{name.display} is free."
+
+
+def _release_in_folder(data: Path, folded: str) -> bool:
+    """Frees a name wherever in a folder it is kept: what was moved is there twice."""
+    has_database, has_nats = _is(lambda: sqlite.is_there(data)), _has_nats(data)
+    if not has_database and not has_nats:
+        raise BackendError(
+            f"There is no chat in {data}: name the server's data folder with --data, or its NATS "
+            "servers with --nats."
+        )
+    was_kept = has_database and sqlite.release_name(data, folded)
+    if has_nats:
+
+        async def release() -> bool:
+            async with _own_nats(data, or_running=True) as url:
+                return await _release((url,), folded)
+
+        was_kept = asyncio.run(release()) or was_kept
+    return was_kept
+
+
+async def _release(servers: Sequence[str], folded: str) -> bool:
+    _require_nats()
+    from causerie.adapters.jetstream_directory import release_name
+    from causerie.adapters.jetstream_values import Values
+
+    async with _nats_link(servers, "causerie name release") as link:
+        return await release_name(Values(link, PREFIX), folded)
+
+
+@asynccontextmanager
+async def open_archive(place: str, *, make: bool = False) -> AsyncIterator[Archive]:
+    """Opens a chat that nobody serves, for this process alone. A place is a data folder; the folder
+    called nats in one, where a server with workers keeps all; or NATS servers, with commas between
+    them. What is not there yet is only made if that is said.
+
+    Raises:
+        CauserieError: it is not there, is served by somebody, or cannot be used; the message says
+            what to do.
+    """
+    path = Path(place)
+    if servers := _servers_of(place):
+        async with _nats_archive(servers, place, make=make) as archive:
+            nodes = await archive.nodes()
+            if nodes:
+                raise BackendError(
+                    f"Servers run on {place} ({', '.join(nodes)}): stop them, and run this again. "
+                    "(Of one that was killed that is known after 15 s.)"
+                )
+            yield archive
+    elif path.name == NATS_FOLDER and not _is(lambda: sqlite.is_there(path)):
+        if not make and not _has_nats(path.parent):
+            raise _no_chat(place)
+        async with (
+            _own_nats(path.parent) as url,
+            _nats_archive((url,), place, make=make) as archive,
+        ):
+            yield archive
+    else:
+        if not make and not _is(lambda: sqlite.is_there(path)):
+            raise _no_chat(place)
+        try:
+            folder = sqlite.open_archive(path)
+        except sqlite.FolderInUse as error:
+            raise _in_use(place, error) from error
+        try:
+            yield folder
+        finally:
+            folder.close()
+
+
+def _servers_of(place: str) -> tuple[str, ...]:
+    """The NATS servers that a place is; none if it is a folder."""
+    if not place.startswith(("nats:", "tls:")):
+        return ()
+    servers = tuple(server.strip() for server in place.split(","))
+    try:
+        return Config(nats=servers).nats
+    except SettingRefused as error:
+        raise BackendError(f"{place} {error.why}") from None
+
+
+def _no_chat(place: str) -> BackendError:
+    return BackendError(
+        f"There is no chat in {place}: name a data folder, the folder {NATS_FOLDER} in one, or "
+        "NATS servers as nats://HOST:PORT."
+    )
+
+
+def _in_use(place: str, error: CauserieError) -> BackendError:
+    holder = error.__cause__
+    process = f" (process {holder.holder})" if isinstance(holder, Locked) and holder.holder else ""
+    return BackendError(f"A server{process} runs on {place}: stop it, and run this again.")
+
+
+def _has_nats(data: Path) -> bool:
+    """Whether a NATS server of ours has ever kept something in a data folder."""
+    return _is((data / NATS_FOLDER / "jetstream").is_dir)
+
+
+def _is(what: Callable[[], bool]) -> bool:
+    """Asks what a path is; it is nothing in a folder that may not be looked into."""
+    try:
+        return what()
+    except OSError:
+        return False
+
+
 def _require_nats() -> None:
     if find_spec("nats") is None:
         raise BackendError("To serve with NATS takes its client: pip install 'causerie[cluster]'.")
+
+
+@asynccontextmanager
+async def _own_nats(data: Path, *, or_running: bool = False) -> AsyncIterator[str]:
+    """A NATS server on what one has kept in a data folder; yields where it is. That may be one that
+    runs there already, if that is said.
+
+    Raises:
+        BackendError: another runs there.
+    """
+    server = nats_server(data)
+    from causerie.adapters.nats_server import NatsFolderInUse, find_running
+
+    try:
+        await asyncio.to_thread(server.start)
+    except NatsFolderInUse as error:
+        url = find_running(data / NATS_FOLDER) if or_running else None
+        if url is None:
+            raise _in_use(str(data / NATS_FOLDER), error) from error
+        yield url
+        return
+    try:
+        await asyncio.to_thread(server.wait_ready)
+        yield server.url
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+@asynccontextmanager
+async def _nats_link(servers: Sequence[str], name: str) -> AsyncIterator["Link"]:
+    """A connection to NATS, for as long as nothing goes wrong with it.
+
+    Raises:
+        BackendError: something does.
+    """
+    from causerie.adapters.jetstream_link import Link, LinkError
+    from causerie.adapters.jetstream_names import AwayError
+
+    link = Link(servers, name=name)
+    try:
+        await link.open(NATS_WITHIN)
+        yield link
+    except (LinkError, AwayError) as error:
+        raise _unusable(error) from None
+    finally:
+        await link.close()
+
+
+def _unusable(error: CauserieError) -> BackendError:
+    return BackendError(
+        f"NATS cannot be used ({error}): see that it runs, with JetStream, at the address that was "
+        "given."
+    )
+
+
+class _Buckets(NamedTuple):
+    """Where names are in NATS."""
+
+    values: "Values"
+    lease: float
+    """Seconds after which a node that is silent is gone."""
+    replicas: int
+    """How many servers keep them, and are to keep the log."""
+
+
+async def _make_buckets(link: "Link") -> _Buckets:
+    """Makes them, where there are none yet."""
+    from causerie.adapters.jetstream_lease import LEASE
+    from causerie.adapters.jetstream_names import NAMES, NODES, AwayError
+    from causerie.adapters.jetstream_values import Values
+
+    replicas = REPLICAS if link.known >= REPLICAS else 1
+    values = Values(link, PREFIX)
+    until = asyncio.get_running_loop().time() + NATS_WITHIN
+
+    async def make(bucket: str, max_age: float) -> float:
+        """Makes a bucket. A cluster that has just begun chooses its leaders first."""
+        while True:
+            try:
+                return await values.create(bucket, replicas=replicas, max_age=max_age)
+            except AwayError:
+                if asyncio.get_running_loop().time() > until:
+                    raise
+                await asyncio.sleep(AGAIN_AFTER)
+
+    await make(NAMES, 0.0)
+    return _Buckets(values, await make(NODES, LEASE), replicas)
+
+
+@asynccontextmanager
+async def _nats_archive(
+    servers: Sequence[str], place: str, *, make: bool
+) -> AsyncIterator["JetStreamArchive"]:
+    _require_nats()
+    from causerie.adapters.jetstream_archive import JetStreamArchive
+    from causerie.adapters.jetstream_log import OPEN_WITHIN, WINDOW
+    from causerie.adapters.jetstream_stream import Stream, StreamError
+    from causerie.adapters.jetstream_subjects import Subjects
+    from causerie.adapters.jetstream_values import Values
+
+    async with _nats_link(servers, "causerie move") as link:
+        stream, values = Stream(link, Subjects(PREFIX)), Values(link, PREFIX)
+        if make:
+            replicas = (await _make_buckets(link)).replicas
+            await stream.open(
+                epoch=secrets.token_hex(8), replicas=replicas, window=WINDOW, within=OPEN_WITHIN
+            )
+        else:
+            try:
+                await stream.state()
+            except StreamError:
+                raise _no_chat(place) from None
+        yield JetStreamArchive(link, stream, values, now=_now())
+
+
+async def _holds_entries(servers: Sequence[str]) -> bool:
+    """Whether something was said in NATS."""
+    _require_nats()
+    from causerie.adapters.jetstream_stream import Stream, StreamError
+    from causerie.adapters.jetstream_subjects import Subjects
+
+    async with _nats_link(servers, "causerie") as link:
+        stream = Stream(link, Subjects(PREFIX))
+        try:
+            await stream.state()
+        except StreamError:
+            return False
+        return await stream.last_of(stream.subjects.entries) is not None
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
 
 
 class _Sqlite:
     """A data folder."""
 
     def __init__(self, config: Config, clock: Callable[[], int]) -> None:
-        from causerie.adapters import sqlite
-
         loop = asyncio.get_running_loop()
         log, directory = sqlite.open_folder(
             config.data,
@@ -145,34 +452,23 @@ class _Nats:
     ) -> "_Nats":
         """Connects, and makes in NATS what is not there yet."""
         _require_nats()
+        from causerie.adapters.jetstream_archive import is_part
         from causerie.adapters.jetstream_directory import JetStreamDirectory
-        from causerie.adapters.jetstream_lease import LEASE
         from causerie.adapters.jetstream_link import Link, LinkError
         from causerie.adapters.jetstream_log import JetStreamLog
-        from causerie.adapters.jetstream_names import NAMES, NODES, AwayError
-        from causerie.adapters.jetstream_values import Values
+        from causerie.adapters.jetstream_names import AwayError
         from causerie.adapters.nats_bus import NatsBus
 
         node = secrets.token_hex(8)
         link = Link(config.nats, name=f"causerie {node}")
         try:
             await link.open(NATS_WITHIN)
-            replicas = REPLICAS if link.known >= REPLICAS else 1
-            values = Values(link, PREFIX)
-            until = asyncio.get_running_loop().time() + NATS_WITHIN
-
-            async def make(bucket: str, max_age: float) -> float:
-                """Makes a bucket. A cluster that has just begun chooses its leaders first."""
-                while True:
-                    try:
-                        return await values.create(bucket, replicas=replicas, max_age=max_age)
-                    except AwayError:
-                        if asyncio.get_running_loop().time() > until:
-                            raise
-                        await asyncio.sleep(AGAIN_AFTER)
-
-            await make(NAMES, 0.0)
-            lease = await make(NODES, LEASE)
+            values, lease, replicas = await _make_buckets(link)
+            if await is_part(values):
+                raise BackendError(
+                    "NATS holds only a part of a chat, since `causerie move` did not get to its "
+                    "end: run the same command again, and it goes on where it stopped."
+                )
             directory = JetStreamDirectory(
                 values,
                 node,
@@ -185,10 +481,10 @@ class _Nats:
             )
         except (LinkError, AwayError) as error:
             await link.close()
-            raise BackendError(
-                f"NATS cannot be used ({error}): see that it runs, with JetStream, and that --nats "
-                "names it."
-            ) from None
+            raise _unusable(error) from None
+        except BackendError:
+            await link.close()
+            raise
         link.on_health(tell_health)
         return cls(link, log, directory, NatsBus(link, prefix=PREFIX, node=node))
 

@@ -219,6 +219,32 @@ def command_line() -> App:
         except (CannotCheck, ValueError) as error:
             return _complain(str(error), USAGE)
 
+    @app.command
+    def move(source: str, target: str, /, *, lang: Literal["en", "fr"] | None = None) -> None:
+        """Move a chat from one store into another: rooms, private conversations, names.
+
+        Each of the two is a data folder, as of `causerie serve --data FOLDER`; FOLDER/nats, in
+        which `causerie serve --data FOLDER --workers 2` keeps all; or NATS servers, as
+        nats://HOST:PORT, with commas between several. No server may run on either meanwhile.
+
+        What is in the source stays there. Both are read again and compared in the end. It can be
+        interrupted, and run again: it goes on where it stopped. A target that holds something else
+        is left as it is.
+
+        Parameters
+        ----------
+        source
+            Where the chat is.
+        target
+            Where it is to be; a folder is made if it does not exist.
+        lang
+            The language: en or fr. Without it, that of the environment (LC_ALL, LC_MESSAGES, LANG).
+        """
+        from causerie.language import Words, choose_language
+        from causerie.move import move
+
+        move(source, target, Words(choose_language(lang, os.environ)), sys.stdout)
+
     app.command(
         "causerie.bench.commands:app",
         name="bench",
@@ -262,7 +288,9 @@ def command_line() -> App:
         return _telling(partial(_import_name, url, file), file)
 
     @names.command
-    def release(name: str, /, *, data: Path | None = None) -> None:
+    def release(
+        name: str, /, *, data: Path | None = None, nats: tuple[str, ...] | None = None
+    ) -> None:
         """Free a name that somebody keeps, so that whoever comes next may take it.
 
         The server may be running. Whoever uses the name just now goes on using it until they
@@ -274,10 +302,15 @@ def command_line() -> App:
             The name to free.
         data
             The server's data folder, if it is not the usual one.
+        nats
+            The NATS servers of a server that was given such, instead.
         """
-        from causerie.app import release_name
+        from causerie.backends import release_name
+        from causerie.server.logs import configure_logs
 
-        sys.stdout.write(release_name(data or default_data(), name) + "\n")
+        configure_logs("auto", "error", sys.stderr)
+        servers = Config(nats=nats).nats if nats else ()
+        sys.stdout.write(release_name(name, data or default_data(), servers) + "\n")
 
     return app
 

@@ -3,7 +3,7 @@
 Each language has a catalogue, `catalogue/<language>.json`, for all clients: a key leads to a
 sentence with placeholders in braces, or, where the sentence depends on a number, to `one` and
 `other` of them. What pages and screens say has a key that begins with `web-`, or, where only the
-terminal's screen says it, with `screen-`.
+terminal's screen says it, with `screen-`; what `causerie move` says, with `move-`.
 """
 
 import json

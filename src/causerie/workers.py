@@ -23,7 +23,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from causerie.app import AppError, Employment, announce, serve
-from causerie.backends import nats_server
+from causerie.backends import nats_server, require_moved
 from causerie.server.config import Config
 from causerie.server.listening import reserve
 from causerie.server.logs import configure_logs
@@ -142,7 +142,9 @@ class Workers:
 
         Raises:
             ListenError: it cannot listen where it should.
-            AppError: a worker could not begin, or there is no NATS server; the message says why.
+            AppError: a worker could not begin.
+            CauserieError: there is no NATS server, or none of the rooms would be in it. The message
+                says why, and what to do.
         """
         config = self._config
         with ExitStack() as stack:
@@ -153,7 +155,10 @@ class Workers:
                 port = sock.getsockname()[1]
                 stack.callback(sock.close)
             self._listen_to_signals(stack)
-            urls = config.nats or (stack.enter_context(nats_server(config.data)).url,)
+            urls = config.nats
+            if not urls:
+                urls = (stack.enter_context(nats_server(config.data)).url,)
+                require_moved(config.data, urls[0])
             each = replace(
                 config,
                 port=port,

@@ -23,11 +23,11 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(_Said)
 
 
-def encode_entry(draft: Draft, timestamp: int) -> bytes:
-    """Makes what is stored of a draft.
+def encode_entry(draft: Draft | Entry, timestamp: int) -> bytes:
+    """Makes what is stored of a draft, or of an entry that is copied.
 
     Raises:
-        UnicodeEncodeError: the draft is not text.
+        UnicodeEncodeError: it is not text.
     """
     return _encoder.encode(
         _Said(

@@ -282,6 +282,11 @@ class Transaction:
         if kept.address:
             self._count(kept.address, kept.folded, Counted(created=kept.created))
 
+    def put_last(self, kept: Kept) -> None:
+        """Keeps a name, and as the one that its holder claimed last."""
+        self.put(kept)
+        self._claimed_last(kept.identity, kept.folded)
+
     def remove(self, folded: str) -> None:
         """Keeps a name no longer; whoever uses it goes on using it."""
         record = self.record(folded)
@@ -355,11 +360,7 @@ class Transaction:
                 nodes=(*others, self._node),
             ),
         )
-        names = self._names(use.identity)
-        names.remove(name.folded)
-        names.append(name.folded)
-        del names[:-MOST_NAMES]
-        self._change(identity_key(use.identity), lambda: names)
+        self._claimed_last(use.identity, name.folded)
 
     def leave(self, folded: str) -> None:
         """A name is in use here no longer."""
@@ -483,6 +484,14 @@ class Transaction:
                 self._count(record.address, folded, Counted(nodes=record.nodes))
         self._records[folded] = record
         self._change(name_key(folded), lambda: self._records[folded])
+
+    def _claimed_last(self, identity: str, folded: str) -> None:
+        """Of an identity's names, one that is listed was claimed last."""
+        names = self._names(identity)
+        names.remove(folded)
+        names.append(folded)
+        del names[:-MOST_NAMES]
+        self._change(identity_key(identity), lambda: names)
 
     def _forget_borrowed(self, address: str, folded: str) -> None:
         """Forgets a name that was borrowed from an address, if nobody has it any longer."""

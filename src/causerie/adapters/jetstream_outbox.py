@@ -178,7 +178,7 @@ class Outbox:
         return ready
 
 
-def owners(draft: Draft) -> tuple[str, ...]:
+def owners(draft: Draft | Entry) -> tuple[str, ...]:
     """The identities whose conversation a draft is part of, in a fixed order; none of a public one.
 
     The order is the same for every entry of a conversation: then each pointer of an identity stands

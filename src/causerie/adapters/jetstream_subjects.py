@@ -30,6 +30,8 @@ class Subjects:
         self.all = f"{prefix}.log.>"
         self.live = f"{prefix}.live.>"
         self.begin = f"{prefix}.log.begin"
+        self.entries = f"{prefix}.log.e.*"
+        """The entries of all rooms."""
         self._entry = f"{prefix}.log.e."
         self._pointer = f"{prefix}.log.i."
         self._live_entry = f"{prefix}.live.e."

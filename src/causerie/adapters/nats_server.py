@@ -324,6 +324,17 @@ class NatsServer:
         )
 
 
+def find_running(folder: Path) -> str | None:
+    """Where clients connect to the server that runs on a folder, as `nats://HOST:PORT`; None where
+    it does not say so (yet).
+    """
+    for path in folder.glob("*.ports"):
+        with suppress(OSError, ValueError, LookupError):
+            url: str = json.loads(path.read_bytes())["nats"][0]
+            return url
+    return None
+
+
 def find_program() -> Path:
     """Where the server's program is: that of the Python package, or the first on the PATH.
 

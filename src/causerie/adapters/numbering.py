@@ -31,6 +31,14 @@ class Tail:
         self.key = key
         """The adapter's own handle of the room; nothing here reads it."""
 
+    def move_to(self, entry: Entry) -> None:
+        """The room ends with this entry now."""
+        self.seq = entry.seq
+        self.id = entry.id
+        self.timestamp = entry.timestamp
+        if entry.peer and not entry.prev:
+            self.members = members(entry.identity, entry.peer)
+
 
 def one() -> int:
     """Tells that the next seq follows without a gap."""
@@ -66,13 +74,8 @@ def number(
             continue
         end = tail(draft.room)
         timestamp = max(now, end.timestamp + 1)
-        seq = end.seq + stride()
-        entry = placed(draft, seq=seq, prev=end.seq, timestamp=timestamp)
-        end.seq = seq
-        end.id = draft.id
-        end.timestamp = timestamp
-        if draft.peer and not entry.prev:
-            end.members = members(draft.identity, draft.peer)
+        entry = placed(draft, seq=end.seq + stride(), prev=end.seq, timestamp=timestamp)
+        end.move_to(entry)
         fresh[scoped_id] = entry
         tell(Stored(draft, entry))
     return outcomes

@@ -3,11 +3,30 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from causerie.adapters.sqlite_archive import SqliteArchive
 from causerie.adapters.sqlite_directory import SqliteDirectory, release_name
-from causerie.adapters.sqlite_file import DataFolder, StorageError, Synchronous
+from causerie.adapters.sqlite_file import (
+    DATABASE,
+    DataFolder,
+    FolderInUse,
+    StorageError,
+    Synchronous,
+    holds_entries,
+)
 from causerie.adapters.sqlite_log import SqliteLog
 
-__all__ = ["SqliteDirectory", "SqliteLog", "StorageError", "open_folder", "release_name"]
+__all__ = [
+    "FolderInUse",
+    "SqliteArchive",
+    "SqliteDirectory",
+    "SqliteLog",
+    "StorageError",
+    "holds_entries",
+    "is_there",
+    "open_archive",
+    "open_folder",
+    "release_name",
+]
 
 
 def open_folder(
@@ -34,8 +53,30 @@ def open_folder(
     """
     data = DataFolder(folder, vfs=vfs, synchronous=synchronous)
     try:
+        data.require_whole()
         log = SqliteLog(data, clock=clock, call_threadsafe=call_threadsafe, schedule=schedule)
     except BaseException:
         data.unlock()
         raise
     return log, SqliteDirectory(log, names_per_address=names_per_address)
+
+
+def open_archive(folder: Path) -> SqliteArchive:
+    """Opens a data folder at rest, and makes what is not there yet. It is this process's until
+    `SqliteArchive.close`.
+
+    Raises:
+        FolderInUse: a server runs on it.
+        StorageError: it cannot be used; the message says why, and what to do.
+    """
+    data = DataFolder(folder)
+    try:
+        return SqliteArchive(data)
+    except BaseException:
+        data.unlock()
+        raise
+
+
+def is_there(folder: Path) -> bool:
+    """Whether there is a database in a folder."""
+    return (folder / DATABASE).exists()

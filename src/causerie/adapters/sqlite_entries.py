@@ -170,7 +170,22 @@ class Entries:
         self._identities.trim(self._cache)
         return plan
 
-    def _find_identities(self, drafts: Sequence[Draft]) -> None:
+    def plan_copies(self, entries: Sequence[Entry]) -> Plan:
+        """Decides about entries of another log, none of which is here, as `plan` does: each comes
+        last in its room, and is the same otherwise.
+        """
+        self._find_identities(entries)
+        copies = []
+        for entry in entries:
+            end = self._tail(entry.room)
+            copies.append(msgspec.structs.replace(entry, seq=end.seq + 1, prev=end.seq))
+            end.move_to(copies[-1])
+        plan = self._plan([], copies, {})
+        self._tails.trim(self._cache)
+        self._identities.trim(self._cache)
+        return plan
+
+    def _find_identities(self, drafts: Sequence[Draft | Entry]) -> None:
         """Makes sure that the keys of all identities that have one are remembered."""
         known = self._identities
         unknown = set()

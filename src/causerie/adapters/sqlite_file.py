@@ -5,7 +5,8 @@ StorageError         the folder cannot be used; the message says why, and what t
 ├── NotAChat         there is a file of that name which is not ours
 ├── TooNew           a newer Causerie has written it
 ├── Damaged          the file cannot be read
-└── Displaced        the files are no longer where they were
+├── Displaced        the files are no longer where they were
+└── Unfinished       it holds a part of what is moved into it
 """
 
 import os
@@ -135,6 +136,13 @@ UPGRADES: Final = {
 """By a schema's version, what makes the next one of it."""
 
 
+_PART: Final = "INSERT OR REPLACE INTO meta VALUES ('part', '')"
+_WHOLE: Final = "DELETE FROM meta WHERE key = 'part'"
+_IS_PART: Final = "SELECT 1 FROM meta WHERE key = 'part'"
+_HAS_ENTRIES_TABLE: Final = "SELECT 1 FROM sqlite_schema WHERE name = 'entries'"
+_ANY_ENTRY: Final = "SELECT 1 FROM entries LIMIT 1"
+
+
 class StorageError(CauserieError):
     """The data folder cannot be used."""
 
@@ -159,6 +167,10 @@ class Displaced(StorageError):
     """The files were moved, deleted or replaced while the server ran."""
 
 
+class Unfinished(StorageError):
+    """The database holds a part of what `causerie move` copies into it."""
+
+
 class DataFolder:
     """A data folder, locked for one server as long as it lives.
 
@@ -178,6 +190,8 @@ class DataFolder:
         self._vfs = vfs
         self._synchronous = synchronous
         self._lock: BinaryIO | None = None
+        self.is_part = False
+        """It holds a part of what is moved into it."""
         try:
             make_folder(path)
             self._lock = _lock(path)
@@ -194,6 +208,18 @@ class DataFolder:
         except BaseException:
             self.unlock()
             raise
+
+    def require_whole(self) -> None:
+        """Sees that all is there that was to be moved here.
+
+        Raises:
+            Unfinished: it is not.
+        """
+        if self.is_part:
+            raise Unfinished(
+                f"{self.path} holds only a part of a chat, since `causerie move` did not get to "
+                "its end: run the same command again, and it goes on where it stopped."
+            )
 
     def check(self) -> None:
         """Makes sure that the files are where they were. A file can be written to that was moved or
@@ -231,7 +257,7 @@ class DataFolder:
             self._lock = None
 
     def _prepare(self) -> str:
-        """Makes the schema where there is none, and finds the epoch."""
+        """Makes the schema where there is none; finds the epoch, and whether all is there."""
         connection = connect(self.path, vfs=self._vfs, create=True)
         try:
             # Until there is a write-ahead log FULL is not enough: a journal that was deleted could
@@ -263,6 +289,7 @@ class DataFolder:
                 if version != SCHEMA_VERSION:
                     connection.pragma("user_version", SCHEMA_VERSION)
             epoch = connection.execute("SELECT value FROM meta WHERE key = 'epoch'").get
+            self.is_part = connection.execute(_IS_PART).fetchone() is not None
         except apsw.Error as error:
             raise explained(self.path, error) from error
         finally:
@@ -312,6 +339,31 @@ def connect(folder: Path, *, vfs: str | None = None, create: bool = False) -> ap
             f"{SCHEMA_VERSION}): update, or choose another folder with --data."
         )
     return connection
+
+
+def note_whole(connection: apsw.Connection, *, is_whole: bool) -> None:
+    """Notes, durably, whether a database holds all that is moved into it."""
+    connection.execute(_WHOLE if is_whole else _PART)
+
+
+def holds_entries(folder: Path) -> bool:
+    """Whether there is a database in a folder, and something was said in it.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
+    if not (folder / DATABASE).exists():
+        return False
+    # One that a crash has left without its tables holds nothing.
+    connection = connect(folder, create=True)
+    try:
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        tables = connection.execute(_HAS_ENTRIES_TABLE).fetchone()
+        return tables is not None and connection.execute(_ANY_ENTRY).fetchone() is not None
+    except apsw.Error as error:
+        raise explained(folder, error) from error
+    finally:
+        close(connection)
 
 
 def close(connection: apsw.Connection) -> None:

@@ -1,0 +1,296 @@
+"""The stream and the names in NATS at rest."""
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from causerie.adapters.jetstream_directory import release_name
+from causerie.adapters.jetstream_entries import decode_entry, encode_entry
+from causerie.adapters.jetstream_link import Link, LinkError, Lost, Message
+from causerie.adapters.jetstream_log import WINDOW
+from causerie.adapters.jetstream_names import (
+    NAMES,
+    NODES,
+    Change,
+    Record,
+    Transaction,
+    UnreadError,
+    ValueStore,
+    address_hash,
+    name_key,
+    node_key,
+)
+from causerie.adapters.jetstream_outbox import owners
+from causerie.adapters.jetstream_stream import PAGE, REST, Stream, StreamError
+from causerie.adapters.jetstream_subjects import message_id, room_of
+from causerie.adapters.naming_rules import Kept
+from causerie.archive import KeptName
+from causerie.chat.entry import Entry
+from causerie.chat.names import Name
+
+MOST_MESSAGES: Final = 900
+"""Messages in a batch, of which NATS takes 1,000; a private entry is three."""
+MOST_BYTES: Final = 4_000_000
+"""Bytes of entries in a batch, about."""
+ACK_WITHIN: Final = 5.0
+"""Seconds after which it is looked whether a batch that is not answered is stored."""
+STORED_WITHIN: Final = 60.0
+"""Seconds after which a batch that cannot be stored is given up."""
+AGAIN_AFTER: Final = 0.2
+"""Seconds until it is tried again."""
+LAGS_FOR: Final = 10.0
+"""Seconds for a replica to get as far as the others."""
+NAMES_AT_ONCE: Final = 100
+"""Names that are read, or written, at a time; each takes up to four values."""
+
+DUPLICATE: Final = 10201
+
+UNFINISHED: Final = f"{NAMES}.unfinished"
+"""The key that is there as long as the stream holds a part of what is moved into it."""
+
+
+class JetStreamArchive:
+    """A `causerie.archive.Archive` in NATS. Nobody else may write there meanwhile: an entry of
+    somebody else's is found, and ends it.
+    """
+
+    def __init__(self, link: Link, stream: Stream, values: ValueStore, *, now: int) -> None:
+        """Serves what is there. `now` is in microseconds."""
+        self._link = link
+        self._stream = stream
+        self._values = values
+        self._knows_ids_from = now - round(WINDOW * 1e6)
+        """Which entries NATS would know by their ids, had it stored them when they were said: what
+        is older, whoever sends it again has it looked for in its room.
+        """
+        self._last = 0
+        """The stream's last seq, once something was appended."""
+
+    async def count(self) -> int:
+        """Counts the entries."""
+        return (await self._stream.page(self._stream.subjects.entries, after=0, limit=1)).total
+
+    async def read(self) -> AsyncIterator[Sequence[Entry]]:
+        """Reads all entries."""
+        entries = self._stream.subjects.entries
+        last = await self._stream.last_of(entries)
+        after, upto = 0, last.seq if last is not None else 0
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + LAGS_FOR
+        while after < upto:
+            page = await self._stream.page(entries, after=after, limit=PAGE)
+            found = [message for message in page.messages if message.seq <= upto]
+            if found:
+                yield [
+                    decode_entry(
+                        message.payload, room=room_of(message.subject), seq=message.seq, prev=0
+                    )
+                    for message in found
+                ]
+                after = found[-1].seq
+                deadline = loop.time() + LAGS_FOR
+            elif loop.time() < deadline:
+                await asyncio.sleep(REST)
+            else:
+                raise StreamError("a replica lags behind")
+
+    async def begin(self) -> None:
+        """Notes that this is a part."""
+        await self._note(b"1")
+
+    async def append(self, entries: Sequence[Entry]) -> None:
+        """Stores entries."""
+        self._last = self._last or (await self._stream.state()).last
+        for batch in _batches(entries):
+            await self._store(batch)
+
+    async def names(self) -> Sequence[KeptName]:
+        """Lists the names."""
+        kept = []
+        keys = await self._values.keys(f"{NAMES}.n.")
+        for start in range(0, len(keys), NAMES_AT_ONCE):
+            values = await self._values.read(keys[start : start + NAMES_AT_ONCE])
+            for value in values.values():
+                record = msgspec.json.decode(value.data, type=Record) if value.data else None
+                if record is not None and record.kept:
+                    kept.append(_kept_name(record))
+        return kept
+
+    async def set_names(self, names: Sequence[KeptName]) -> None:
+        """Keeps these names."""
+        wanted = {kept.name.folded for kept in names}
+        for kept in await self.names():
+            if kept.name.folded not in wanted:
+                await release_name(self._values, kept.name.folded)
+        # Of an identity's names, that which is written last is the one that was claimed last.
+        ordered = sorted(names, key=lambda kept: kept.claimed)
+        for start in range(0, len(ordered), NAMES_AT_ONCE):
+            await self._keep(ordered[start : start + NAMES_AT_ONCE])
+
+    async def finish(self) -> None:
+        """Notes that it is whole."""
+        await self._note(b"")
+
+    async def nodes(self) -> list[str]:
+        """Lists the nodes that serve it, or did a moment ago.
+
+        Raises:
+            AwayError: NATS does not answer.
+        """
+        values = await self._values.read(await self._values.keys(f"{NODES}."))
+        return sorted(key.removeprefix(node_key("")) for key, value in values.items() if value.data)
+
+    async def _note(self, data: bytes) -> None:
+        while True:
+            there = (await self._values.read([UNFINISHED]))[UNFINISHED]
+            if there.data == data:
+                return
+            if await self._values.write([Change(UNFINISHED, data, there.revision)]):
+                return
+
+    async def _keep(self, names: Sequence[KeptName]) -> None:
+        """Keeps some names, all or none."""
+        keys = {name_key(kept.name.folded) for kept in names}
+        values = await self._values.read(keys)
+        while True:
+            transaction = Transaction(values, "")
+            try:
+                for kept in names:
+                    transaction.put_last(_kept(kept))
+                changes = transaction.changes()
+            except UnreadError as unread:
+                values |= await self._values.read(unread.keys)
+                continue
+            if not changes or await self._values.write(changes):
+                return
+            values = await self._values.read(values)
+
+    async def _store(self, entries: Sequence[Entry]) -> None:
+        """Stores entries, all or none, right after what is there."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + STORED_WITHIN
+        with_ids = True
+        count = sum(map(_messages, entries))
+        while True:
+            code = 0
+            why: object = "NATS does not answer"
+            try:
+                told = await self._publish(entries, with_ids=with_ids)
+            except LinkError as error:
+                why = error
+                if isinstance(error, Lost):
+                    await self._link.up(max(0.0, deadline - loop.time()))
+            else:
+                if "error" not in told and not told.get("duplicate"):
+                    self._last = int(told["seq"])
+                    return
+                why = told.get("error", {}).get("description", "an id was stored before")
+                code = told.get("error", {}).get("err_code", DUPLICATE)
+            last = (await self._stream.state()).last
+            if last == self._last + count:
+                # It had been stored; that is compared in the end.
+                self._last = last
+                return
+            if last != self._last:
+                raise StreamError("somebody else has written to NATS: stop all servers")
+            if loop.time() >= deadline:
+                raise StreamError(f"the log cannot be written: {why}")
+            if code == DUPLICATE:
+                # Its author has used an id twice, so long ago that NATS no longer knew it.
+                with_ids = False
+            else:
+                await asyncio.sleep(AGAIN_AFTER)
+
+    async def _publish(self, entries: Sequence[Entry], *, with_ids: bool) -> dict[str, Any]:
+        """Publishes entries in one stroke; gives what NATS says to the last message."""
+        messages = list(self._messages(entries, with_ids=with_ids))
+        batch = secrets.token_hex(8)
+
+        def send(reply: str) -> None:
+            for number, (subject, payload, headers) in enumerate(messages, 1):
+                if number == 1:
+                    headers["Nats-Expected-Last-Sequence"] = str(self._last)
+                if len(messages) > 1:
+                    headers["Nats-Batch-Id"] = batch
+                    headers["Nats-Batch-Sequence"] = str(number)
+                    if number == len(messages):
+                        headers["Nats-Batch-Commit"] = "1"
+                to = reply if number in {1, len(messages)} else ""
+                self._link.publish(subject, payload, reply=to, headers=headers)
+
+        *_, answer = await self._link.exchange(send, within=ACK_WITHIN, until=_is_content)
+        told: dict[str, Any] = json.loads(answer.payload)
+        return told
+
+    def _messages(
+        self, entries: Sequence[Entry], *, with_ids: bool
+    ) -> Iterator[tuple[str, bytes, dict[str, str]]]:
+        subjects = self._stream.subjects
+        for entry in entries:
+            headers = {}
+            if with_ids and entry.timestamp > self._knows_ids_from:
+                headers["Nats-Msg-Id"] = message_id(entry.identity, entry.id)
+            yield subjects.entry(entry.room), encode_entry(entry, entry.timestamp), headers
+            for distance, identity in enumerate(owners(entry), 1):
+                yield subjects.pointer(identity, entry.room), b"%d" % distance, {}
+
+
+async def is_part(values: ValueStore) -> bool:
+    """Whether the stream holds a part of what is moved into it.
+
+    Raises:
+        AwayError: NATS does not answer.
+    """
+    return bool((await values.read([UNFINISHED]))[UNFINISHED].data)
+
+
+def _batches(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """Splits entries into such that NATS takes in one stroke."""
+    batch: list[Entry] = []
+    messages = size = 0
+    for entry in entries:
+        messages += _messages(entry)
+        size += 4 * len(entry.content)
+        if batch and (messages > MOST_MESSAGES or size > MOST_BYTES):
+            yield batch
+            batch, messages, size = [], _messages(entry), 4 * len(entry.content)
+        batch.append(entry)
+    if batch:
+        yield batch
+
+
+def _messages(entry: Entry) -> int:
+    """Messages that it takes to store an entry."""
+    return 1 + len(owners(entry))
+
+
+def _kept_name(record: Record) -> KeptName:
+    return KeptName(
+        name=record.name,
+        identity=record.identity,
+        created=record.created,
+        used=record.used,
+        claimed=record.claimed,
+    )
+
+
+def _kept(kept: KeptName) -> Kept:
+    name: Name = kept.name
+    return Kept(
+        folded=name.folded,
+        skeleton=name.skeleton,
+        display=name.display,
+        identity=kept.identity,
+        address=address_hash(kept.address),
+        created=kept.created,
+        used=kept.used,
+        claimed=kept.claimed,
+    )
+
+
+def _is_content(message: Message) -> bool:
+    return bool(message.payload)

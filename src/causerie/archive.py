@@ -1,0 +1,255 @@
+"""Chats at rest, which nobody serves: how one is copied into another store, and how it is seen that
+both are the same.
+
+An archive has its entries in the order in which they were stored, whatever their rooms. A target is
+filled in the order of its source, so that at any time, however it was left, it holds a beginning of
+the source, and can be gone on with. What holds anything else is not touched.
+
+ArchiveError       one cannot be copied into the other
+├── HoldsOther     where the source has one entry, the target has another
+├── HoldsMore      the target has all that the source has, and goes on
+├── HoldsNames     the target has names, and none of the entries
+└── Unlike         what was copied is not what was to be
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Final, Literal, NamedTuple, Protocol
+
+import msgspec
+
+from causerie.chat.entry import Entry
+from causerie.chat.names import Name
+from causerie.wire.errors import CauserieError
+
+DIGEST_SIZE: Final = 16
+"""Bytes of a room's checksum."""
+
+Phase = Literal["copying", "checking"]
+
+Tell = Callable[[Phase, int, int], None]
+"""Is told what is being done, how many entries that is done with, and of how many."""
+
+
+class KeptName(msgspec.Struct, frozen=True, kw_only=True):
+    """A name that stays its holder's while it is away."""
+
+    name: Name
+    identity: str
+    created: int
+    """When it was kept, in microseconds since 1970; so are the others."""
+    used: int
+    claimed: int
+    address: str = ""
+    """The address against which it counts, where that is known; a copy may do without."""
+
+
+class Archive(Protocol):
+    """A store that this process has for itself. A failure is raised as a CauserieError, which says
+    what to do; what was appended before is there all the same.
+    """
+
+    async def count(self) -> int:
+        """Counts the entries."""
+
+    def read(self) -> AsyncIterator[Sequence[Entry]]:
+        """Reads all entries that are there when this begins, in the order in which they were
+        stored, a piece at a time. No piece is empty.
+        """
+
+    async def begin(self) -> None:
+        """Notes, durably, that this is a part of something: no server begins on it."""
+
+    async def append(self, entries: Sequence[Entry]) -> None:
+        """Stores entries, durably and in this order, as they are but for their `seq` and `prev`.
+        Each is stored whole or not at all, and no later one without the earlier.
+        """
+
+    async def names(self) -> Sequence[KeptName]:
+        """Lists the names that are kept."""
+
+    async def set_names(self, names: Sequence[KeptName]) -> None:
+        """Keeps these names, durably, and no others."""
+
+    async def finish(self) -> None:
+        """Notes that it is whole."""
+
+
+class ArchiveError(CauserieError):
+    """One archive cannot be copied into another."""
+
+
+class HoldsOther(ArchiveError):
+    """At a place where the source has another entry, or none, the target has `entry`."""
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__(entry.room, entry.id)
+        self.entry = entry
+
+
+class HoldsMore(HoldsOther):
+    """The target has all that the source has, and `entry` after that."""
+
+
+class HoldsNames(ArchiveError):
+    """The target has no entries, but keeps this name, which the source does not."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class Unlike(ArchiveError):
+    """These rooms, and so many names, are not the same in both."""
+
+    def __init__(self, rooms: Sequence[str], names: int) -> None:
+        super().__init__(rooms, names)
+        self.rooms = rooms
+        self.names = names
+
+
+class Copied(NamedTuple):
+    """What both archives hold in the end."""
+
+    rooms: int
+    entries: int
+    names: int
+    new: int
+    """How many of the entries were not there before."""
+
+
+class RoomSum(NamedTuple):
+    """What a room comes to."""
+
+    entries: int
+    digest: bytes
+    """Of all of them, in their order."""
+
+
+class Sums:
+    """The checksum of each room. It takes memory for the rooms, and none for the entries."""
+
+    def __init__(self) -> None:
+        self.rooms: dict[str, RoomSum] = {}
+        self.count = 0
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Takes the next entries in."""
+        rooms = self.rooms
+        for entry in entries:
+            number, digest = rooms.get(entry.room, _NOTHING)
+            digest = blake2b(digest + _encode(_content(entry)), digest_size=DIGEST_SIZE).digest()
+            rooms[entry.room] = RoomSum(number + 1, digest)
+            self.count += 1
+
+
+_NOTHING: Final = RoomSum(0, b"")
+_encode: Final = msgspec.json.Encoder().encode
+
+
+async def copy(source: Archive, target: Archive, tell: Tell) -> Copied:
+    """Copies what the target does not have yet, and compares both.
+
+    Raises:
+        ArchiveError: the target holds something else, and stays as it was; or the copy is not like
+            the source.
+        CauserieError: an archive has failed.
+    """
+    new = await _copy_entries(source, target, tell)
+    await target.set_names(await source.names())
+    copied = await _compare(source, target, tell)
+    await target.finish()
+    return copied._replace(new=new)
+
+
+async def _copy_entries(source: Archive, target: Archive, tell: Tell) -> int:
+    """Copies the entries; tells how many were new."""
+    total = await source.count()
+    held = target.read()
+    known = await _next(held)
+    if not known:
+        await _refuse_names(source, target)
+    done = new = 0
+    tell("copying", done, total)
+    async for piece in source.read():
+        missing = piece
+        while missing and known:
+            count = min(len(missing), len(known))
+            for here, there in zip(missing[:count], known[:count], strict=True):
+                if _content(here) != _content(there):
+                    raise HoldsOther(there)
+            missing = missing[count:]
+            known = known[count:] or await _next(held)
+        if missing:
+            if not new:
+                await target.begin()
+            await target.append(missing)
+            new += len(missing)
+        done += len(piece)
+        tell("copying", done, max(done, total))
+    if known:
+        raise HoldsMore(known[0]) if done else HoldsOther(known[0])
+    if not new:
+        await target.begin()
+    return new
+
+
+async def _next(pieces: AsyncIterator[Sequence[Entry]]) -> Sequence[Entry]:
+    """The next piece; an empty one at the end."""
+    async for piece in pieces:
+        return piece
+    return ()
+
+
+async def _refuse_names(source: Archive, target: Archive) -> None:
+    """Sees that an archive without entries keeps no name of its own: of one that has a beginning of
+    the source the names are those of an earlier day.
+    """
+    names = _by_name(await source.names())
+    for kept in await target.names():
+        if kept.name.folded not in names:
+            raise HoldsNames(kept.name.display)
+
+
+async def _compare(source: Archive, target: Archive, tell: Tell) -> Copied:
+    """Reads both, and sees that they are the same."""
+    total = 2 * await source.count()
+    here, there = Sums(), Sums()
+    tell("checking", 0, total)
+    for archive, sums in ((source, here), (target, there)):
+        async for piece in archive.read():
+            sums.add(piece)
+            done = here.count + there.count
+            tell("checking", done, max(done, total))
+    names, copies = _by_name(await source.names()), _by_name(await target.names())
+    rooms = _unlike(here.rooms, there.rooms)
+    unlike = _unlike(names, copies)
+    if rooms or unlike:
+        raise Unlike(rooms, len(unlike))
+    return Copied(rooms=len(here.rooms), entries=here.count, names=len(names), new=0)
+
+
+def _unlike(one: Mapping[str, object], other: Mapping[str, object]) -> list[str]:
+    """The keys under which there is not the same in both."""
+    return sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
+
+
+def _by_name(names: Iterable[KeptName]) -> dict[str, KeptName]:
+    """The names by their folded form, without what a copy need not have."""
+    return {kept.name.folded: msgspec.structs.replace(kept, address="") for kept in names}
+
+
+def _content(entry: Entry) -> tuple[str | int, ...]:
+    """What stays the entry's wherever it is stored."""
+    return (
+        entry.room,
+        entry.identity,
+        entry.id,
+        entry.kind,
+        entry.username,
+        entry.content,
+        entry.timestamp,
+        entry.to,
+        entry.peer,
+        entry.reply_to,
+    )
