@@ -174,6 +174,7 @@ class JetStreamArchive:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + STORED_WITHIN
         with_ids = True
+        in_doubt = False
         count = sum(map(_messages, entries))
         while True:
             code = 0
@@ -181,7 +182,7 @@ class JetStreamArchive:
             try:
                 told = await self._publish(entries, with_ids=with_ids)
             except LinkError as error:
-                why = error
+                why, in_doubt = error, True
                 if isinstance(error, Lost):
                     await self._link.up(max(0.0, deadline - loop.time()))
             else:
@@ -191,8 +192,8 @@ class JetStreamArchive:
                 why = told.get("error", {}).get("description", "an id was stored before")
                 code = told.get("error", {}).get("err_code", DUPLICATE)
             last = (await self._stream.state()).last
-            if last == self._last + count:
-                # It had been stored; that is compared in the end.
+            if in_doubt and last == self._last + count:
+                # It has been stored, and the answer was lost; what is there is compared in the end.
                 self._last = last
                 return
             if last != self._last:
