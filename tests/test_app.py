@@ -18,7 +18,8 @@ from tests.server.wire_peer import CLOSE, DEADLINE, PONG, TEXT, Peer, masked, re
 from causerie import app as module
 from causerie.adapters import sqlite_writer
 from causerie.adapters.sqlite import StorageError
-from causerie.app import App, AppError, release_name
+from causerie.app import App, AppError
+from causerie.backends import release_name
 from causerie.server.config import Config
 from causerie.server.listening import ListenError, listen
 
@@ -238,17 +239,6 @@ async def test_a_file_where_a_folder_is_wanted_is_told_and_stays(tmp_path: Path)
     assert (tmp_path / "data").read_text() == "no folder"
 
 
-def test_a_data_folder_that_may_not_be_looked_into_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def forbidden(_: Path) -> bool:
-        raise PermissionError
-
-    monkeypatch.setattr(Path, "exists", forbidden)
-    with pytest.raises(AppError, match=r"no chat in .*: name the server's data folder with --data"):
-        release_name(tmp_path, "Alice")
-
-
 async def test_a_log_that_failed_ends_the_server_with_a_reason(tmp_path: Path) -> None:
     async with running(tmp_path) as server:
         peer = await server.open("Alice", key=KEY)
@@ -403,22 +393,9 @@ async def test_a_name_that_was_released_can_be_taken_by_another(tmp_path: Path) 
         alice = await server.open("Ålice", key=KEY)
         await ask(alice, type="join", room="hall")
         await ask(alice, type="message", room="hall", content="mine", id="m1")
-    assert release_name(tmp_path, "åLICE").endswith(" is free.")
+    assert release_name("åLICE", tmp_path).endswith(" is free.")
     async with running(tmp_path) as server:
         await server.open("Ålice", key=KEY[::-1])
-
-
-def test_a_folder_without_a_chat_and_what_is_no_name_are_told(tmp_path: Path) -> None:
-    with pytest.raises(AppError, match=r"no chat in .*: name the server's data folder with --data"):
-        release_name(tmp_path, "Alice")
-    with pytest.raises(AppError, match="is no name"):
-        release_name(tmp_path, "no name!")
-
-
-async def test_a_name_that_nobody_keeps_cannot_be_released(tmp_path: Path) -> None:
-    async with running(tmp_path):
-        with pytest.raises(AppError, match=r"Nobody keeps the name Alice .* with --data\."):
-            release_name(tmp_path, "Alice")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

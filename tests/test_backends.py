@@ -1,17 +1,33 @@
 """What a server keeps its rooms in is opened, or the error says what to do."""
 
+import asyncio
+import os
 import sys
 from pathlib import Path
 
 import pytest
+from tests.adapters.archives import comparable, fill, kept, message, random_chat, read_all
 from tests.support.nats import nats_server as server
+from tests.support.server_process import ServerProcess
 
+import causerie
 from causerie import backends
 from causerie.adapters.nats_server import NatsServer
-from causerie.backends import BackendError, StoreHealth, nats_server, open_backend
+from causerie.backends import (
+    BackendError,
+    StoreHealth,
+    nats_server,
+    open_archive,
+    open_backend,
+    release_name,
+    require_moved,
+)
 from causerie.server.config import Config
+from causerie.wire.errors import CauserieError
 
 __all__ = ["server"]
+
+KEY = "0123456789abcdef0123456789abcdef"
 
 
 def now() -> int:
@@ -68,3 +84,228 @@ async def test_without_the_extra_the_error_says_what_to_install(
         await open_backend(
             Config(nats=("nats://localhost",)), clock=now, tell_health=unexpected, lost=unexpected
         )
+
+
+@pytest.fixture
+def own_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this test puts into a NATS server that others use too is not theirs."""
+    monkeypatch.setattr(backends, "PREFIX", f"b{os.urandom(4).hex()}")
+
+
+def places(tmp_path: Path, server: NatsServer) -> list[str]:
+    """One of each sort."""
+    return [str(tmp_path / "data"), str(tmp_path / "workers" / "nats"), server.url]
+
+
+# At rest.
+
+
+@pytest.mark.usefixtures("own_prefix")
+@pytest.mark.parametrize("which", [0, 1, 2])
+async def test_what_is_put_into_an_archive_is_there_when_it_is_opened_again(
+    tmp_path: Path, server: NatsServer, which: int
+) -> None:
+    place, chat = places(tmp_path, server)[which], random_chat(1, 100)
+    async with open_archive(place, make=True) as archive:
+        await fill(archive, chat)
+    async with open_archive(place) as archive:
+        assert comparable(await read_all(archive)) == comparable(chat)
+
+
+@pytest.mark.usefixtures("own_prefix")
+@pytest.mark.parametrize("which", [0, 1, 2])
+async def test_where_there_is_no_chat_none_is_made_unless_that_is_said(
+    tmp_path: Path, server: NatsServer, which: int
+) -> None:
+    place = places(tmp_path, server)[which]
+    with pytest.raises(BackendError, match=rf"There is no chat in {place}: name a data folder"):
+        async with open_archive(place):
+            raise AssertionError("it is not there")
+    assert os.listdir(tmp_path) == []
+
+
+async def test_a_data_folder_that_is_called_nats_is_one(tmp_path: Path) -> None:
+    backend = await open_backend(
+        Config(data=tmp_path / "nats"), clock=now, tell_health=unexpected, lost=unexpected
+    )
+    await backend.close(5.0)
+    async with open_archive(str(tmp_path / "nats")) as archive:
+        assert await archive.count() == 0
+    assert not (tmp_path / "nats" / "jetstream").exists()
+
+
+@pytest.mark.usefixtures("own_prefix")
+async def test_what_a_server_uses_is_no_archive(tmp_path: Path, server: NatsServer) -> None:
+    folder, _, url = places(tmp_path, server)
+    for config in (Config(data=Path(folder)), Config(data=tmp_path / "x", nats=(url,))):
+        backend = await open_backend(config, clock=now, tell_health=unexpected, lost=unexpected)
+        place = folder if backend.bus is None else url
+        who = rf"process {os.getpid()}" if backend.bus is None else backend.bus.node
+        told = ""
+        async with asyncio.timeout(10):
+            while not told:  # until its lease is there
+                try:
+                    async with open_archive(place):
+                        await asyncio.sleep(0)
+                except BackendError as error:
+                    told = str(error)
+        assert who in told
+        assert "stop" in told
+        await backend.close(5.0)
+        async with open_archive(place):
+            """Then it is."""
+
+
+async def test_a_folder_in_which_a_nats_server_runs_is_no_archive(tmp_path: Path) -> None:
+    with (
+        nats_server(tmp_path) as running,
+        pytest.raises(BackendError, match=rf"A server \(process {running.pid}\) .* stop it"),
+    ):
+        async with open_archive(str(tmp_path / "nats"), make=True):
+            raise AssertionError("it is in use")
+
+
+@pytest.mark.parametrize("place", ["nats://", "nats:x", "tls://a:b", "nats://a,b"])
+async def test_what_is_no_address_of_a_nats_server_is_told(place: str) -> None:
+    with pytest.raises(BackendError, match=r"cannot be .*nats://HOST:PORT"):
+        async with open_archive(place):
+            raise AssertionError("there is none")
+
+
+@pytest.mark.usefixtures("own_prefix")
+@pytest.mark.parametrize("which", [0, 2])
+async def test_no_server_begins_on_a_part(tmp_path: Path, server: NatsServer, which: int) -> None:
+    place = places(tmp_path, server)[which]
+    async with open_archive(place, make=True) as archive:
+        await archive.begin()
+    config = Config(data=tmp_path / "data", nats=(server.url,) if which else ())
+    with pytest.raises(CauserieError, match=r"only a part of a chat.*run the same command again"):
+        await open_backend(config, clock=now, tell_health=unexpected, lost=unexpected)
+
+
+# Rooms that are somewhere else.
+
+
+async def put(place: Path, count: int = 1) -> None:
+    """Something that people have said, where a server keeps it."""
+    async with open_archive(str(place), make=True) as archive:
+        await archive.append([message(number) for number in range(count)])
+
+
+def test_workers_do_not_begin_beside_rooms_that_were_kept_without_them(tmp_path: Path) -> None:
+    data = tmp_path / "our data"
+    asyncio.run(put(data))
+    with nats_server(data) as running, pytest.raises(BackendError) as refused:
+        require_moved(data, running.url)
+    assert f"`causerie move '{data}' '{data}/nats'`" in str(refused.value)
+    asyncio.run(put(data / "nats"))
+    with nats_server(data) as running:
+        require_moved(data, running.url)
+
+
+def test_workers_begin_where_there_is_nothing_yet(tmp_path: Path) -> None:
+    asyncio.run(put(tmp_path, 0))
+    with nats_server(tmp_path) as running:
+        require_moved(tmp_path, running.url)
+        require_moved(tmp_path / "none", running.url)
+
+
+async def test_a_server_without_workers_does_not_begin_beside_rooms_that_were_kept_with_them(
+    tmp_path: Path,
+) -> None:
+    async def begin() -> None:
+        backend = await open_backend(
+            Config(data=tmp_path), clock=now, tell_health=unexpected, lost=unexpected
+        )
+        await backend.close(5.0)
+
+    await put(tmp_path / "nats", 0)
+    await begin()
+    await put(tmp_path / "nats")
+    with pytest.raises(BackendError) as refused:
+        await begin()
+    assert f"`causerie move {tmp_path}/nats {tmp_path}`" in str(refused.value)
+    assert "--workers 2" in str(refused.value)
+    await put(tmp_path)
+    await begin()
+
+
+# Names.
+
+
+def test_a_name_is_freed_wherever_a_folder_keeps_it(tmp_path: Path) -> None:
+    async def keep(place: Path) -> None:
+        async with open_archive(str(place), make=True) as archive:
+            await archive.set_names([kept(1, "Ålice"), kept(2, "Bob")])
+
+    async def names(place: Path) -> list[str]:
+        async with open_archive(str(place)) as archive:
+            return [each.name.display for each in await archive.names()]
+
+    for place in (tmp_path, tmp_path / "nats"):
+        asyncio.run(keep(place))
+    assert release_name("åLICE", tmp_path) == "åLICE is free."
+    for place in (tmp_path, tmp_path / "nats"):
+        assert asyncio.run(names(place)) == ["Bob"]
+    (tmp_path / "causerie.db").unlink()
+    assert release_name("Bob", tmp_path) == "Bob is free."
+    with pytest.raises(BackendError, match=r"Nobody keeps the name Bob .* with --nats"):
+        release_name("Bob", tmp_path)
+
+
+@pytest.mark.usefixtures("own_prefix")
+def test_a_name_is_freed_in_the_nats_servers_that_are_named(
+    tmp_path: Path, server: NatsServer
+) -> None:
+    async def keep() -> None:
+        async with open_archive(server.url, make=True) as archive:
+            await archive.set_names([kept(1, "Zoé")])
+
+    asyncio.run(keep())
+    assert release_name("zoé", tmp_path, [server.url]) == "zoé is free."
+    with pytest.raises(BackendError, match="Nobody keeps the name zoé in NATS"):
+        release_name("zoé", tmp_path, [server.url])
+
+
+@pytest.mark.usefixtures("own_prefix")
+def test_nats_servers_without_a_chat_keep_no_name(tmp_path: Path, server: NatsServer) -> None:
+    with pytest.raises(BackendError, match="NATS cannot be used"):
+        release_name("Alice", tmp_path, [server.url])
+
+
+@pytest.mark.slow
+@pytest.mark.real
+async def test_a_name_is_freed_while_workers_serve_the_folder(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path, "--workers", "2") as process:
+        async with causerie.connect(process.ws, "Alice", key=KEY) as alice:
+            await alice.join("lobby")
+            await alice.send("mine", room="lobby")
+        said = await asyncio.to_thread(release_name, "Alice", tmp_path)
+        assert said == "Alice is free."
+        async with causerie.connect(process.ws, "Alice", key=KEY[::-1]) as other:
+            await other.join("lobby")
+            await other.send("mine now", room="lobby")
+
+
+def test_a_folder_without_a_chat_and_what_is_no_name_are_told(tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match=r"no chat in .*: name the server's data folder with "):
+        release_name("Alice", tmp_path)
+    with pytest.raises(BackendError, match="is no name"):
+        release_name("no name!", tmp_path)
+
+
+def test_a_data_folder_that_may_not_be_looked_into_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(_: Path) -> bool:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "exists", forbidden)
+    with pytest.raises(BackendError, match=r"no chat in .*: name the server's data folder with "):
+        release_name("Alice", tmp_path)
+
+
+def test_a_name_that_nobody_keeps_cannot_be_released(tmp_path: Path) -> None:
+    asyncio.run(put(tmp_path))
+    with pytest.raises(BackendError, match=r"Nobody keeps the name Alice .* with --data"):
+        release_name("Alice", tmp_path)

@@ -12,7 +12,7 @@ import pytest
 from tests.server.wire_peer import CLOSE, Peer, request
 from tests.support.server_process import STOP_WITHIN, ServerProcess
 
-from causerie import app
+from causerie import app, backends
 from causerie.cli import main
 from causerie.client.keys import KeyStore
 from causerie.server.config import Config
@@ -129,6 +129,11 @@ def sentence(capsys: pytest.CaptureFixture[str]) -> str:
         (["serve", "extra"], "`causerie serve` has no use for 'extra'", "`causerie serve --help`"),
         (["chat", "A", "B", "C"], "`causerie chat` has no use for 'B' 'C'", "causerie chat --help"),
         (["name", "release", "a", "b"], "no use for 'b'", "`causerie name release --help`"),
+        (["name", "release", "a", "--nats", "x"], "--nats cannot be 'x'", "nats://HOST:PORT"),
+        (["move", "a"], "`causerie move` needs a TARGET", "`causerie move --help`"),
+        (["move", "", "b"], "SOURCE must not be empty", "name a folder"),
+        (["move", "a", ""], "TARGET must not be empty", "name a folder"),
+        (["move", "a", "b", "--lang", "de"], "--lang", 'Choose from: "en", "fr"'),
         (["name", "release"], "`causerie name release` needs a NAME", "name release --help"),
         (["check"], "`causerie check` needs a URL", "`causerie check --help`"),
         (["chat", "--max-attempts", "0"], "--max-attempts", "Must be >= 1"),
@@ -341,7 +346,7 @@ def test_an_error_of_the_system_is_told_in_a_sentence_wherever_it_is_met(
     def release(*_: object) -> str:
         raise error
 
-    monkeypatch.setattr(app, "release_name", release)
+    monkeypatch.setattr(backends, "release_name", release)
     assert main(["name", "release", "Al"]) == 1
     told = sentence(capsys)
     assert said in told
@@ -352,7 +357,7 @@ def test_a_fault_of_ours_is_not_taken_for_a_full_disk(monkeypatch: pytest.Monkey
     def release(*_: object) -> str:
         raise ExceptionGroup("", [OSError(28, "No space left on device"), KeyError("a fault")])
 
-    monkeypatch.setattr(app, "release_name", release)
+    monkeypatch.setattr(backends, "release_name", release)
     with pytest.raises(ExceptionGroup):
         main(["name", "release", "Al"])
 
@@ -383,10 +388,15 @@ def test_who_imports_at_a_terminal_is_asked_for_the_link(
 def test_a_released_name_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(app, "release_name", lambda folder, name: f"{name} {folder}")
+    monkeypatch.setattr(
+        backends, "release_name", lambda name, folder, servers: f"{name} {folder} {servers}"
+    )
     assert main(["name", "release", "Alice", "--data", "here"]) == 0
     assert main(["name", "release", "Bob"]) == 0
-    assert capsys.readouterr().out == f"Alice here\nBob {Config().data}\n"
+    assert main(["name", "release", "Eve", "--nats", "nats://a", "--nats", "tls://b:1"]) == 0
+    assert capsys.readouterr().out == (
+        f"Alice here ()\nBob {Config().data} ()\nEve {Config().data} ('nats://a', 'tls://b:1')\n"
+    )
 
 
 def test_ctrl_c_before_the_server_runs_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

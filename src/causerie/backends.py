@@ -113,7 +113,7 @@ def require_moved(data: Path, url: str) -> None:
         BackendError: it has none: whoever came would find an empty chat.
         CauserieError: that cannot be looked into.
     """
-    if sqlite.holds_entries(data) and not asyncio.run(_holds_entries((url,))):
+    if _is(lambda: sqlite.holds_entries(data)) and not asyncio.run(_holds_entries((url,))):
         command = _move_command(data, data / NATS_FOLDER)
         raise BackendError(
             f"The rooms in {data} were kept by a server without workers, and none of them would be "
@@ -123,7 +123,7 @@ def require_moved(data: Path, url: str) -> None:
 
 async def _require_moved_back(data: Path) -> None:
     """Sees that a data folder has rooms if the NATS server has some that keeps all in it."""
-    if sqlite.holds_entries(data) or not _has_nats(data):
+    if _is(lambda: sqlite.holds_entries(data)) or not _has_nats(data):
         return
     async with _own_nats(data) as url:
         has_rooms = await _holds_entries((url,))

@@ -243,6 +243,10 @@ def command_line() -> App:
         from causerie.language import Words, choose_language
         from causerie.move import move
 
+        for name, place in (("SOURCE", source), ("TARGET", target)):
+            # It would be the present folder: a variable that is not set is likelier.
+            if not place:
+                raise ConfigError(f"{name} must not be empty: name a folder, or NATS servers.")
         move(source, target, Words(choose_language(lang, os.environ)), sys.stdout)
 
     app.command(
