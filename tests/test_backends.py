@@ -121,7 +121,8 @@ async def test_where_there_is_no_chat_none_is_made_unless_that_is_said(
     with pytest.raises(BackendError, match=rf"There is no chat in {place}: name a data folder"):
         async with open_archive(place):
             raise AssertionError("it is not there")
-    assert os.listdir(tmp_path) == []
+    assert not (tmp_path / "data").exists()
+    assert not (tmp_path / "workers").exists()
 
 
 async def test_a_data_folder_that_is_called_nats_is_one(tmp_path: Path) -> None:
