@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 import uvloop
+from tests.adapters.archives import message
 from tests.server.wire_peer import CLOSE, DEADLINE, PONG, TEXT, Peer, masked, request, until
 
 from causerie import app as module
 from causerie.adapters import sqlite_writer
 from causerie.adapters.sqlite import StorageError
 from causerie.app import App, AppError
-from causerie.backends import release_name
+from causerie.backends import BackendError, open_archive, release_name
 from causerie.server.config import Config
 from causerie.server.listening import ListenError, listen
 
@@ -237,6 +238,16 @@ async def test_a_file_where_a_folder_is_wanted_is_told_and_stays(tmp_path: Path)
         async with running(tmp_path / "data"):
             pass
     assert (tmp_path / "data").read_text() == "no folder"
+
+
+async def test_a_server_does_not_start_beside_rooms_that_were_kept_with_workers(
+    tmp_path: Path,
+) -> None:
+    async with open_archive(str(tmp_path / "nats"), make=True) as archive:
+        await archive.append([message(0)])
+    with pytest.raises(BackendError, match=f"`causerie move {tmp_path}/nats {tmp_path}`"):
+        async with running(tmp_path):
+            pass
 
 
 async def test_a_log_that_failed_ends_the_server_with_a_reason(tmp_path: Path) -> None:

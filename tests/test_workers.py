@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.adapters.archives import message
 from tests.support.nats import wait_until
 from tests.support.server_process import STOP_WITHIN, ServerProcess
 
 import causerie
+from causerie.backends import BackendError, open_archive
 from causerie.server.config import Config
 from causerie.server.listening import ListenError, listen
 from causerie.workers import Workers
@@ -156,3 +158,14 @@ def test_a_port_in_use_is_told_before_anything_is_started(tmp_path: Path) -> Non
         with pytest.raises(ListenError, match=f"Port {port} is in use"):
             Workers(config, announce=print).run()
     assert not (tmp_path / "data").exists()
+
+
+def test_workers_do_not_start_beside_rooms_that_were_kept_without_them(tmp_path: Path) -> None:
+    async def put() -> None:
+        async with open_archive(str(tmp_path), make=True) as archive:
+            await archive.append([message(0)])
+
+    asyncio.run(put())
+    config = Config(port=0, data=tmp_path, workers=2)
+    with pytest.raises(BackendError, match=f"`causerie move {tmp_path} {tmp_path}/nats`"):
+        Workers(config, announce=print).run()
