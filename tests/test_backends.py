@@ -182,6 +182,11 @@ async def test_no_server_begins_on_a_part(tmp_path: Path, server: NatsServer, wh
     config = Config(data=tmp_path / "data", nats=(server.url,) if which else ())
     with pytest.raises(CauserieError, match=r"only a part of a chat.*run the same command again"):
         await open_backend(config, clock=now, tell_health=unexpected, lost=unexpected)
+    with pytest.raises(CauserieError, match=r"only a part of a chat"):
+        async with open_archive(place):
+            raise AssertionError("nobody copies a part as if it were whole")
+    async with open_archive(place, make=True):
+        """It may be gone on with."""
 
 
 # Rooms that are somewhere else.

@@ -229,6 +229,8 @@ async def open_archive(place: str, *, make: bool = False) -> AsyncIterator[Archi
         except sqlite.FolderInUse as error:
             raise _in_use(place, error) from error
         try:
+            if not make:
+                folder.require_whole()
             yield folder
         finally:
             folder.close()
@@ -329,6 +331,13 @@ def _unusable(error: CauserieError) -> BackendError:
     )
 
 
+def _unfinished() -> BackendError:
+    return BackendError(
+        "NATS holds only a part of a chat, since `causerie move` did not get to its end: run the "
+        "same command again, and it goes on where it stopped."
+    )
+
+
 class _Buckets(NamedTuple):
     """Where names are in NATS."""
 
@@ -368,7 +377,7 @@ async def _nats_archive(
     servers: Sequence[str], place: str, *, make: bool
 ) -> AsyncIterator["JetStreamArchive"]:
     _require_nats()
-    from causerie.adapters.jetstream_archive import JetStreamArchive
+    from causerie.adapters.jetstream_archive import JetStreamArchive, is_part
     from causerie.adapters.jetstream_log import OPEN_WITHIN, WINDOW
     from causerie.adapters.jetstream_stream import Stream, StreamError
     from causerie.adapters.jetstream_subjects import Subjects
@@ -386,6 +395,8 @@ async def _nats_archive(
                 await stream.state()
             except StreamError:
                 raise _no_chat(place) from None
+            if await is_part(values):
+                raise _unfinished()
         yield JetStreamArchive(link, stream, values, now=_now())
 
 
@@ -465,10 +476,7 @@ class _Nats:
             await link.open(NATS_WITHIN)
             values, lease, replicas = await _make_buckets(link)
             if await is_part(values):
-                raise BackendError(
-                    "NATS holds only a part of a chat, since `causerie move` did not get to its "
-                    "end: run the same command again, and it goes on where it stopped."
-                )
+                raise _unfinished()
             directory = JetStreamDirectory(
                 values,
                 node,

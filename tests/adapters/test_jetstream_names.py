@@ -26,7 +26,7 @@ from causerie.adapters.jetstream_names import (
     node_key,
     skeleton_key,
 )
-from causerie.adapters.naming_rules import DAY, Rules
+from causerie.adapters.naming_rules import DAY, Kept, Rules
 from causerie.chat.names import Name
 from causerie.ports import Claimed, Holder, Taken, TooManyNames
 from causerie.testing.contracts import START
@@ -156,6 +156,32 @@ def test_only_so_many_names_of_an_identity_are_known_by_their_order() -> None:
     for name in many:
         store.release("one", name, "k:a")
     assert store.stands() == set()
+
+
+def test_a_name_that_is_put_last_is_the_last_one_of_its_holder() -> None:
+    store = Store("one")
+    first, second = names(2)
+
+    def put(name: Name, claimed: int) -> None:
+        kept = Kept(
+            folded=name.folded,
+            skeleton=name.skeleton,
+            display=name.display,
+            identity="k:a",
+            address="",
+            created=1,
+            used=2,
+            claimed=claimed,
+        )
+        store.decide("", lambda _, transaction: transaction.put_last(kept))
+
+    put(first, 3)
+    put(second, 4)
+    put(first, 5)
+    known = msgspec.json.decode(store.values[identity_key("k:a")].data)
+    assert known == [second.folded, first.folded]
+    last = store.decide("", lambda _, transaction: transaction.last("k:a"))
+    assert (last.folded, last.claimed) == (first.folded, 5)
 
 
 def test_several_records_are_asked_for_at_once() -> None:

@@ -34,6 +34,7 @@ from causerie.adapters.nats_server import (
     NatsServer,
     NatsServerError,
     find_program,
+    find_running,
 )
 
 __all__ = ["nats_cluster", "nats_server"]
@@ -177,8 +178,15 @@ def test_a_second_server_on_the_folder_is_refused_until_the_first_has_ended(tmp_
             "another folder."
         )
         assert first.is_running
+        assert find_running(tmp_path) == first.url
     with second:
         assert second.is_running
+
+
+def test_where_no_server_runs_none_is_found(tmp_path: Path) -> None:
+    assert find_running(tmp_path / "none") is None
+    (tmp_path / "nats-server_1.ports").write_text('{"nats": [')
+    assert find_running(tmp_path) is None
 
 
 def test_a_server_that_is_not_ready_in_time_is_killed(tmp_path: Path) -> None:

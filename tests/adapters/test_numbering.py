@@ -30,6 +30,14 @@ def test_each_room_is_numbered_by_itself_from_where_it_ends() -> None:
     assert (tails["blue"].seq, tails["blue"].id, tails["blue"].timestamp) == (1, "2", 100)
 
 
+def test_a_room_ends_with_the_entry_that_it_moves_to() -> None:
+    tail = Tail()
+    (first,) = number([private("1", room="~")], now=5, stored={}, tail=lambda _: Tail())
+    tail.move_to(entry_of(first))
+    assert (tail.seq, tail.id, tail.timestamp) == (1, "1", 5)
+    assert tail.members == members(entry_of(first).identity, entry_of(first).peer)
+
+
 def test_time_strictly_increases_in_a_room() -> None:
     tails = Tails(room=Tail(seq=1, timestamp=500))
     outcomes = number(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import apsw
 import pytest
+from msgspec.structs import replace
 
 from causerie.adapters import sqlite_directory, sqlite_entries, sqlite_log, sqlite_places
 from causerie.adapters.sqlite_entries import Entries
@@ -61,6 +62,31 @@ def test_each_room_goes_on_where_it_ends_however_little_is_remembered(table: Tab
                 assert again == []
     assert table.rows("SELECT count(*), max(seq) FROM entries") == [(18, 6)]
     assert table.rows("SELECT count(*) FROM rooms") == [(3,)]
+
+
+def test_copies_come_last_in_their_rooms_and_are_the_same_otherwise(table: Table) -> None:
+    (said,) = table.store(draft("1", room="red"))
+    others = [
+        replace(said, id="2", seq=77, prev=70, timestamp=5),
+        replace(said, id="3", room="blue", seq=9, prev=8, timestamp=3),
+        replace(said, id="4", seq=78, prev=77, timestamp=4),
+    ]
+    plan = table.entries.plan_copies(others)
+    for statement, rows in plan.writes:
+        table.connection.execute(statement, (rows,))
+    table.entries.carried_out(plan)
+    table.entries.committed()
+    head = table.entries.head("red", recent=9)
+    assert list(head.recent) == [
+        said,
+        replace(others[0], seq=2, prev=1),
+        replace(others[2], seq=3, prev=2),
+    ]
+    assert table.entries.head("blue", recent=9).recent == (replace(others[1], seq=1, prev=0),)
+    (next_one,) = table.store(draft("5", room="red"))
+    assert (next_one.seq, next_one.timestamp) == (4, 5)
+    repeat = table.entries.plan([draft("4", room="red")], now=0)
+    assert isinstance(repeat.outcomes[0], Repeated)
 
 
 def test_rooms_and_identities_have_one_key_each(table: Table) -> None:

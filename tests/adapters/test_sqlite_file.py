@@ -21,7 +21,10 @@ from causerie.adapters.sqlite_file import (
     NotAChat,
     StorageError,
     TooNew,
+    Unfinished,
     connect,
+    holds_entries,
+    note_whole,
 )
 from causerie.adapters.sqlite_places import Places, hash_id
 from causerie.testing.powerloss import SimulatedDisk
@@ -106,6 +109,40 @@ def test_somebody_elses_database_is_refused_and_left_alone(tmp_path: Path) -> No
     with pytest.raises(NotAChat, match="is not a chat of Causerie"):
         DataFolder(tmp_path)
     assert (tmp_path / DATABASE).read_bytes() == before
+
+
+def test_it_is_seen_from_outside_whether_something_was_said(tmp_path: Path) -> None:
+    assert not holds_entries(tmp_path)
+    (tmp_path / DATABASE).touch()
+    assert not holds_entries(tmp_path)
+    folder = DataFolder(tmp_path)
+    assert not holds_entries(tmp_path)
+    connection = folder.connect(cache_kib=100)
+    connection.execute("INSERT INTO entries VALUES (1, 1, 1, 1, 'i', 1, 0, 'u', 'c', '', 1, '')")
+    assert holds_entries(tmp_path)
+    connection.execute("DROP TABLE rooms; ALTER TABLE entries RENAME TO entries_; ")
+    connection.execute("CREATE VIEW entries AS SELECT * FROM rooms")
+    with pytest.raises(StorageError, match="cannot be opened"):
+        holds_entries(tmp_path)
+    connection.close()
+    folder.unlock()
+
+
+def test_a_part_is_noted_until_it_is_whole(tmp_path: Path) -> None:
+    def note(*, is_whole: bool) -> DataFolder:
+        folder = DataFolder(tmp_path)
+        connection = folder.connect(cache_kib=100)
+        note_whole(connection, is_whole=is_whole)
+        connection.close()
+        folder.unlock()
+        again = DataFolder(tmp_path)
+        again.unlock()
+        return again
+
+    for _ in range(2):
+        with pytest.raises(Unfinished, match="run the same command again"):
+            note(is_whole=False).require_whole()
+    note(is_whole=True).require_whole()
 
 
 def test_an_empty_file_is_a_database_that_is_not_made_yet(tmp_path: Path) -> None:

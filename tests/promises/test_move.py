@@ -8,6 +8,7 @@ import contextlib
 import os
 import random
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -135,12 +136,18 @@ def test_killed_on_its_way_into_nats_and_back_it_goes_on_where_it_stopped(
         ]
         for here, there, count in stages:
             killed_at = [0]
-            for _ in range(KILLS):
+            for number in range(KILLS):
                 wanted = killed_at[-1] + chance.randint(1, ENTRIES // 8)
                 with moving(here, there) as process:
                     while count() < wanted and process.is_running:
                         """Until it is as far."""
-                    process.kill()
+                    if number:
+                        process.kill()
+                    else:
+                        process.signal(signal.SIGINT)
+                        assert process.wait() == 130
+                        assert process.lines[-1].startswith("Interrupted: run the same command ag")
+                        assert process.errors == ""
                 killed_at.append(count())
             assert killed_at == sorted(killed_at)
             assert killed_at[1] > 0

@@ -1,5 +1,6 @@
 """A data folder at rest."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final, TypeVar
 
@@ -60,6 +61,14 @@ class SqliteArchive:
         close(self._connection)
         self._folder.unlock()
 
+    def require_whole(self) -> None:
+        """Sees that all is there that was to be moved here.
+
+        Raises:
+            Unfinished: it is not.
+        """
+        self._folder.require_whole()
+
     async def count(self) -> int:
         """Counts the entries: their places have no gaps worth speaking of."""
         return self._do(self._last_place)
@@ -71,6 +80,8 @@ class SqliteArchive:
         while rows := self._do(lambda: list(self._connection.execute(_AFTER, (after, last)))):  # noqa: B023 called at once
             yield [entry_of(room, row) for _, room, *row in rows]
             after = rows[-1][0]
+            # Otherwise nothing here waits, and Ctrl+C would not be heard.
+            await asyncio.sleep(0)
 
     async def begin(self) -> None:
         """Notes that this is a part."""
