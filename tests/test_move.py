@@ -56,7 +56,8 @@ def test_in_a_pipe_it_says_in_lines_what_it_does_and_what_there_is(
         "Copying: 0 of 3 messages\n"
         "Comparing: 0 of 6 messages\n"
         f"{target} now holds all that {source} holds, read again and compared: "
-        "3 rooms and conversations, 3 messages, 1 name. 3 messages were not there before. "
+        "3 rooms and conversations, 3 messages, 1 name.\n"
+        "3 messages were not there before.\n"
         f"{source} stays as it is, as a copy: delete it when you no longer need it.\n"
     )
     assert "0 messages were not there before." in moved(source, target)

@@ -90,11 +90,12 @@ def _shown(words: Words, out: TextIO) -> Iterator[Progressing]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("")
+        task = progress.add_task("", total=None)
 
         def tell(phase: Phase, done: int, total: int) -> None:
             if not done:
-                progress.reset(task, description=words(f"move-doing-{phase}"))
+                doing = words(f"move-doing-{phase}")
+                progress.reset(task, total=total, description=doing)
             progress.update(task, completed=done, total=total)
 
         yield tell
@@ -129,7 +130,7 @@ def _sum_up(copied: Copied, source: str, target: str, words: Words) -> str:
         names=words("move-names", count=copied.names),
     )
     new = words("move-new", count=copied.new)
-    return f"{done} {new} {words('move-kept', source=source)}"
+    return "\n".join((done, new, words("move-kept", source=source)))
 
 
 def _explain(error: ArchiveError, source: str, target: str, words: Words) -> str:
