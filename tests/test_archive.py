@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.adapters.archives import comparable, fill, kept, message, private, random_chat, read_all
 
 from causerie.adapters.sqlite import open_archive
@@ -82,13 +83,28 @@ async def test_names_of_an_earlier_day_become_those_of_the_source(
     assert [name.name.display for name in await target.names()] == ["Zoé"]
 
 
+TALK = private(1, 1, 2)
+
+
 @pytest.mark.parametrize(
-    "other", [message(1, content="else"), message(1, "garden"), message(1, who=1), private(1, 1, 2)]
+    "other",
+    [
+        message(1),
+        replace(TALK, room="~else"),
+        replace(TALK, identity="k:else"),
+        replace(TALK, id="else"),
+        replace(TALK, username="Else"),
+        replace(TALK, content="else"),
+        replace(TALK, timestamp=TALK.timestamp + 1),
+        replace(TALK, to="Else"),
+        replace(TALK, peer="k:else"),
+        replace(TALK, reply_to="else"),
+    ],
 )
 async def test_a_target_that_holds_something_else_is_refused_and_stays_as_it_is(
     source: SqliteArchive, target: SqliteArchive, other: Entry
 ) -> None:
-    await source.append([message(0), message(1), message(2)])
+    await source.append([message(0), TALK, message(2)])
     await target.append([message(0), other])
     await target.set_names([kept(1, "Zoé")])
     before = await read_all(target)

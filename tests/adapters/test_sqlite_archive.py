@@ -74,6 +74,24 @@ async def test_each_room_is_numbered_without_gaps(archive: SqliteArchive) -> Non
     assert [(entry.seq, entry.prev) for entry in entries] == [(1, 0), (1, 0), (2, 1), (3, 2)]
 
 
+async def test_what_is_appended_later_is_of_the_same_people(storage: SqliteStorage) -> None:
+    for start in (0, 50):
+        archive = open_archive(storage.folder)
+        await archive.append(random_chat(start, 50).entries)
+        assert len({entry.identity for entry in (await read_all(archive)).entries}) == len(PEOPLE)
+        assert await archive.count() == start + 50
+        archive.close()
+
+
+async def test_reading_can_be_interrupted_between_two_pieces(archive: SqliteArchive) -> None:
+    await archive.append([message(number) for number in range(5_000)])
+    reading = asyncio.create_task(read_all(archive))
+    await asyncio.sleep(0)
+    reading.cancel()
+    await asyncio.wait([reading])
+    assert reading.cancelled()
+
+
 async def test_what_comes_while_it_is_read_is_not_in_it(archive: SqliteArchive) -> None:
     await archive.append([message(number) for number in range(1_500)])
     found: list[Entry] = []
