@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.adapters.archives import comparable, fill, kept, message, random_chat, read_all
+from tests.adapters.archives import Chat, comparable, fill, kept, message, random_chat, read_all
 from tests.support.nats import nats_server as server
 from tests.support.server_process import ServerProcess
 
@@ -275,8 +275,20 @@ def test_a_name_is_freed_in_the_nats_servers_that_are_named(
 
 @pytest.mark.usefixtures("own_prefix")
 def test_nats_servers_without_a_chat_keep_no_name(tmp_path: Path, server: NatsServer) -> None:
-    with pytest.raises(BackendError, match="NATS cannot be used"):
+    with pytest.raises(BackendError, match="Nobody keeps the name Alice in NATS"):
         release_name("Alice", tmp_path, [server.url])
+
+
+def test_a_name_is_freed_in_a_folder_on_which_workers_have_been_refused(tmp_path: Path) -> None:
+    async def keep() -> None:
+        async with open_archive(str(tmp_path), make=True) as archive:
+            await fill(archive, Chat([message(0)], [kept(1, "Zoé")]))
+
+    asyncio.run(keep())
+    with nats_server(tmp_path) as running, pytest.raises(BackendError):
+        require_moved(tmp_path, running.url)
+    assert (tmp_path / "nats" / "jetstream").is_dir()
+    assert release_name("Zoé", tmp_path) == "Zoé is free."
 
 
 @pytest.mark.slow

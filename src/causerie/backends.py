@@ -185,11 +185,18 @@ def _release_in_folder(data: Path, folded: str) -> bool:
 
 
 async def _release(servers: Sequence[str], folded: str) -> bool:
+    """Frees a name in NATS; where there is no chat, nobody keeps one."""
     _require_nats()
     from causerie.adapters.jetstream_directory import release_name
+    from causerie.adapters.jetstream_stream import Stream, StreamError
+    from causerie.adapters.jetstream_subjects import Subjects
     from causerie.adapters.jetstream_values import Values
 
     async with _nats_link(servers, "causerie name release") as link:
+        try:
+            await Stream(link, Subjects(PREFIX)).state()
+        except StreamError:
+            return False
         return await release_name(Values(link, PREFIX), folded)
 
 

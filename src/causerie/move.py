@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
-from typing import Final, Protocol, TextIO
+from typing import Final, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -18,6 +18,7 @@ from causerie.archive import (
     HoldsNames,
     HoldsOther,
     Phase,
+    Tell,
     Unlike,
     copy,
 )
@@ -39,14 +40,6 @@ SHOWN_ROOMS: Final = 5
 
 class MoveError(CauserieError):
     """It cannot be moved; the message says why, and what to do."""
-
-
-class Progressing(Protocol):
-    """Shows how far it is."""
-
-    def __call__(self, phase: Phase, done: int, total: int, /) -> None:
-        """Takes how many entries something is done with, and of how many."""
-        ...
 
 
 def move(source: str, target: str, words: Words, out: TextIO) -> None:
@@ -77,7 +70,7 @@ async def _move(source: str, target: str, words: Words, out: TextIO) -> Copied:
 
 
 @contextmanager
-def _shown(words: Words, out: TextIO) -> Iterator[Progressing]:
+def _shown(words: Words, out: TextIO) -> Iterator[Tell]:
     """A bar on a terminal, and lines in a pipe."""
     console = Console(file=out)
     if not console.is_terminal:
