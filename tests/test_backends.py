@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.adapters.archives import Chat, comparable, fill, kept, message, random_chat, read_all
+from tests.support.nats import NatsCluster, nats_cluster
 from tests.support.nats import nats_server as server
 from tests.support.server_process import ServerProcess
 
@@ -25,7 +26,7 @@ from causerie.backends import (
 from causerie.server.config import Config
 from causerie.wire.errors import CauserieError
 
-__all__ = ["server"]
+__all__ = ["nats_cluster", "server"]
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -187,6 +188,20 @@ async def test_no_server_begins_on_a_part(tmp_path: Path, server: NatsServer, wh
             raise AssertionError("nobody copies a part as if it were whole")
     async with open_archive(place, make=True):
         """It may be gone on with."""
+
+
+@pytest.mark.slow
+@pytest.mark.real
+async def test_a_cluster_may_lose_a_server_while_it_is_filled(nats_cluster: NatsCluster) -> None:
+    chat = random_chat(9, 3_000)
+    async with open_archive(",".join(nats_cluster.urls), make=True) as archive:
+        for start in range(0, 3_000, 500):
+            if start == 1_500:
+                leader = await asyncio.to_thread(nats_cluster.wait_for_stream, backends.PREFIX)
+                nats_cluster.kill(leader)
+            await archive.append(chat.entries[start : start + 500])
+        await archive.set_names(chat.names)
+        assert comparable(await read_all(archive)) == comparable(chat)
 
 
 # Rooms that are somewhere else.

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -28,8 +28,11 @@ from causerie.adapters.jetstream_directory import JetStreamDirectory
 from causerie.adapters.jetstream_link import Message, Unanswered
 from causerie.adapters.jetstream_log import WINDOW
 from causerie.adapters.jetstream_names import (
+    AwayError,
     Change,
     Transaction,
+    Value,
+    ValueStore,
     address_hash,
     address_key,
     node_key,
@@ -248,6 +251,47 @@ async def test_a_connection_that_is_lost_comes_back(
     assert await archive.count() == 3
 
 
+class Flaky:
+    """Values whose every other answer is lost: what was asked for has been done all the same."""
+
+    def __init__(self, values: ValueStore) -> None:
+        self._values = values
+        self._lost = 0
+
+    def _lose(self) -> None:
+        self._lost += 1
+        if self._lost % 2:
+            raise AwayError("the answer is lost")
+
+    async def read(self, keys: Iterable[str]) -> dict[str, Value]:
+        found = await self._values.read(keys)
+        self._lose()
+        return found
+
+    async def write(self, changes: Sequence[Change]) -> int:
+        revision = await self._values.write(changes)
+        self._lose()
+        return revision
+
+    async def keys(self, beginning: str) -> list[str]:
+        found = await self._values.keys(beginning)
+        self._lose()
+        return found
+
+
+async def test_names_are_kept_once_whatever_answers_are_lost(
+    archive: JetStreamArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jetstream_archive, "AGAIN_AFTER", 0.01)
+    monkeypatch.setattr(archive._values, "_values", Flaky(archive._values._values))
+    names = [kept(1, f"Name{number:03}", claimed=number + 1) for number in range(120)]
+    await archive.begin()
+    await archive.set_names([*names, kept(2, "Bob")])
+    await archive.set_names(names)
+    await archive.finish()
+    assert sorted(await archive.names(), key=lambda name: name.claimed) == names
+
+
 async def test_somebody_else_who_writes_is_found(
     archive: JetStreamArchive,
 ) -> None:
@@ -261,7 +305,7 @@ async def test_somebody_else_who_writes_is_found(
 async def test_what_cannot_be_stored_is_given_up_in_the_end(
     archive: JetStreamArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jetstream_archive, "STORED_WITHIN", 0.05)
+    monkeypatch.setattr(jetstream_archive, "DONE_WITHIN", 0.05)
     disturb(archive, monkeypatch, [refused] * 1_000)
     with pytest.raises(StreamError, match="cannot be written: not now"):
         await archive.append([message(0)])
@@ -281,7 +325,7 @@ async def test_a_replica_that_lags_is_waited_for_and_not_for_ever(
 
     monkeypatch.setattr(archive._stream, "page", page)
     assert len((await read_all(archive)).entries) == 3
-    monkeypatch.setattr(jetstream_archive, "LAGS_FOR", 0.01)
+    monkeypatch.setattr(jetstream_archive, "DONE_WITHIN", 0.01)
     lagging.extend([True] * 1_000)
     with pytest.raises(StreamError, match="lags behind"):
         await read_all(archive)

@@ -3,8 +3,8 @@
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -15,17 +15,19 @@ from causerie.adapters.jetstream_log import WINDOW
 from causerie.adapters.jetstream_names import (
     NAMES,
     NODES,
+    AwayError,
     Change,
     Record,
     Transaction,
     UnreadError,
+    Value,
     ValueStore,
     address_hash,
     name_key,
     node_key,
 )
 from causerie.adapters.jetstream_outbox import owners
-from causerie.adapters.jetstream_stream import PAGE, REST, Stream, StreamError
+from causerie.adapters.jetstream_stream import PAGE, Page, Stream, StreamError
 from causerie.adapters.jetstream_subjects import message_id, room_of
 from causerie.adapters.naming_rules import Kept
 from causerie.archive import KeptName
@@ -38,16 +40,18 @@ MOST_BYTES: Final = 4_000_000
 """Bytes of entries in a batch, about."""
 ACK_WITHIN: Final = 5.0
 """Seconds after which it is looked whether a batch that is not answered is stored."""
-STORED_WITHIN: Final = 60.0
-"""Seconds after which a batch that cannot be stored is given up."""
+DONE_WITHIN: Final = 60.0
+"""Seconds after which something that cannot be done is given up: a cluster that has lost one of its
+servers takes a while to choose other leaders.
+"""
 AGAIN_AFTER: Final = 0.2
 """Seconds until it is tried again."""
-LAGS_FOR: Final = 10.0
-"""Seconds for a replica to get as far as the others."""
 NAMES_AT_ONCE: Final = 100
 """Names that are read, or written, at a time; each takes up to four values."""
 
 DUPLICATE: Final = 10201
+
+_Answer = TypeVar("_Answer")
 
 UNFINISHED: Final = f"{NAMES}.unfinished"
 """The key that is there as long as the stream holds a part of what is moved into it."""
@@ -62,7 +66,7 @@ class JetStreamArchive:
         """Serves what is there. `now` is in microseconds."""
         self._link = link
         self._stream = stream
-        self._values = values
+        self._values = _Patient(values)
         self._knows_ids_from = now - round(WINDOW * 1e6)
         """Which entries NATS would know by their ids, had it stored them when they were said: what
         is older, whoever sends it again has it looked for in its room.
@@ -79,24 +83,16 @@ class JetStreamArchive:
         entries = self._stream.subjects.entries
         last = await self._stream.last_of(entries)
         after, upto = 0, last.seq if last is not None else 0
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + LAGS_FOR
         while after < upto:
-            page = await self._stream.page(entries, after=after, limit=PAGE)
+            page = await _insist(lambda: self._page(after))  # noqa: B023 called at once
             found = [message for message in page.messages if message.seq <= upto]
-            if found:
-                yield [
-                    decode_entry(
-                        message.payload, room=room_of(message.subject), seq=message.seq, prev=0
-                    )
-                    for message in found
-                ]
-                after = found[-1].seq
-                deadline = loop.time() + LAGS_FOR
-            elif loop.time() < deadline:
-                await asyncio.sleep(REST)
-            else:
-                raise StreamError("a replica lags behind")
+            yield [
+                decode_entry(
+                    message.payload, room=room_of(message.subject), seq=message.seq, prev=0
+                )
+                for message in found
+            ]
+            after = found[-1].seq
 
     async def begin(self) -> None:
         """Notes that this is a part."""
@@ -144,6 +140,13 @@ class JetStreamArchive:
         values = await self._values.read(await self._values.keys(f"{NODES}."))
         return sorted(key.removeprefix(node_key("")) for key, value in values.items() if value.data)
 
+    async def _page(self, after: int) -> Page:
+        """Reads the entries after a seq, some of which are known to be there."""
+        page = await self._stream.page(self._stream.subjects.entries, after=after, limit=PAGE)
+        if not page.messages:
+            raise StreamError("a replica lags behind")
+        return page
+
     async def _note(self, data: bytes) -> None:
         while True:
             there = (await self._values.read([UNFINISHED]))[UNFINISHED]
@@ -172,7 +175,7 @@ class JetStreamArchive:
     async def _store(self, entries: Sequence[Entry]) -> None:
         """Stores entries, all or none, right after what is there."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + STORED_WITHIN
+        deadline = loop.time() + DONE_WITHIN
         with_ids = True
         in_doubt = False
         count = sum(map(_messages, entries))
@@ -191,7 +194,7 @@ class JetStreamArchive:
                     return
                 why = told.get("error", {}).get("description", "an id was stored before")
                 code = told.get("error", {}).get("err_code", DUPLICATE)
-            last = (await self._stream.state()).last
+            last = (await self._stream.state(DONE_WITHIN)).last
             if in_doubt and last == self._last + count:
                 # It has been stored, and the answer was lost; what is there is compared in the end.
                 self._last = last
@@ -247,6 +250,37 @@ async def is_part(values: ValueStore) -> bool:
         AwayError: NATS does not answer.
     """
     return bool((await values.read([UNFINISHED]))[UNFINISHED].data)
+
+
+class _Patient:
+    """Values that are asked for again where NATS does not answer."""
+
+    def __init__(self, values: ValueStore) -> None:
+        self._values = values
+
+    async def read(self, keys: Iterable[str]) -> dict[str, Value]:
+        wanted = list(keys)
+        return await _insist(lambda: self._values.read(wanted))
+
+    async def write(self, changes: Sequence[Change]) -> int:
+        """Writes; what was written already, whose answer was lost, is not written again."""
+        return await _insist(lambda: self._values.write(changes))
+
+    async def keys(self, beginning: str) -> list[str]:
+        return await _insist(lambda: self._values.keys(beginning))
+
+
+async def _insist(ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
+    """Asks until there is an answer, or it takes too long."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + DONE_WITHIN
+    while True:
+        try:
+            return await ask()
+        except (LinkError, AwayError):
+            if loop.time() >= deadline:
+                raise
+            await asyncio.sleep(AGAIN_AFTER)
 
 
 def _batches(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
