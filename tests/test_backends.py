@@ -254,6 +254,7 @@ async def test_a_server_without_workers_does_not_begin_beside_rooms_that_were_ke
 # Names.
 
 
+@pytest.mark.slow
 def test_a_name_is_freed_wherever_a_folder_keeps_it(tmp_path: Path) -> None:
     async def keep(place: Path) -> None:
         async with open_archive(str(place), make=True) as archive:

@@ -57,6 +57,7 @@ def moments_ago(entry: Entry) -> Entry:
     return replace(entry, timestamp=wall())
 
 
+@pytest.mark.slow
 async def test_all_that_was_put_in_is_read_again_in_its_order(nats_server: NatsServer) -> None:
     chat, prefix = random_chat(1, 2_500), new_prefix()
     async with in_nats(nats_server.url, prefix) as archive:
@@ -135,6 +136,7 @@ async def test_names_are_replaced(archive: JetStreamArchive) -> None:
     assert names == [kept(4, "Ada"), kept(3, "Bob"), kept(1, "Eve")]
 
 
+@pytest.mark.slow
 async def test_the_name_that_was_claimed_last_is_the_last_one(
     archive: JetStreamArchive,
 ) -> None:
@@ -279,12 +281,13 @@ class Flaky:
         return found
 
 
+@pytest.mark.slow
 async def test_names_are_kept_once_whatever_answers_are_lost(
     archive: JetStreamArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jetstream_archive, "AGAIN_AFTER", 0.01)
     monkeypatch.setattr(archive._values, "_values", Flaky(archive._values._values))
-    names = [kept(1, f"Name{number:03}", claimed=number + 1) for number in range(120)]
+    names = [kept(1, f"Name{number:03}", claimed=number + 1) for number in range(12)]
     await archive.begin()
     await archive.set_names([*names, kept(2, "Bob")])
     await archive.set_names(names)
@@ -314,6 +317,7 @@ async def test_what_cannot_be_stored_is_given_up_in_the_end(
 async def test_a_replica_that_lags_is_waited_for_and_not_for_ever(
     archive: JetStreamArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(jetstream_archive, "AGAIN_AFTER", 0.01)
     await archive.append([message(number) for number in range(3)])
     true, lagging = archive._stream.page, [True, True]
 

@@ -101,6 +101,7 @@ async def test_what_comes_while_it_is_read_is_not_in_it(archive: SqliteArchive) 
     assert len(found) == 1_500
 
 
+@pytest.mark.slow
 def test_a_server_finds_all_and_goes_on_from_there(storage: SqliteStorage) -> None:
     """It has more entries than its memory has room for beside the indexes."""
     entries = [message(number, who=number % 3) for number in range(40_000)]

@@ -43,6 +43,7 @@ def nobody(_phase: Phase, _done: int, _total: int) -> None:
     """Is told, and does nothing."""
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(seed=st.integers(0, 10_000), size=st.integers(0, 600))
 def test_what_goes_into_nats_and_back_is_what_it_was(
