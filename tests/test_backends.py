@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from tests.adapters.archives import Chat, comparable, fill, kept, message, random_chat, read_all
 from tests.support.nats import NatsCluster, nats_cluster
 from tests.support.nats import nats_server as server
@@ -220,8 +221,12 @@ def test_workers_do_not_begin_beside_rooms_that_were_kept_without_them(tmp_path:
         require_moved(data, running.url)
     assert f"`causerie move '{data}' '{data}/nats'`" in str(refused.value)
     asyncio.run(put(data / "nats"))
-    with nats_server(data) as running:
+    with nats_server(data) as running, capture_logs() as logs:
         require_moved(data, running.url)
+    # Whoever has moved everything knows; whoever has left something out by mistake does not.
+    assert [log["event"] for log in logs if log["log_level"] == "warning"] == [
+        "what a server without workers has kept here is not shown"
+    ]
 
 
 def test_workers_begin_where_there_is_nothing_yet(tmp_path: Path) -> None:
@@ -248,7 +253,11 @@ async def test_a_server_without_workers_does_not_begin_beside_rooms_that_were_ke
     assert f"`causerie move {tmp_path}/nats {tmp_path}`" in str(refused.value)
     assert "--workers 2" in str(refused.value)
     await put(tmp_path)
-    await begin()
+    with capture_logs() as logs:
+        await begin()
+    assert [log["event"] for log in logs if log["log_level"] == "warning"] == [
+        "what a server with workers has kept here is not shown"
+    ]
 
 
 # Names.

@@ -15,6 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+import structlog
+
 from causerie.adapters import sqlite
 from causerie.adapters.jetstream_health import Health
 from causerie.adapters.lock_file import Locked
@@ -44,6 +46,8 @@ PREFIX: Final = "causerie"
 NATS_FOLDER: Final = "nats"
 """Where, in the data folder, a NATS server of ours keeps everything."""
 
+
+_logger = structlog.get_logger("causerie.backends")
 
 StoreHealth = Health
 
@@ -113,7 +117,11 @@ def require_moved(data: Path, url: str) -> None:
         BackendError: it has none: whoever came would find an empty chat.
         CauserieError: that cannot be looked into.
     """
-    if _is(lambda: sqlite.holds_entries(data)) and not asyncio.run(_holds_entries((url,))):
+    if not _is(lambda: sqlite.holds_entries(data)):
+        return
+    if asyncio.run(_holds_entries((url,))):
+        _logger.warning("what a server without workers has kept here is not shown", data=str(data))
+    else:
         command = _move_command(data, data / NATS_FOLDER)
         raise BackendError(
             f"The rooms in {data} were kept by a server without workers, and none of them would be "
@@ -123,7 +131,10 @@ def require_moved(data: Path, url: str) -> None:
 
 async def _require_moved_back(data: Path) -> None:
     """Sees that a data folder has rooms if the NATS server has some that keeps all in it."""
-    if _is(lambda: sqlite.holds_entries(data)) or not _has_nats(data):
+    if not _has_nats(data):
+        return
+    if _is(lambda: sqlite.holds_entries(data)):
+        _logger.warning("what a server with workers has kept here is not shown", data=str(data))
         return
     async with _own_nats(data) as url:
         has_rooms = await _holds_entries((url,))
