@@ -162,7 +162,9 @@ async def test_what_a_server_uses_is_no_archive(tmp_path: Path, server: NatsServ
 async def test_a_folder_in_which_a_nats_server_runs_is_no_archive(tmp_path: Path) -> None:
     with (
         nats_server(tmp_path) as running,
-        pytest.raises(BackendError, match=rf"A server \(process {running.pid}\) .* stop it"),
+        pytest.raises(
+            BackendError, match=rf"A server \(with NATS as process {running.pid}\) .* stop it"
+        ),
     ):
         async with open_archive(str(tmp_path / "nats"), make=True):
             raise AssertionError("it is in use")

@@ -110,7 +110,7 @@ def test_a_target_that_holds_something_else_is_told_by_room_and_name(
 
 def test_a_target_in_which_people_went_on_is_told(source: str, tmp_path: Path) -> None:
     put(tmp_path / "part", message(0))
-    with pytest.raises(MoveError, match=r"and what was said after that.*start the server on"):
+    with pytest.raises(MoveError, match=r"and what was said after that.*go on with"):
         moved(str(tmp_path / "part"), Path(source))
 
 

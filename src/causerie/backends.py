@@ -227,8 +227,8 @@ async def open_archive(place: str, *, make: bool = False) -> AsyncIterator[Archi
             nodes = await archive.nodes()
             if nodes:
                 raise BackendError(
-                    f"Servers run on {place} ({', '.join(nodes)}): stop them, and run this again. "
-                    "(Of one that was killed that is known after 15 s.)"
+                    f"Servers run on {place} ({', '.join(nodes)}): stop them, and run this again; "
+                    "of one that was killed it is known after 15 s that it is gone."
                 )
             yield archive
     elif path.name == NATS_FOLDER and not _is(lambda: sqlite.is_there(path)):
@@ -272,9 +272,11 @@ def _no_chat(place: str) -> BackendError:
     )
 
 
-def _in_use(place: str, error: CauserieError) -> BackendError:
-    holder = error.__cause__
-    process = f" (process {holder.holder})" if isinstance(holder, Locked) and holder.holder else ""
+def _in_use(place: str, error: CauserieError, *, whose: str = "") -> BackendError:
+    """`whose` process the lock is, if not the server's own."""
+    lock = error.__cause__
+    holder = lock.holder if isinstance(lock, Locked) else ""
+    process = f" ({whose}process {holder})" if holder else ""
     return BackendError(f"A server{process} runs on {place}: stop it, and run this again.")
 
 
@@ -312,7 +314,8 @@ async def _own_nats(data: Path, *, or_running: bool = False) -> AsyncIterator[st
     except NatsFolderInUse as error:
         url = find_running(data / NATS_FOLDER) if or_running else None
         if url is None:
-            raise _in_use(str(data / NATS_FOLDER), error) from error
+            place = str(data / NATS_FOLDER)
+            raise _in_use(place, error, whose="with NATS as ") from error
         yield url
         return
     try:
