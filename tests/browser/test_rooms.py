@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Meet, Person
 from tests.support.server_process import ServerProcess
 
-from causerie.app import release_name
+from causerie.backends import release_name
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -138,7 +138,7 @@ def test_conversations_with_two_who_had_the_same_name_one_after_the_other_are_to
     alice.sees("I am the first")
     bob.page.context.close()
     server.stop()
-    release_name(data_folder, "Bob")
+    release_name("Bob", data_folder)
     server.start()
     alice.pill("Connected")
     second = meet("Bob")
