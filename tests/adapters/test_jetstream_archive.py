@@ -19,7 +19,7 @@ from tests.adapters.archives import (
     random_chat,
     read_all,
 )
-from tests.adapters.jetstream_nodes import nats_server, new_prefix, node, wall
+from tests.adapters.jetstream_nodes import nats_server, new_prefix, node, until, wall
 from tests.adapters.test_sqlite_archive import said_again
 
 from causerie.adapters import jetstream_archive
@@ -161,6 +161,26 @@ async def test_the_name_that_was_claimed_last_is_the_last_one(
     assert await last_of() == "Name149"
     await archive.set_names([*some, kept(1, "Name7", claimed=999)][8:])
     assert await last_of() == "Name7"
+
+
+async def test_names_that_are_only_borrowed_stay_behind(archive: JetStreamArchive) -> None:
+    directory = JetStreamDirectory(archive._values, secrets.token_hex(8), lost=lambda *_: None)
+    answers: list[Any] = []
+    for who, name in ((1, "Zoé"), (2, "Bob")):
+        directory.claim(
+            kept(who, name).name,
+            PEOPLE[who],
+            address="",
+            now=who,
+            replacing=None,
+            returning=False,
+            done=answers.append,
+        )
+    directory.keep(kept(1, "Zoé").name, PEOPLE[1], now=9)
+    await directory.kept()
+    await until(lambda: len(answers) == 2, "both answers")
+    assert [name.name.display for name in await archive.names()] == ["Zoé"]
+    await directory.close()
 
 
 async def test_addresses_count_until_their_day_is_over(archive: JetStreamArchive) -> None:
