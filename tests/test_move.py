@@ -41,7 +41,9 @@ def put(folder: Path, *entries: object) -> None:
     asyncio.run(fill_it())
 
 
-def moved(source: str, target: Path, words: Words = EN, out: io.StringIO | None = None) -> str:
+def moved(
+    source: str, target: Path | str, words: Words = EN, out: io.StringIO | None = None
+) -> str:
     """What is said of it."""
     out = out or io.StringIO()
     move(source, str(target), words, out)
@@ -93,6 +95,12 @@ def test_on_a_terminal_there_is_a_bar_that_goes_in_the_end(
     assert "━" in said
     *_, last = said.split("\x1b[2K")
     assert last.strip().startswith(str(tmp_path / "target"))
+
+
+def test_what_lets_one_into_nats_is_not_said() -> None:
+    place = "nats://ann:secret@127.0.0.1:1"
+    with pytest.raises(MoveError, match=r"^nats://…@127.0.0.1:1 is both the source and the target"):
+        moved(place, place)
 
 
 def test_a_target_that_holds_something_else_is_told_by_room_and_name(

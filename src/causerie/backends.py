@@ -23,7 +23,7 @@ from causerie.adapters.lock_file import Locked
 from causerie.archive import Archive
 from causerie.chat.names import NameRefused, parse_username
 from causerie.ports import Bus, Directory, Log
-from causerie.server.config import Config, SettingRefused
+from causerie.server.config import Config, SettingRefused, without_secrets
 from causerie.wire.errors import CauserieError
 
 if TYPE_CHECKING:
@@ -226,8 +226,9 @@ async def open_archive(place: str, *, make: bool = False) -> AsyncIterator[Archi
         async with _nats_archive(servers, place, make=make) as archive:
             nodes = await archive.nodes()
             if nodes:
+                shown = without_secrets(place)
                 raise BackendError(
-                    f"Servers run on {place} ({', '.join(nodes)}): stop them, and run this again; "
+                    f"Servers run on {shown} ({', '.join(nodes)}): stop them, and run this again; "
                     "of one that was killed it is known after 15 s that it is gone."
                 )
             yield archive
@@ -262,13 +263,13 @@ def _servers_of(place: str) -> tuple[str, ...]:
     try:
         return Config(nats=servers).nats
     except SettingRefused as error:
-        raise BackendError(f"{place} {error.why}") from None
+        raise BackendError(f"{without_secrets(place)} {error.why}") from None
 
 
 def _no_chat(place: str) -> BackendError:
     return BackendError(
-        f"There is no chat in {place}: name a data folder, the folder {NATS_FOLDER} in one, or "
-        "NATS servers as nats://HOST:PORT."
+        f"There is no chat in {without_secrets(place)}: name a data folder, the folder "
+        f"{NATS_FOLDER} in one, or NATS servers as nats://HOST:PORT."
     )
 
 

@@ -24,6 +24,7 @@ from causerie.archive import (
 )
 from causerie.backends import open_archive
 from causerie.language import Words
+from causerie.server.config import without_secrets
 from causerie.server.logs import configure_logs
 from causerie.tui.sanitise import one_line, sanitise_name
 from causerie.wire.errors import CauserieError
@@ -51,16 +52,17 @@ def move(source: str, target: str, words: Words, out: TextIO) -> None:
         KeyboardInterrupt: somebody has interrupted it.
     """
     configure_logs("auto", "error", sys.stderr)
+    here, there = without_secrets(source), without_secrets(target)
     if _normal(source) == _normal(target):
-        raise MoveError(words("move-same", place=source))
+        raise MoveError(words("move-same", place=here))
     try:
         copied = asyncio.run(_move(source, target, words, out))
     except ArchiveError as error:
-        raise MoveError(_explain(error, source, target, words)) from None
+        raise MoveError(_explain(error, here, there, words)) from None
     except KeyboardInterrupt:
         out.write(f"{words('move-interrupted')}\n")
         raise
-    out.write(f"{_sum_up(copied, source, target, words)}\n")
+    out.write(f"{_sum_up(copied, here, there, words)}\n")
 
 
 async def _move(source: str, target: str, words: Words, out: TextIO) -> Copied:

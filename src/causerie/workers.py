@@ -67,6 +67,7 @@ class _Worker:
         self.url = ""
         """Where it can be reached; empty before."""
         self.failure = ""
+        """Why it has ended, or is about to, if it has said so since it was started."""
         self.starts_at = 0.0
         """When it is to be started (again), in seconds, monotonic."""
         self._started_at = 0.0
@@ -76,7 +77,7 @@ class _Worker:
         """Starts the process."""
         context = multiprocessing.get_context("spawn")
         self.channel, theirs = context.Pipe()
-        self.url = ""
+        self.url = self.failure = ""
         self._started_at = time.monotonic()
         self._process = context.Process(
             target=_work,

@@ -6,7 +6,15 @@ import platformdirs
 import pytest
 
 from causerie.server import config as module
-from causerie.server.config import Config, ConfigError, default_data, default_file, load_config
+from causerie.server.config import (
+    Config,
+    ConfigError,
+    SettingRefused,
+    default_data,
+    default_file,
+    load_config,
+    without_secrets,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -279,3 +287,11 @@ def test_origins_are_normalised_and_a_star_stays() -> None:
 
 def test_a_home_folder_can_be_written_as_a_tilde() -> None:
     assert load_config({}, {"CAUSERIE_DATA": "~/chat"}).data == Path.home() / "chat"
+
+
+def test_what_lets_one_into_nats_is_not_shown() -> None:
+    shown = without_secrets("nats://ann:secret@a:4222,tls://token@b,nats://c")
+    assert shown == "nats://…@a:4222,tls://…@b,nats://c"
+    with pytest.raises(SettingRefused) as refused:
+        Config(nats=("http://ann:secret@a",))
+    assert "secret" not in str(refused.value)

@@ -5,6 +5,7 @@ ConfigError          a value or a key that cannot be; the message is for whoever
 """
 
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -20,6 +21,8 @@ PREFIX: Final = "CAUSERIE_"
 CONFIG_VARIABLE: Final = "CAUSERIE_CONFIG"
 """Names the file, as `--config` does."""
 
+_SECRETS: Final = re.compile(r"(?<=://)[^/,]*(?=@)")
+"""The user and password, or the token, in a URL."""
 
 MOST_WORKERS: Final = 256
 """More than machines have cores."""
@@ -139,7 +142,7 @@ class Config:
         _between("workers", self.workers, 1, MOST_WORKERS)
         for url in self.nats:
             if not _is_nats(url):
-                why = f"cannot be {url!r}: name servers as nats://HOST:PORT, or tls://HOST:PORT."
+                why = f"cannot be {without_secrets(url)!r}: name servers as nats://HOST:PORT, or tls://HOST:PORT."
                 raise SettingRefused("nats", why)
         if 0 < self.rate_limit < SLOWEST_RATE:
             why = f"must be at least {SLOWEST_RATE}, or 0 for no limit, not {self.rate_limit}."
@@ -301,6 +304,11 @@ def _to_float(number: float) -> float:
         return float(number)
     except OverflowError:
         return math.copysign(math.inf, number > 0 or -1)
+
+
+def without_secrets(urls: str) -> str:
+    """URLs of NATS servers as they may be shown: without what lets one in."""
+    return _SECRETS.sub("…", urls)
 
 
 def _is_nats(url: str) -> bool:
