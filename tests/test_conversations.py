@@ -1,21 +1,29 @@
 """The protocol, as its golden conversations tell it, holds.
 
 Each file is played whole with a server in memory; those that a server's own control or a socket is
-needed for, with a real one, too. `causerie check` plays the rest with real ones (test_check.py).
+needed for, with a real one, too. `causerie check` plays the rest with real ones: here with two
+nodes of a cluster, and with one server in test_check.py.
 """
 
 import asyncio
+import io
 import json
 import re
 import shutil
+from collections.abc import Sequence
+from contextlib import ExitStack
+from itertools import cycle
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import Any, assert_never, get_args
 
 import pytest
+from tests.support.nats import nats_server
 from tests.support.server_process import ServerProcess
 from websockets.asyncio.client import ClientConnection, connect
 
+from causerie.adapters.nats_server import NatsServer
+from causerie.check import HELD, Choice, Report, check
 from causerie.resources import protocol_path
 from causerie.server.settings import HubSettings
 from causerie.testing.conversations import (
@@ -24,6 +32,7 @@ from causerie.testing.conversations import (
     Conversation,
     Gets,
     IsClosed,
+    Profile,
     Repeat,
     Sends,
     ServerActs,
@@ -33,12 +42,14 @@ from causerie.testing.conversations import (
     load_conversations,
 )
 from causerie.testing.memory_driver import MemoryDriver
-from causerie.testing.playing import play, unmet, welcome
+from causerie.testing.playing import Link, play, unmet, welcome
 from causerie.testing.websocket_driver import WebSocketDriver
 from causerie.wire.codes import ErrorCode
 from causerie.wire.commands import AnyCommand
 from causerie.wire.plain import PLAIN_TYPES
 from causerie.wire.replies import AnyServerFrame, Notice
+
+__all__ = ["nats_server"]
 
 CONVERSATIONS = load_conversations()
 IN_MEMORY = [one for one in CONVERSATIONS if "socket" not in one.tags]
@@ -191,6 +202,36 @@ async def test_they_hold_with_a_real_server_that_compresses_what_is_long(
     assert played > 80
     assert len(extensions) > played
     assert {*extensions} == {"permessage-deflate"}
+
+
+class InTurn(WebSocketDriver):
+    """A driver that opens each connection with the next of several nodes."""
+
+    def __init__(self, urls: Sequence[str]) -> None:
+        super().__init__(urls[0])
+        self._nodes = cycle([WebSocketDriver(url) for url in urls])
+
+    async def connect(self, profile: Profile) -> Link:
+        return await next(self._nodes).connect(profile)
+
+
+@pytest.mark.real
+@pytest.mark.slow
+async def test_they_hold_with_two_real_nodes_on_nats_and_each_speaker_on_another(
+    tmp_path: Path, nats_server: NatsServer
+) -> None:
+    options = ("--grace", "5", "--names-per-address", "0", "--nats", nats_server.url)
+    nodes = [ServerProcess(tmp_path / name, *options) for name in ("one", "two")]
+    said = io.StringIO()
+    with ExitStack() as stack:
+        for node in nodes:
+            await asyncio.to_thread(node.start)
+            stack.callback(node.kill)
+        driver = InTurn([f"{node.ws}/ws" for node in nodes])
+        choice = Choice()
+        code = await check(nodes[0].url, driver, choice.of(CONVERSATIONS), choice, Report(said))
+    assert code == HELD, said.getvalue()
+    assert said.getvalue().count("held  ") > 120
 
 
 @pytest.mark.real
