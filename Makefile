@@ -114,7 +114,7 @@ rivals: $(RIVALS) ## install the other stacks that Causerie is measured beside, 
 .PHONY: lock
 lock: $(VENV)/.made ## lock the newest versions of all that pyproject.toml names, in requirements/
 	@$(PIP) install uv
-	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
+	$(COMPILE) pyproject.toml --extra cluster --extra fast --output-file requirements/runtime.txt
 	$(COMPILE) --group build --output-file requirements/build.txt
 	$(COMPILE) pyproject.toml --extra cluster --extra fast --group dev --output-file requirements/dev.txt \
 	  --constraints requirements/runtime.txt --constraints requirements/build.txt

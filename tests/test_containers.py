@@ -13,17 +13,17 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 from tests.examples.programs import node
+from tests.support.compose import read_compose
 from tests.support.dockerfile import Image, base_environment, is_ignored, read_dockerfile
 from tests.support.line_process import LineProcess
 from tests.support.server_process import _free_port
 from websockets.sync.client import connect
 
 from causerie.adapters.sqlite_file import DATABASE
+from causerie.backends import NATS_FOLDER
 
 DOCKERFILES = [
     Path("Dockerfile"),
@@ -93,15 +93,9 @@ def test_what_the_image_is_built_of(path: str, is_left_out: bool) -> None:
     assert is_ignored(path, patterns) == is_left_out
 
 
-def compose(file: Path) -> dict[str, Any]:
-    read = yaml.safe_load(file.read_text())
-    assert isinstance(read, dict)
-    return read
-
-
 @pytest.mark.parametrize("file", DOCKERFILES, ids=name_of)
 def test_the_compose_file_builds_it_restarts_it_and_shows_its_port(file: Path) -> None:
-    [service] = compose(file.with_name("compose.yaml"))["services"].values()
+    [service] = read_compose(file.with_name("compose.yaml"))["services"].values()
     assert service["build"] == "."
     assert service["restart"] == "unless-stopped"
     assert service["ports"] == ["8080:8080"]
@@ -110,7 +104,7 @@ def test_the_compose_file_builds_it_restarts_it_and_shows_its_port(file: Path) -
 
 
 def test_the_data_of_causerie_is_in_a_volume_that_outlives_the_container() -> None:
-    whole = compose(Path("compose.yaml"))
+    whole = read_compose(Path("compose.yaml"))
     [mount] = whole["services"]["causerie"]["volumes"]
     volume, path = mount.split(":")
     assert volume in whole["volumes"]
@@ -148,6 +142,15 @@ def health(image: Image, port: int) -> int:
     ).returncode
 
 
+def speaks_as_it_should(image: Image, port: int) -> bool:
+    """Plays the basic dialogues with the server, with the image's own program."""
+    command = [image.find("causerie"), "check", f"ws://127.0.0.1:{port}", "--tag", "basic"]
+    played = subprocess.run(
+        command, env=image.environment, stdout=subprocess.DEVNULL, timeout=100, check=False
+    )
+    return played.returncode == 0
+
+
 @pytest.mark.real
 @pytest.mark.slow
 @pytest.mark.timeout(600)
@@ -170,16 +173,17 @@ def test_causerie_is_built_serves_says_that_it_is_well_and_keeps_its_data(tmp_pa
         page.request("GET", "/")
         assert page.getresponse().status == 200
         page.close()
-        code = subprocess.run(
-            [image.find("causerie"), "check", f"ws://127.0.0.1:{port}", "--tag", "basic"],
-            env=image.environment,
-            stdout=subprocess.DEVNULL,
-            timeout=100,
-            check=False,
-        ).returncode
-        assert code == 0
+        assert speaks_as_it_should(image, port)
     assert image.volumes == ["/data"]
     assert (image.path("/data") / DATABASE).is_file()
+    # What several processes take is in the image as well.
+    data = tmp_path / "data"
+    settings = {"CAUSERIE_PORT": str(port), "CAUSERIE_DATA": str(data), "CAUSERIE_WORKERS": "2"}
+    with started(image, **settings) as server:
+        server.wait_for("http://")
+        assert health(image, port) == 0
+        assert speaks_as_it_should(image, port)
+    assert (data / NATS_FOLDER / "jetstream").is_dir()
 
 
 @pytest.mark.real
