@@ -1,7 +1,11 @@
 """What every test shares: how Hypothesis looks for examples."""
 
+import logging
 import os
+from collections.abc import Iterator
 
+import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 # How long an example takes says more about what else the machine does than about the code: no
@@ -12,3 +16,13 @@ settings.register_profile(
     "ci", settings.get_profile("default"), database=None, derandomize=True, print_blob=True
 )
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """Puts things back that a command sets for its whole process: what is logged, and how."""
+    root, uvicorn = logging.getLogger(), logging.getLogger("uvicorn")
+    before = root.handlers, root.level, uvicorn.level
+    yield
+    root.handlers, root.level, uvicorn.level = before
+    structlog.reset_defaults()

@@ -242,7 +242,9 @@ def command_line() -> App:
         """
         from causerie.language import Words, choose_language
         from causerie.move import move
+        from causerie.server.logs import configure_logs
 
+        configure_logs("auto", "error", sys.stderr)
         for name, place in (("SOURCE", source), ("TARGET", target)):
             # It would be the present folder: a variable that is not set is likelier.
             if not place:

@@ -1,7 +1,6 @@
 """`causerie move`: copies a chat from one store into another, and tells how far it is."""
 
 import asyncio
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +24,6 @@ from causerie.archive import (
 from causerie.backends import open_archive
 from causerie.language import Words
 from causerie.server.config import without_secrets
-from causerie.server.logs import configure_logs
 from causerie.tui.sanitise import one_line, sanitise_name
 from causerie.wire.errors import CauserieError
 
@@ -51,7 +49,6 @@ def move(source: str, target: str, words: Words, out: TextIO) -> None:
         CauserieError: it cannot be done; the message says why, and what to do.
         KeyboardInterrupt: somebody has interrupted it.
     """
-    configure_logs("auto", "error", sys.stderr)
     here, there = without_secrets(source), without_secrets(target)
     if _normal(source) == _normal(target):
         raise MoveError(words("move-same", place=here))
