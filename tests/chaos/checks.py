@@ -69,15 +69,14 @@ def ghosts(lists: Mapping[str, Sequence[str]], there: Collection[str]) -> list[s
 
 def mourned(ledger: Ledger, once: Collection[str]) -> list[str]:
     """Answers who was told twice of a leave: of somebody who was not there for all that it knew, or
-    of one of those who came and left but once.
+    of one of those who came and left but `once`.
     """
     found: list[str] = []
     for name, told in ledger.told.items():
         found += [f"mourned ({name}): {one} had left before" for one in told.wrong]
         found += [
-            f"mourned ({name}): {one} left {times} times"
-            for one, times in told.left.items()
-            if times > 1 and one in once
+            f"mourned ({name}): {one} left more than once"
+            for one in sorted(told.again.intersection(once))
         ]
     return found
 

@@ -61,7 +61,7 @@ def show_late(crowd: Crowd) -> None:
 
 def tell_twice(crowd: Crowd) -> None:
     """A visitor's leave is told on each of two connections."""
-    crowd.ledger.of("Person0").left["Visitor0"] = 2
+    crowd.ledger.of("Person0").again.add("Visitor0")
 
 
 def test_a_good_round_breaks_nothing() -> None:

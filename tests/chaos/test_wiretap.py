@@ -101,18 +101,19 @@ def test_a_leave_told_twice_on_one_connection_is_noted() -> None:
     assert ledger.of("Ann").left == {"Bob": 2}
 
 
-def test_a_leave_told_on_two_connections_is_counted_and_one_of_who_came_back_is_none_too_many() -> (
-    None
-):
+def test_leaves_are_counted_since_it_was_told_last_who_is_there() -> None:
     ledger = Ledger()
+    told = ledger.of("Ann")
     taps = [Wiretap(0, ledger, Clock()) for _ in range(2)]
     for tap in taps:
         for data in (WELCOME, joined("Ann", "Bob"), presence(left=("Bob",))):
             tap.heard(data)
+    assert told.again == set()
     taps[1].heard(presence(joined=("Bob",)))
     taps[1].heard(presence(left=("Bob",)))
-    assert ledger.of("Ann").left == {"Bob": 3}
-    assert ledger.of("Ann").wrong == []
+    assert told.left == {"Bob": 2}
+    assert told.again == {"Bob"}
+    assert told.wrong == []
 
 
 def test_what_comes_on_a_connection_that_was_given_up_is_not_read() -> None:

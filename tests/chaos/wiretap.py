@@ -38,7 +38,10 @@ class Told:
     here: set[str] = field(default_factory=set)
     """Who is in the room, as far as it was told."""
     left: Counter[str] = field(default_factory=Counter)
-    """How often it was told that somebody has left."""
+    """How often it was told that somebody has left, since it was last told who is there: another
+    node may not have heard of a leave yet when somebody comes there who has."""
+    again: set[str] = field(default_factory=set)
+    """Those of whom it was told more than once."""
     heeds: "Wiretap | None" = None
     """The connection on which it was welcomed last. What comes on one before that, whose goodbye it
     waits for no longer, it does not read."""
@@ -108,9 +111,12 @@ class Wiretap:
             self._stay = Stay(self._node, self._now())
             told.stays.append(self._stay)
             told.here = set(frame["names"])
+            told.left.clear()
             return
         for name in frame["left"]:
             told.left[name] += 1
+            if told.left[name] > 1:
+                told.again.add(name)
             if name not in told.here:
                 told.wrong.append(name)
         told.here -= set(frame["left"])

@@ -19,6 +19,8 @@ STOP_WITHIN = 10.0
 
 _URL = re.compile(r"https?://[^\s/]+:\d+")
 
+_chance = random.SystemRandom()
+
 _PORTS = range(20_000, 32_000)
 """Below those that systems give to outgoing connections (Linux: 32768 and up), where a client that
 tries to reach a server that is down could be given the very port, and be connected to itself."""
@@ -166,7 +168,8 @@ def _free_port(host: str) -> int:
     """A port that nobody listens on now."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for _ in range(100):
-        port = random.choice(_PORTS)
+        # Not from the chance that tests seed: two at a time would get the same ports.
+        port = _chance.choice(_PORTS)
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
