@@ -71,8 +71,10 @@ FOREIGN := $(VENV)/.foreign \
 # for Linux on x86-64 alone, and the one in C wants a compiler and epoll.
 RIVALS := $(VENV)/.rivals bench/rivals/node_modules/.package-lock.json bench/rivals/.built/epoll
 
-# A process for each core: tests wait for servers, browsers and installers as much as they compute.
-SPREAD := --numprocesses auto --maxprocesses 4 --dist worksteal
+# A process more than there are cores: tests wait for servers, browsers and installers as much as they
+# compute.
+PROCESSES := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+SPREAD := --numprocesses $(PROCESSES) --maxprocesses 5 --dist worksteal
 
 .PHONY: tests
 tests: $(VENV)/.dev $(FOREIGN) $(NODE_TOOLS) $(WEB) ## run the tests, and prove that each module is covered by its own
