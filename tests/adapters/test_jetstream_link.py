@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from tests.adapters.jetstream_nodes import WITHIN, nats_server, own_server, until
 
+from causerie.adapters.jetstream_client import NatsClient
 from causerie.adapters.jetstream_health import Health
 from causerie.adapters.jetstream_link import Link, Lost, Message, Unanswered
 from causerie.adapters.nats_server import NatsServer
@@ -169,6 +170,44 @@ async def test_after_a_loss_it_comes_back_and_hears_all_that_it_has_subscribed_t
     two.publish("link-tests.before", b"1")
     two.publish("link-tests.after", b"2")
     await until(lambda: heard == [b"1", b"2"], "both")
+    await one.close()
+    await two.close()
+
+
+@pytest.mark.slow
+@pytest.mark.real
+async def test_who_subscribes_while_it_comes_back_is_heard_and_who_has_ended_that_is_not(
+    own_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Link([own_server.url], name="causerie-tests")
+    two = Link([own_server.url], name="causerie-tests")
+    await one.open(WITHIN)
+    heard: list[bytes] = []
+
+    def hear(message: Message) -> None:
+        heard.append(message.payload)
+
+    ended = one.subscribe("link-tests.ended", hear)
+    settle = NatsClient.settle
+
+    async def settle_late(client: NatsClient, within: int) -> None:
+        """All subscriptions have been asked for: others begin and end meanwhile."""
+        assert not one.is_up
+        monkeypatch.undo()
+        one.subscribe("link-tests.meanwhile", hear)
+        one.unsubscribe(ended)
+        await settle(client, within)
+
+    monkeypatch.setattr(NatsClient, "settle", settle_late)
+    await restart(own_server)
+    await until(lambda: NatsClient.settle is settle, "the connection")
+    await one.up(WITHIN)
+    await two.open(WITHIN)
+    await one.request(INFO, within=WITHIN)
+    two.publish("link-tests.ended", b"nobody's")
+    two.publish("link-tests.meanwhile", b"1")
+    await until(lambda: bool(heard), "what is heard")
+    assert heard == [b"1"]
     await one.close()
     await two.close()
 

@@ -182,14 +182,14 @@ class Link:
         interest = Interest(subject, told)
         self._interests[interest] = None
         if self._is_up.is_set():
-            self._write(lambda client: self._subscribe(client, interest))
+            self._write_subscribe(interest)
         return interest
 
     def unsubscribe(self, interest: Interest) -> None:
         """Ends that. What is on its way may come yet."""
         self._interests.pop(interest, None)
         if self._is_up.is_set():
-            self._write(lambda _client: self._unsubscribe(interest))
+            self._write_unsubscribe(interest)
 
     # Asking.
 
@@ -264,6 +264,12 @@ class Link:
         self._outgoing.append(act)
         self._written.set()
 
+    def _write_subscribe(self, interest: Interest) -> None:
+        self._write(lambda client: self._subscribe(client, interest))
+
+    def _write_unsubscribe(self, interest: Interest) -> None:
+        self._write(lambda _client: self._unsubscribe(interest))
+
     async def _write_all(self, client: NatsClient) -> None:
         """Writes, in order, as fast as the connection takes it."""
         while True:
@@ -334,11 +340,17 @@ class Link:
         inbox = client.new_inbox()
         await client.hear(Interest(f"{inbox}.*", self._inboxes.answered))
         self._inboxes.begin(inbox)
-        for interest in list(self._interests):
-            await self._subscribe(client, interest)
+        heard = dict(self._interests)
+        for interest in heard:
+            await client.hear(interest)
         await client.settle(PROBE_WITHIN)
         self._learn(client)
         self._is_up.set()
+        # Others have begun and ended meanwhile.
+        for interest in self._interests.keys() - heard.keys():
+            self._write_subscribe(interest)
+        for interest in heard.keys() - self._interests.keys():
+            self._write_unsubscribe(interest)
         self._writer = self._loop.create_task(self._write_all(client), name="nats-writer")
         self._health.connected()
         self._judge()
