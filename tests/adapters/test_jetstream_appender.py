@@ -14,7 +14,8 @@ from tests.adapters.jetstream_nodes import (
     wall,
 )
 
-from causerie.adapters.jetstream_client import Told
+from causerie.adapters import jetstream_appender
+from causerie.adapters.jetstream_client import Told, Unanswered
 from causerie.adapters.jetstream_subjects import message_id
 from causerie.adapters.nats_server import NatsServer
 from causerie.chat.entry import Draft
@@ -118,3 +119,35 @@ async def test_of_one_id_that_is_tried_on_two_nodes_at_once_one_is_stored(
     for outcome in outcomes:
         assert not isinstance(outcome, Rejected)
         assert outcome.entry == entries[outcome.draft.id]
+
+
+async def test_ids_are_asked_about_again_when_all_questions_have_ended(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    drafts = [draft("1"), draft("2")]
+    await there.append(*drafts)
+    stream = here.log._stream
+    stored_as = stream.stored_as
+    asked: list[str] = []
+    under_way: set[str] = set()
+
+    async def stored_as_later(id: str) -> int | None:
+        """The first question fails, while the second waits for its answer."""
+        assert id not in under_way
+        under_way.add(id)
+        asked.append(id)
+        try:
+            if len(asked) == 1:
+                raise Unanswered
+            for _ in range(100):
+                await asyncio.sleep(0)
+            return await stored_as(id)
+        finally:
+            under_way.discard(id)
+
+    monkeypatch.setattr(stream, "stored_as", stored_as_later)
+    monkeypatch.setattr(jetstream_appender, "AGAIN_AFTER", 0)
+    outcomes = await here.append(*drafts)
+    assert all(isinstance(outcome, Repeated) for outcome in outcomes)
+    assert len(asked) == 3

@@ -10,7 +10,7 @@ for in its room first.
 import asyncio
 import itertools
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final
 
 import structlog
@@ -236,34 +236,32 @@ class Appender:
         now = self._clock()
         old = [
             slot
-            for slot in slots
+            for slot in _unsettled(slots)
             if slot.draft.first_tried is not None
             and now - slot.draft.first_tried > self._window * 1e6 / 2
         ]
-        await asyncio.gather(
-            *(self._look(slot, (slot.draft.first_tried or 0) - OFF) for slot in old)
-        )
-        return [slot for slot in slots if slot.outcome is None]
+        await _all(self._look(slot, (slot.draft.first_tried or 0) - OFF) for slot in old)
+        return _unsettled(slots)
 
     async def _without_stored(self, slots: Sequence[Slot]) -> list[Slot]:
         """Settles the drafts that are stored since they were first sent; gives the others."""
-        await asyncio.gather(*(self._look(slot, slot.timestamp) for slot in slots))
-        return [slot for slot in slots if slot.outcome is None]
+        await _all(self._look(slot, slot.timestamp) for slot in _unsettled(slots))
+        return _unsettled(slots)
 
     async def _without_known(self, slots: Sequence[Slot]) -> list[Slot]:
         """Settles the drafts whose ids NATS knows; gives the others."""
-        await asyncio.gather(*(self._ask(slot) for slot in slots))
-        return [slot for slot in slots if slot.outcome is None]
+        await _all(self._ask(slot) for slot in _unsettled(slots))
+        return _unsettled(slots)
 
     async def _look(self, slot: Slot, since: int) -> None:
         draft = slot.draft
         entry = await self._reader.find_in(draft.room, draft.identity, draft.id, since=since)
-        if entry is not None and slot.outcome is None:
+        if entry is not None:
             self._found(slot, entry)
 
     async def _ask(self, slot: Slot) -> None:
         seq = await self._stream.stored_as(slot.message_id)
-        if seq is not None and slot.outcome is None:
+        if seq is not None:
             self._found(slot, await self._reader.entry_at(seq))
 
     def _found(self, slot: Slot, entry: Entry) -> None:
@@ -302,7 +300,7 @@ class Appender:
         """
         if all(self._is_watched(slot.draft.room) for slot in slots):
             await asyncio.sleep(COPY_WITHIN)
-        slots = [slot for slot in slots if slot.outcome is None]
+        slots = _unsettled(slots)
         subjects = [self._stream.subjects.entry(slot.draft.room) for slot in slots]
         found = await self._insist(lambda: self._stream.last(subjects, upto=first - 1))
         for slot, subject in zip(slots, subjects, strict=True):
@@ -310,6 +308,19 @@ class Appender:
                 slot.prev = found[subject].seq if subject in found else 0
                 self._store(slot)
         self._settled()
+
+
+def _unsettled(slots: Iterable[Slot]) -> list[Slot]:
+    return [slot for slot in slots if slot.outcome is None]
+
+
+async def _all(looks: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Looks everything up. One that fails is raised when all have ended: another that went on by
+    itself would settle a draft that is tried again by then.
+    """
+    for error in await asyncio.gather(*looks, return_exceptions=True):
+        if error is not None:
+            raise error
 
 
 def _is_content(message: Message) -> bool:
