@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from msgspec.structs import replace
@@ -16,6 +17,7 @@ from tests.adapters.jetstream_nodes import (
 
 from causerie.adapters import jetstream_appender
 from causerie.adapters.jetstream_client import Told, Unanswered
+from causerie.adapters.jetstream_outbox import Slot
 from causerie.adapters.jetstream_subjects import message_id
 from causerie.adapters.nats_server import NatsServer
 from causerie.chat.entry import Draft
@@ -119,6 +121,26 @@ async def test_of_one_id_that_is_tried_on_two_nodes_at_once_one_is_stored(
     for outcome in outcomes:
         assert not isinstance(outcome, Rejected)
         assert outcome.entry == entries[outcome.draft.id]
+
+
+async def test_what_another_node_stores_while_it_is_tried_here_is_shown_here_at_once(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    await here.watch("room")
+    appender = here.log._appender
+    stamp = appender._stamp
+
+    async def stamp_late(slots: Sequence[Slot]) -> None:
+        await stamp(slots)
+        await there.append(draft("1"))
+        await until(lambda: slots[0].copied is not None, "what the other has stored")
+
+    monkeypatch.setattr(appender, "_stamp", stamp_late)
+    (outcome,) = await here.append(draft("1"))
+    assert isinstance(outcome, Repeated)
+    await until(lambda: "room" in here.observer.entries, "the entry")
+    assert here.observer.entries["room"] == [outcome.entry]
 
 
 async def test_ids_are_asked_about_again_when_all_questions_have_ended(

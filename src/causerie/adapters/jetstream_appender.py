@@ -47,9 +47,9 @@ class _Known(LinkError):
 class Appender:
     """The way from a draft to its outcome.
 
-    `stored` is called with each new entry of this node, once it is durable, in the order of the
-    log; `settled` when outcomes may be ready in the outbox. `is_watched` tells of which rooms the
-    entries are published to this node.
+    `stored` is called with each new entry of this node once it is durable, and with those that its
+    drafts repeat; `settled` when outcomes may be ready in the outbox. `is_watched` tells of which
+    rooms the entries are published to this node.
     """
 
     def __init__(
@@ -271,6 +271,9 @@ class Appender:
             self._store(slot)
         else:
             self.outbox.found(slot, entry)
+            # If NATS has published it since the draft was sent, it was taken for the draft's own.
+            self._tails.note(entry.room, entry.seq, entry.timestamp)
+            self._stored(entry)
 
     # After the ack.
 
