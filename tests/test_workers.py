@@ -106,6 +106,20 @@ async def test_a_worker_that_is_lost_is_started_again_and_nobody_misses_anything
     assert "a worker is lost, and will be started again" in server.log
 
 
+async def test_a_nats_server_that_is_lost_is_started_again_and_what_was_said_is_stored(
+    server: ServerProcess,
+) -> None:
+    (nats,) = (pid for pid, command in family(server.pid).items() if "nats-server" in command)
+    async with causerie.connect(server.ws, "Alice") as alice:
+        await alice.join("lobby")
+        await alice.send("before", room="lobby")
+        os.kill(nats, signal.SIGKILL)
+        async with asyncio.timeout(STOP_WITHIN):
+            await alice.send("after", room="lobby")
+        assert [content for _, content in await hear(alice, 2)] == ["before", "after"]
+    assert "the NATS server is lost, and is started again" in server.log
+
+
 def ended(pids: list[int]) -> Callable[[], bool]:
     return lambda: not any(map(is_alive, pids))
 

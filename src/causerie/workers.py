@@ -5,7 +5,8 @@
 
 All share what they keep and tell one another, over NATS, so that no client can tell which one it is
 served by. The system spreads connections over them (SO_REUSEPORT). A worker that is lost is started
-again; those whom it served come back meanwhile, to whichever worker is there.
+again; those whom it served come back meanwhile, to whichever worker is there. So is a NATS server
+of our own; what is said meanwhile waits.
 """
 
 import multiprocessing
@@ -13,9 +14,10 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from typing import Final, NamedTuple
@@ -137,6 +139,8 @@ class Workers:
         self._signals = 0
         self._wake, self._woken = socket.socketpair()
         self._workers: list[_Worker] = []
+        self._see_to_nats: Callable[[], None] | None = None
+        """Starts a NATS server of our own again, if it has ended."""
 
     def run(self) -> None:
         """Serves until SIGTERM, SIGINT or SIGHUP; a second SIGTERM or SIGINT ends at once. Blocks.
@@ -158,7 +162,7 @@ class Workers:
             self._listen_to_signals(stack)
             urls = config.nats
             if not urls:
-                urls = (stack.enter_context(nats_server(config.data)).url,)
+                urls = (self._start_nats(stack),)
                 require_moved(config.data, urls[0])
             each = replace(
                 config,
@@ -177,6 +181,29 @@ class Workers:
                 self._announce(self._workers[0].url)
             while not self._signals:
                 self._watch(None)
+
+    def _start_nats(self, stack: ExitStack) -> str:
+        """Starts a NATS server of our own, until the end of the stack; tells where it is."""
+        server = stack.enter_context(nats_server(self._config.data))
+
+        def wake() -> None:
+            server.wait_ended()
+            with suppress(OSError):  # we have ended as well
+                self._wake.send(b"\0")
+
+        def see_to_it() -> None:
+            if not server.is_running:
+                _logger.error("the NATS server is lost, and is started again")
+                server.start()
+                server.wait_ready()
+                watch()
+
+        def watch() -> None:
+            threading.Thread(target=wake, name="nats-watcher", daemon=True).start()
+
+        watch()
+        self._see_to_nats = see_to_it
+        return server.url
 
     def _become_ready(self) -> None:
         until = time.monotonic() + READY_WITHIN
@@ -206,6 +233,8 @@ class Workers:
         for ready in wait([self._woken, *channels], timeout):
             if ready is self._woken:
                 self._woken.recv(64)
+                if self._see_to_nats is not None and not self._signals:
+                    self._see_to_nats()
                 continue
             worker = channels[ready]  # type: ignore[index] # the others are all of these
             was_ready = bool(worker.url)
