@@ -184,6 +184,15 @@ async def test_it_is_told_whose_conversations_have_something_new(
     assert await stream.moved(filters, since=last + 1, upto=last) == set()
 
 
+async def test_more_identities_than_one_question_holds_are_asked_about(
+    link: Link, stream: Stream
+) -> None:
+    filters = [stream.subjects.pointers(f"user-{number}") for number in range(25_000)]
+    assert sum(map(len, filters)) > link.max_payload
+    last = await put(link, stream.subjects.pointer("user-24999", "~talk"))
+    assert await stream.moved(filters, since=2, upto=last) == {filters[-1]}
+
+
 @pytest.mark.slow
 async def test_more_conversations_than_one_answer_holds_are_told_of(
     link: Link, stream: Stream

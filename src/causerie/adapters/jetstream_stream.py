@@ -193,8 +193,13 @@ class Stream:
         Raises:
             LinkError: NATS does not answer in time.
         """
-        if not filters:
-            return set()
+        moved: set[str] = set()
+        for start in range(0, len(filters), SUBJECTS):
+            some = filters[start : start + SUBJECTS]
+            moved |= await self._moved(some, since=since, upto=upto)
+        return moved
+
+    async def _moved(self, filters: Sequence[str], *, since: int, upto: int) -> set[str]:
         request = {
             "multi_last": [*filters, self.subjects.begin],
             "seq": since,
@@ -210,8 +215,8 @@ class Stream:
                 return set(filters)
             case "413":
                 half = len(filters) // 2
-                first = await self.moved(filters[:half], since=since, upto=upto)
-                return first | await self.moved(filters[half:], since=since, upto=upto)
+                first = await self._moved(filters[:half], since=since, upto=upto)
+                return first | await self._moved(filters[half:], since=since, upto=upto)
             case _:
                 await asyncio.sleep(REST)
                 raise Unanswered("a replica lags behind")
