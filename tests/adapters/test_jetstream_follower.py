@@ -1,3 +1,4 @@
+import pytest
 from tests.adapters.jetstream_nodes import (
     Node,
     nats_server,
@@ -9,7 +10,8 @@ from tests.adapters.jetstream_nodes import (
 )
 
 from causerie.adapters.nats_server import NatsServer
-from causerie.ports import Stored
+from causerie.chat.entry import Entry
+from causerie.ports import Head, Stored
 from causerie.testing.contracts import draft, private
 
 __all__ = ["nats_server", "own_server", "two"]
@@ -43,6 +45,54 @@ async def test_who_is_followed_is_told_of_each_private_entry_from_or_to_them(
     await until(lambda: here.observer.told[-1].id == "8", "what is addressed")
     assert len(here.observer.told) == 4
     assert [entry.id for entry in here.observer.entries["~talk"]] == ["6"]
+
+
+async def test_what_was_stored_while_the_end_of_a_room_was_looked_for_is_told(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    here.log.follow("bob")
+    await here.append(draft("the subscription is there"))
+    watcher = here.log._watcher
+    find_head = watcher._head
+
+    async def find_head_late(room: str) -> Head:
+        await there.append(private("1", room="~talk"))
+        await until(lambda: here.log._tails.in_room("~talk") > 0, "the pointer")
+        return await find_head(room)
+
+    monkeypatch.setattr(watcher, "_head", find_head_late)
+    head = await here.watch("~talk")
+    assert head.id == "1"
+    await there.append(private("2", room="~talk"))
+    await until(lambda: "~talk" in here.observer.entries, "what follows the head")
+    await until(lambda: bool(here.observer.told), "what is addressed")
+    assert [entry.id for entry in here.observer.entries["~talk"]] == ["2"]
+    assert [entry.id for entry in here.observer.told] == ["1"]
+
+
+async def test_what_is_for_two_is_told_though_one_of_them_has_gone(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    here.log.follow("alice")
+    here.log.follow("bob")
+    await here.append(draft("both subscriptions are there"))
+    reader = here.log._reader
+    entry_at = reader.entry_at
+
+    async def entry_at_late(seq: int) -> Entry:
+        here.log.unfollow("alice")
+        return await entry_at(seq)
+
+    monkeypatch.setattr(reader, "entry_at", entry_at_late)
+    await there.append(private("1", room="~talk"))
+    await until(lambda: bool(here.observer.told), "what is addressed")
+    here.log.unfollow("bob")
+    here.log.follow("carol")
+    await there.append(private("2", room="~talk"), private("3", room="~other", peer="carol"))
+    await until(lambda: len(here.observer.told) == 2, "what is addressed")
+    assert [entry.id for entry in here.observer.told] == ["1", "3"]
 
 
 async def test_a_pointer_that_was_lost_is_found_by_comparing(nats_server: NatsServer) -> None:

@@ -29,7 +29,7 @@ class Follower:
     """The followed identities.
 
     `addressed` is called with each entry that a pointer led to, in the order of the pointers;
-    `is_watched` tells of which rooms that is not needed.
+    `comes` tells of which rooms and seqs that is not needed, since they come in a commit.
     """
 
     def __init__(
@@ -40,18 +40,18 @@ class Follower:
         *,
         tails: Tails,
         addressed: Callable[[Entry], None],
-        is_watched: Callable[[str], bool],
+        comes: Callable[[str, int], bool],
     ) -> None:
         self._link = link
         self._stream = stream
         self._reader = reader
         self._addressed = addressed
-        self._is_watched = is_watched
+        self._comes = comes
         self._interests: dict[str, Interest] = {}
         self._since: dict[str, int] = {}
         """Of each identity, the seq of the last entry that is not told, for it was there before."""
-        self._seqs: deque[tuple[str, str, int]] = deque()
-        """Of entries to look at: the identity, the room and the seq."""
+        self._seqs: deque[tuple[str, int]] = deque()
+        """Of entries to look at: the room and the seq."""
         self._told: OrderedDict[int, None] = OrderedDict()
         self._wanted = asyncio.Event()
         self._tails = tails
@@ -81,11 +81,11 @@ class Follower:
         seq = pointer - int(distance)
         self._tails.note(room, seq, 0)
         is_new = seq > self._since.get(identity, seq) and seq not in self._told
-        if is_new and not self._is_watched(room):
+        if is_new and not self._comes(room, seq):
             self._told[seq] = None
             if len(self._told) > TOLD:
                 self._told.popitem(last=False)
-            self._seqs.append((identity, room, seq))
+            self._seqs.append((room, seq))
             self._wanted.set()
 
     async def run(self) -> None:
@@ -94,11 +94,11 @@ class Follower:
             await self._wanted.wait()
             self._wanted.clear()
             while self._seqs:
-                identity, room, seq = self._seqs[0]
+                room, seq = self._seqs[0]
                 try:
-                    if self._is_needed(identity, room):
+                    if not self._comes(room, seq):
                         entry = await self._reader.entry_at(seq)
-                        if self._is_needed(identity, room):
+                        if self._is_for_somebody(entry) and not self._comes(room, seq):
                             self._addressed(entry)
                 except LinkError as error:
                     _logger.warning("a private entry cannot be read yet", error=str(error))
@@ -106,8 +106,10 @@ class Follower:
                 else:
                     self._seqs.popleft()
 
-    def _is_needed(self, identity: str, room: str) -> bool:
-        return identity in self._interests and not self._is_watched(room)
+    def _is_for_somebody(self, entry: Entry) -> bool:
+        """Whether one of the two is followed: the pointer that led here may be of the other."""
+        parties = (entry.identity, entry.peer)
+        return any(entry.seq > self._since.get(party, entry.seq) for party in parties)
 
     async def compare(self) -> None:
         """Looks for pointers that have not come."""

@@ -146,7 +146,7 @@ class JetStreamLog:
             self._reader,
             tails=tails,
             addressed=self._addressed,
-            is_watched=self._watcher.__contains__,
+            comes=self._watcher.comes,
         )
         link.on_reconnect(self._look.set)
         self._tasks.begin(self._appender.run(), "log-appender")

@@ -34,11 +34,13 @@ _logger = structlog.get_logger("causerie.log")
 class Watch:
     """A room that is watched, from `watch` to `unwatch`."""
 
-    __slots__ = ("chain", "interest", "is_compared", "room", "stop_filling")
+    __slots__ = ("chain", "interest", "is_compared", "room", "stop_filling", "told_from")
 
     def __init__(self, room: str) -> None:
         self.room = room
         self.chain = Chain()
+        self.told_from: int | None = None
+        """The seq of the head after which all is told; None before that was."""
         self.is_compared = False
         """Whether its head has been compared with the stream since it began."""
         self.interest: Interest | None = None
@@ -83,6 +85,13 @@ class Watcher:
 
     def __contains__(self, room: str) -> bool:
         return room in self._watches
+
+    def comes(self, room: str, seq: int) -> bool:
+        """Whether an entry is told as one that has come. It is not if it was there before the head
+        was found: whoever looks for a room's end does not tell others of what is in it.
+        """
+        watch = self._watches.get(room)
+        return watch is not None and watch.told_from is not None and seq > watch.told_from
 
     def watch(self, room: str, done: Callable[[Head | Failed], None]) -> None:
         """Begins to tell of a room."""
@@ -152,6 +161,7 @@ class Watcher:
         if self._watches.get(watch.room) is not watch:
             done(head)
         elif watch.chain.head is None:
+            watch.told_from = head.seq
             through = watch.chain.begin(head.seq)
             done(head)
             self._let(watch, through)
