@@ -984,3 +984,25 @@ def test_whose_name_is_another_s_by_now_is_told_so_when_it_is_looked_up() -> Non
     server.run()
     assert bob.socket.close_code == CloseCode.NAME_LOST
     assert alice.socket.is_open
+
+
+def test_a_name_that_cannot_be_looked_up_is_looked_up_again() -> None:
+    server, directory = server_with_directory()
+    alice, bob, carol = v1(server, "Alice"), v1(server, "Bob"), v1(server, "Carol")
+    sessions = server.hub.sessions
+    bob_is, carol_is = (session_of(each).identity for each in (bob, carol))
+    directory.release("bob", bob_is, now=server.clock.wall())
+    v1(server, "Bob", key=key_of("another"))
+    directory.fails = True
+    for identity in (bob_is, bob_is, carol_is):
+        sessions.look_up(identity)
+    server.advance(5.0)
+    assert bob.socket.is_open
+    carol.cut()
+    server.advance(20.0)
+    assert sessions.of(carol_is) is None
+    directory.fails = False
+    server.advance(2.0)
+    assert bob.socket.close_code == CloseCode.NAME_LOST
+    assert sessions.of(carol_is) is None
+    assert alice.socket.is_open

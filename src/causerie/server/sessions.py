@@ -105,6 +105,7 @@ class Session:
         "ending",
         "identity",
         "kept",
+        "look_up",
         "name",
         "probe",
         "renames",
@@ -125,6 +126,8 @@ class Session:
         self.claimants: list[Claim] = []
         """Those who wait for this session to show life, or not."""
         self.probe: Timer | None = None
+        self.look_up: Timer | None = None
+        """When the directory is asked again which name this has."""
 
     @property
     def has_key(self) -> bool:
@@ -369,6 +372,8 @@ class Sessions:
             if isinstance(answer, Refused):
                 if answer.code is ErrorCode.NAME_TAKEN:
                     self._lose(session)
+                else:
+                    self._look_up_later(session)
                 return
             for connection in list(answer.connections):
                 connection.contain(connection.tell_name)
@@ -384,6 +389,18 @@ class Sessions:
             is_told=True,
         )
         self._claim(claim, replacing=None)
+
+    def _look_up_later(self, session: Session) -> None:
+        """The directory cannot say it now: until it does, the name may be another's as well."""
+
+        def again() -> None:
+            if self._by_identity.get(session.identity) is session:
+                self._look_up(session)
+
+        if session.look_up is not None:
+            session.look_up.cancel()
+        when = self._clock.monotonic() + UNAVAILABLE_RETRY / 1000
+        session.look_up = self._timers.at(when, again)
 
     def _lose(self, session: Session) -> None:
         """Ends a session whose name is somebody else's by now."""
