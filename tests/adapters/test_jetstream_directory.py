@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from structlog.testing import capture_logs
 from tests.adapters.jetstream_names_storage import NamesStorage, end_at_once
+from tests.adapters.jetstream_nodes import until
 from tests.adapters.names_nodes import LEASE, PROCESS, Cluster, Node, cluster_on
 from tests.adapters.values_in_memory import ValuesInMemory
 from tests.support.line_process import PATIENCE, LineProcess
@@ -19,7 +21,7 @@ from tests.support.nats import nats_server
 
 from causerie.adapters.jetstream_directory import JetStreamDirectory, release_name
 from causerie.adapters.jetstream_link import Headers, Link
-from causerie.adapters.jetstream_names import NAMES, Change, name_key, node_key
+from causerie.adapters.jetstream_names import NAMES, Change, Value, name_key, node_key
 from causerie.adapters.jetstream_values import Values
 from causerie.adapters.nats_server import NatsServer
 from causerie.chat.names import Name
@@ -333,6 +335,23 @@ async def test_who_comes_behind_one_that_has_failed_waits_for_those_before_it() 
     await slow.go_on(0)
     assert len([turn for turn in slow.values.waiting if not turn.done()]) == 1
     await slow.end()
+
+
+async def test_that_names_cannot_be_decided_on_is_said_with_the_reason_and_not_every_time() -> None:
+    values = ValuesInMemory()
+    directory = JetStreamDirectory(values, "one", lease=60, lost=lambda *_: None)
+    await directory._lease.held()
+    values.values[name_key("alice")] = Value(b"no record", 1)
+    with capture_logs() as logs:
+        directory.keep(ALICE, "k:a", now=START)
+        directory.keep(ALICE, "k:a", now=START)
+        await until(lambda: bool(logs), "a warning")
+        values.values.clear()
+        await asyncio.wait_for(directory.kept(), PATIENCE)
+    (log,) = logs
+    assert log["event"] == "a name cannot be decided on; trying again"
+    assert "malformed" in log["error"]
+    await end_at_once(directory)
 
 
 async def test_who_has_just_come_back_takes_nobody_for_gone(slow: Slow) -> None:

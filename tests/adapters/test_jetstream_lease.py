@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from structlog.testing import capture_logs
+from tests.adapters.jetstream_nodes import until
 from tests.adapters.values_in_memory import ValuesInMemory
 
 from causerie.adapters.jetstream_lease import Lease
@@ -100,6 +102,25 @@ async def test_it_is_renewed_by_itself_and_again_and_again_while_nobody_answers(
     assert values.values[KEY].data == b""
     assert lease._keeper is not None
     assert lease._keeper.done()
+
+
+async def test_that_there_is_none_is_said_once_for_each_time_that_it_has_ended() -> None:
+    values = ValuesInMemory()
+    values.is_away = True
+    lapsed = asyncio.Event()
+    lease = Lease(values, "one", length=0.03, lapsed=lapsed.set)
+    with capture_logs() as logs:
+        lease.begin()
+        for count in (1, 2):
+            await until(lambda: len(logs) == count, "a warning")  # noqa: B023 called at once
+            values.expire(KEY)
+            values.is_away = False
+            await asyncio.wait_for(lease.held(), DEADLINE)
+            values.is_away = True
+    await lease.abandon()
+    assert {log["event"] for log in logs} == {"this node has no lease: nobody gets a name"}
+    assert [log["error"] for log in logs] == ["it is away"] * 2
+    assert lapsed.is_set()
 
 
 async def test_it_is_given_up_even_if_nobody_can_be_told(rig: Rig) -> None:

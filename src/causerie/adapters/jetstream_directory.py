@@ -32,6 +32,9 @@ _Answer = TypeVar("_Answer")
 ANSWER_WITHIN: Final = 5.0
 """Seconds after which a claim or a look that could not be answered has failed."""
 
+WARN_EVERY: Final = 10.0
+"""Seconds after which it is said again that names cannot be decided on."""
+
 _AWAY: Final = Failed("NATS does not answer")
 
 _Turn = Callable[[], Coroutine[Any, Any, None]]
@@ -117,6 +120,7 @@ class JetStreamDirectory:
         self._tasks: set[asyncio.Task[None]] = set()
         self._keeping: set[asyncio.Task[None]] = set()
         self._is_closed = False
+        self._warns_from = float("-inf")
         self._lease = Lease(values, node, length=lease, lapsed=self._look_after_names)
         self._lease.begin()
 
@@ -398,13 +402,22 @@ class JetStreamDirectory:
                     return answer, transaction
                 is_written = await self._values.write(changes)
             except AwayError as error:
-                _logger.debug("names cannot be decided on", error=str(error))
+                self._warn(error)
                 await asyncio.sleep(AGAIN_AFTER)
                 continue
             # A claim that is decided again writes again: it is later than itself.
             if is_written and self._lease.is_held() and self._lease.generation == generation:
                 return answer, transaction
         raise asyncio.CancelledError
+
+    def _warn(self, error: AwayError) -> None:
+        """What is not in NATS, or is refused there, is tried for ever: somebody may have to see to
+        it. Others may be decided on meanwhile.
+        """
+        now = self._loop.time()
+        if now >= self._warns_from:
+            self._warns_from = now + WARN_EVERY
+            _logger.warning("a name cannot be decided on; trying again", error=str(error))
 
     async def _read_and(
         self, keys: Collection[str], decide: Callable[[Rules, Transaction], _Answer]

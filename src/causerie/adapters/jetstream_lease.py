@@ -5,6 +5,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+import structlog
+
 from causerie.adapters.jetstream_names import AwayError, Change, ValueStore, node_key
 
 LEASE: Final = 15.0
@@ -13,6 +15,8 @@ RENEWALS: Final = 3
 """How often it is renewed in that time."""
 AGAIN_AFTER: Final = 0.1
 """Seconds until something that NATS has not answered is tried again."""
+
+_logger = structlog.get_logger("causerie.names")
 
 
 class Lease:
@@ -39,6 +43,7 @@ class Lease:
         self._is_held = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._is_ending = False
+        self._has_warned = False
         self.generation = 0
         """Which lease it is: one more after each that has ended."""
 
@@ -81,9 +86,13 @@ class Lease:
         while not self._is_ending:
             try:
                 await self._renew()
-            except AwayError:
+            except AwayError as error:
+                if not self.is_held() and not self._has_warned:
+                    self._has_warned = True
+                    _logger.warning("this node has no lease: nobody gets a name", error=str(error))
                 await asyncio.sleep(min(AGAIN_AFTER, self._length / RENEWALS))
             else:
+                self._has_warned = False
                 await asyncio.sleep(self._length / RENEWALS)
 
     async def _renew(self) -> None:
