@@ -4,13 +4,14 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.nats import nats_server
 
-from causerie.adapters.jetstream_link import Link
+from causerie.adapters.jetstream_link import Link, Message
 from causerie.adapters.jetstream_names import AwayError, Change, Value
-from causerie.adapters.jetstream_values import Values
+from causerie.adapters.jetstream_values import AT_ONCE, Values
 from causerie.adapters.nats_server import NatsServer
 
 __all__ = ["nats_server"]
@@ -60,6 +61,25 @@ async def test_what_is_gone_can_be_replaced_by_who_knows_that(values: Values) ->
     assert await values.read(["names.a"]) == {"names.a": Value(b"", 3)}
     assert await values.write([Change("names.a", b"2", 1)]) == 0
     assert await values.write([Change("names.a", b"2", 3)]) == 4
+
+
+async def test_of_many_reads_at_once_nats_is_asked_so_many_that_it_can_answer_in_time(
+    link: Link, values: Values, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = link.request
+    under_way = [0]
+
+    async def counted(*arguments: Any, **named: Any) -> Message:
+        under_way.append(under_way[-1] + 1)
+        try:
+            return await request(*arguments, **named)
+        finally:
+            under_way.append(under_way[-1] - 1)
+
+    monkeypatch.setattr(link, "request", counted)
+    read = await values.read(f"names.{number}" for number in range(500))
+    assert len(read) == 500
+    assert max(under_way) == AT_ONCE
 
 
 async def test_of_writes_at_once_each_is_told_its_own_revision(values: Values) -> None:

@@ -14,6 +14,9 @@ from causerie.adapters.jetstream_names import AwayError, Change, Value
 WITHIN: Final = 2.0
 """Seconds for NATS to answer; whether something was done that is not answered then is unknown."""
 
+AT_ONCE: Final = 64
+"""Values that are read at a time: of ten thousand asked for at once NATS answers none in time."""
+
 TOMBSTONE: Final = "60s"
 """For how long it is held that a value is gone: long enough for whoever still goes by the value."""
 
@@ -78,6 +81,7 @@ class Values:
         self._prefix = prefix
         self._batches: dict[str, Batches] = {}
         """By bucket."""
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def create(self, bucket: str, *, replicas: int, max_age: float = 0.0) -> float:
         """Makes a bucket, if there is none. Its values go after `max_age` seconds, if that is not
@@ -163,12 +167,13 @@ class Values:
                 return [subject.removeprefix(self._subject("")) for subject in subjects]
 
     async def _get(self, key: str) -> Value:
-        found = await self._ask(
-            f"STREAM.MSG.GET.{self._stream(key)}",
-            _Found,
-            {"last_by_subj": self._subject(key)},
-            {_NO_MESSAGE},
-        )
+        async with self._turns:
+            found = await self._ask(
+                f"STREAM.MSG.GET.{self._stream(key)}",
+                _Found,
+                {"last_by_subj": self._subject(key)},
+                {_NO_MESSAGE},
+            )
         if found.message is None:
             return Value(b"", 0)
         return Value(found.message.data, found.message.seq)
