@@ -23,7 +23,7 @@ from causerie.chat.names import parse_username
 from causerie.ports import Failed, Holder
 from causerie.server import sessions
 from causerie.server.live_room import LiveRoom
-from causerie.server.sessions import Session
+from causerie.server.sessions import LOOKED_UP_AT_ONCE, Session
 from causerie.server.settings import HubSettings
 from causerie.testing.memory_server import MemoryServer, MemorySocket, VirtualClock
 from causerie.wire.codes import CloseCode
@@ -1006,3 +1006,26 @@ def test_a_name_that_cannot_be_looked_up_is_looked_up_again() -> None:
     assert bob.socket.close_code == CloseCode.NAME_LOST
     assert sessions.of(carol_is) is None
     assert alice.socket.is_open
+
+
+def test_when_all_are_in_doubt_so_many_are_looked_up_at_a_time_and_each_once() -> None:
+    server, directory = server_with_directory()
+    clients = [v1(server, f"Person{number}") for number in range(3 * LOOKED_UP_AT_ONCE)]
+    asked: list[Callable[[], None]] = []
+
+    def claim(*arguments: Any, **named: Any) -> None:
+        asked.append(lambda: MemoryDirectory.claim(directory, *arguments, **named))
+
+    directory.claim = claim  # type: ignore[method-assign]
+    sessions = server.hub.sessions
+    sessions.look_up_all()
+    clients.pop().quit()
+    assert len(asked) == LOOKED_UP_AT_ONCE
+    answered = 0
+    while asked:
+        assert len(asked) <= LOOKED_UP_AT_ONCE
+        asked.pop(0)()
+        answered += 1
+        server.run()
+    assert answered == 3 * LOOKED_UP_AT_ONCE - 1
+    assert all(client.socket.is_open for client in clients)

@@ -47,6 +47,10 @@ one gives up may not be known to be free at once."""
 ASKED_EVERY = 0.25
 """Seconds before they are asked again."""
 
+LOOKED_UP_AT_ONCE = 64
+"""Sessions that the directory is asked about at a time when all are in doubt: those who come
+meanwhile need it as well."""
+
 Answer = Callable[["Session | Refused"], None]
 """Gets the session that now has the name, or why there is none."""
 
@@ -168,6 +172,9 @@ class Sessions:
         # or given to others, behind the claim's back: its answer would let a session begin under
         # a name that is no longer its own.
         self._claiming: dict[str, list[Claim]] = {}
+        # Those whose names may be others' by now, and how many of them are just looked up.
+        self._in_doubt: dict[Session, None] = {}
+        self._looked_up = 0
         self.calls: NameCalls | None = None
         """Leads to the sessions of other nodes, in a cluster."""
         timers.at(clock.monotonic() + FIRST_SWEEP, self._sweep)
@@ -356,8 +363,20 @@ class Sessions:
         """This node was cut off. Names that are borrowed here may have been given to others, who
         keep them; and identities may have been renamed elsewhere.
         """
-        for session in list(self._by_identity.values()):
-            self._look_up(session)
+        self._in_doubt.update(dict.fromkeys(self._by_identity.values()))
+        self._look_up_more()
+
+    def _look_up_more(self) -> None:
+        while self._in_doubt and self._looked_up < LOOKED_UP_AT_ONCE:
+            session = next(iter(self._in_doubt))
+            del self._in_doubt[session]
+            if self._by_identity.get(session.identity) is session:
+                self._looked_up += 1
+                self._look_up(session, self._look_up_next)
+
+    def _look_up_next(self) -> None:
+        self._looked_up -= 1
+        self._look_up_more()
 
     def look_up(self, identity: str) -> None:
         """This node was taken for gone: the name that an identity has here may be another's."""
@@ -365,20 +384,20 @@ class Sessions:
         if session is not None:
             self._look_up(session)
 
-    def _look_up(self, session: Session) -> None:
+    def _look_up(self, session: Session, done: Callable[[], None] = lambda: None) -> None:
         """Asks anew which name a session has."""
 
         def answered(answer: Session | Refused) -> None:
-            if isinstance(answer, Refused):
-                if answer.code is ErrorCode.NAME_TAKEN:
-                    self._lose(session)
-                else:
-                    self._look_up_later(session)
-                return
-            for connection in list(answer.connections):
-                connection.contain(connection.tell_name)
-            if not answer.connections and answer.ending is None:
-                self._end(answer)
+            if not isinstance(answer, Refused):
+                for connection in list(answer.connections):
+                    connection.contain(connection.tell_name)
+                if not answer.connections and answer.ending is None:
+                    self._end(answer)
+            elif answer.code is ErrorCode.NAME_TAKEN:
+                self._lose(session)
+            else:
+                self._look_up_later(session)
+            done()
 
         claim = Claim(
             session.name,
