@@ -520,7 +520,9 @@ class _Nats:
 
     async def close(self, within: float) -> None:
         """Lets go of it."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + within
         await self._log.drain(within)
         self._log.close(0.0)
-        await self._directory.close(within)
+        await self._directory.close(max(0.0, until - loop.time()))
         await self._link.close()

@@ -1,7 +1,7 @@
 """A lease, renewed or not, on values in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 import pytest
 from structlog.testing import capture_logs
@@ -9,7 +9,7 @@ from tests.adapters.jetstream_nodes import until
 from tests.adapters.values_in_memory import ValuesInMemory
 
 from causerie.adapters.jetstream_lease import Lease
-from causerie.adapters.jetstream_names import node_key
+from causerie.adapters.jetstream_names import Value, node_key
 from causerie.testing.contracts import DEADLINE
 
 KEY = node_key("one")
@@ -98,7 +98,7 @@ async def test_it_is_renewed_by_itself_and_again_and_again_while_nobody_answers(
     values.is_away = False
     await asyncio.wait_for(asked, DEADLINE)
     await asyncio.wait_for(renewed_often.wait(), DEADLINE)
-    await lease.end()
+    await lease.end(DEADLINE)
     assert values.values[KEY].data == b""
     assert lease._keeper is not None
     assert lease._keeper.done()
@@ -126,5 +126,20 @@ async def test_that_there_is_none_is_said_once_for_each_time_that_it_has_ended()
 async def test_it_is_given_up_even_if_nobody_can_be_told(rig: Rig) -> None:
     await rig.lease._renew()
     rig.values.is_away = True
-    await rig.lease.end()
+    await rig.lease.end(DEADLINE)
+    assert rig.values.values[KEY].data
+
+
+async def test_who_hears_nothing_does_not_wait_for_longer_than_there_is_time(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.lease._renew()
+    is_over = asyncio.Event()
+
+    async def read(_keys: Iterable[str]) -> dict[str, Value]:
+        await is_over.wait()
+        raise AssertionError
+
+    monkeypatch.setattr(rig.values, "read", read)
+    await asyncio.wait_for(rig.lease.end(0.01), DEADLINE)
     assert rig.values.values[KEY].data

@@ -32,6 +32,9 @@ _Answer = TypeVar("_Answer")
 ANSWER_WITHIN: Final = 5.0
 """Seconds after which a claim or a look that could not be answered has failed."""
 
+LEAST: Final = 0.5
+"""Seconds in which a lease is given up, however little time is left: names wait for that."""
+
 WARN_EVERY: Final = 10.0
 """Seconds after which it is said again that names cannot be decided on."""
 
@@ -259,10 +262,11 @@ class JetStreamDirectory:
         """Does what was asked for, as far as that can be done in so many seconds, and gives up the
         lease: what is borrowed here alone is free. Who waits for an answer gets none any more.
         """
+        until = self._loop.time() + within
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=within)
         await self._drop()
-        await self._lease.end()
+        await self._lease.end(max(LEAST, until - self._loop.time()))
 
     async def _drop(self) -> None:
         """Does no more of what was asked for."""

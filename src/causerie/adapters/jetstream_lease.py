@@ -67,12 +67,13 @@ class Lease:
             self._is_held.clear()
             await self._is_held.wait()
 
-    async def end(self) -> None:
-        """Gives it up, as far as NATS can be told of that now: the node is gone."""
+    async def end(self, within: float) -> None:
+        """Gives it up, if NATS can be told of that in so many seconds: the node is gone."""
         await self.abandon()
-        with suppress(AwayError):
-            there = (await self._values.read([self._key]))[self._key]
-            await self._values.write([Change(self._key, b"", there.revision)])
+        with suppress(AwayError, TimeoutError):
+            async with asyncio.timeout(within):
+                there = (await self._values.read([self._key]))[self._key]
+                await self._values.write([Change(self._key, b"", there.revision)])
 
     async def abandon(self) -> None:
         """Renews it no longer."""
