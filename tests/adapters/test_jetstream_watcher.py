@@ -16,7 +16,7 @@ from tests.adapters.jetstream_nodes import (
 from causerie.adapters import jetstream_watcher
 from causerie.adapters.jetstream_stream import Found
 from causerie.adapters.nats_server import NatsServer
-from causerie.ports import Failed, Stored
+from causerie.ports import Failed, Head, Stored
 from causerie.testing.contracts import draft, private
 
 __all__ = ["nats_server", "own_server", "two"]
@@ -53,6 +53,32 @@ async def test_the_loss_of_the_newest_is_found_by_comparing_heads(nats_server: N
         entries = await there.read()
         await until(lambda: here.observer.entries.get("room") == entries, "what nothing betrayed")
         assert "quiet" not in here.observer.entries
+
+
+async def test_who_wants_a_room_no_longer_when_its_head_comes_is_told_nothing_of_it(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    watcher = here.log._watcher
+    find_head = watcher._head
+
+    async def find_head_early(room: str) -> Head:
+        head = await find_head(room)
+        await there.append(draft("1"))
+        await until(lambda: bool(watcher._watches[room].chain._held), "what follows the head")
+        return head
+
+    monkeypatch.setattr(watcher, "_head", find_head_early)
+    heads: list[Head | Failed] = []
+
+    def done(head: Head | Failed) -> None:
+        heads.append(head)
+        here.log.unwatch("room")
+
+    here.log.watch("room", done)
+    await until(lambda: bool(heads), "the head")
+    await here.append(draft("2", room="other"))
+    assert [commit.entries for commit in here.observer.commits] == [[]]
 
 
 async def test_what_a_leader_that_was_cut_off_does_not_know_is_found_by_comparing(

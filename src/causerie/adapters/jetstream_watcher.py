@@ -162,9 +162,9 @@ class Watcher:
             done(head)
         elif watch.chain.head is None:
             watch.told_from = head.seq
-            through = watch.chain.begin(head.seq)
+            # Told later than the head, or never if nobody wants the room by then.
+            self._let(watch, watch.chain.begin(head.seq))
             done(head)
-            self._let(watch, through)
         else:
             # It is watched twice. What is let through by now is told before the head that has it.
             self._later(partial(self._tell_again, watch, head, done))
