@@ -1,6 +1,8 @@
 import asyncio
+from collections.abc import Awaitable
 
 import pytest
+from structlog.testing import capture_logs
 from tests.adapters.jetstream_nodes import until
 
 from causerie.adapters.jetstream_answers import Answers
@@ -8,7 +10,7 @@ from causerie.adapters.jetstream_link import Unanswered
 from causerie.ports import Failed
 
 
-async def found(what: object, when: asyncio.Future[None]) -> object:
+async def found(what: object, when: Awaitable[None]) -> object:
     await when
     return what
 
@@ -41,6 +43,23 @@ async def test_a_read_that_fails_is_answered_by_why(error: Exception) -> None:
     await until(lambda: bool(told), "the answer")
     assert told == [Failed(f"{type(error).__name__}: {error}")]
     answers.stop()
+
+
+async def test_an_answer_that_cannot_be_taken_keeps_nobody_from_theirs() -> None:
+    answers = Answers()
+    told: list[object] = []
+    gate = asyncio.get_running_loop().create_future()
+
+    def take(answer: object) -> None:
+        raise RuntimeError(answer)
+
+    answers.ask(found(1, gate), take)
+    answers.ask(found(2, asyncio.sleep(0)), told.append)
+    await until(answers._readings[1].task.done, "the second")
+    with capture_logs() as logs:
+        gate.set_result(None)
+        await until(lambda: told == [2], "the answer")
+    assert [log["event"] for log in logs] == ["an answer could not be taken"]
 
 
 async def test_after_the_end_nobody_is_told() -> None:

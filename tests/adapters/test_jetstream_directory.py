@@ -337,6 +337,42 @@ async def test_who_comes_behind_one_that_has_failed_waits_for_those_before_it() 
     await slow.end()
 
 
+async def test_a_fault_of_ours_is_told_to_who_waits_and_holds_up_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    values = ValuesInMemory()
+    directory = JetStreamDirectory(values, "one", lease=60, lost=lambda *_: None)
+    await directory._lease.held()
+
+    async def raise_fault(_keys: object) -> dict[str, Value]:
+        raise RuntimeError
+
+    monkeypatch.setattr(values, "read", raise_fault)
+    answers: list[Any] = []
+
+    def claim() -> None:
+        directory.claim(
+            ALICE,
+            "k:a",
+            address="",
+            now=START,
+            replacing=None,
+            returning=False,
+            done=answers.append,
+        )
+
+    with capture_logs() as logs:
+        claim()
+        directory.find("alice", now=START, done=answers.append)
+        directory.keep(ALICE, "k:a", now=START)
+        await until(lambda: len(logs) == 3, "what has failed")
+    assert answers == [Failed("a fault of the server's")] * 2
+    monkeypatch.undo()
+    claim()
+    await until(lambda: answers[-1] == Claimed(holder("k:a")), "the name")
+    await end_at_once(directory)
+
+
 async def test_that_names_cannot_be_decided_on_is_said_with_the_reason_and_not_every_time() -> None:
     values = ValuesInMemory()
     directory = JetStreamDirectory(values, "one", lease=60, lost=lambda *_: None)

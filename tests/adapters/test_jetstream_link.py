@@ -34,6 +34,10 @@ async def other(nats_server: NatsServer) -> AsyncIterator[Link]:
     await link.close()
 
 
+def raise_fault() -> None:
+    raise RuntimeError
+
+
 async def restart(server: NatsServer) -> None:
     server.kill()
     await asyncio.to_thread(server.start)
@@ -147,6 +151,8 @@ async def test_after_a_loss_it_comes_back_and_hears_all_that_it_has_subscribed_t
     one = Link([own_server.url], name="causerie-tests")
     two = Link([own_server.url], name="causerie-tests")
     told: list[str] = []
+    for hear_of in (one.on_loss, one.on_reconnect):
+        hear_of(raise_fault)
     one.on_loss(lambda: told.append("lost"))
     one.on_reconnect(lambda: told.append("reconnected"))
     one.on_health(told.append)

@@ -104,3 +104,17 @@ async def test_a_fault_of_ours_is_not_gone_on_with(
     here.hand_over(draft("1"), draft("2", room="watched"))
     await until(lambda: here.observer.failure is not None, "the end")
     assert here.observer.failure == "RuntimeError: for a test"
+
+
+async def test_an_answer_that_cannot_be_taken_keeps_nobody_from_theirs(
+    two: tuple[Node, Node],
+) -> None:
+    log = two[0].log
+    told: list[str] = []
+
+    def raise_fault() -> None:
+        raise RuntimeError
+
+    log._add_later(raise_fault)
+    log._add_later(lambda: told.append("a head"))
+    await until(lambda: bool(told), "the other answer")

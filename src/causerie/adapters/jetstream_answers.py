@@ -50,8 +50,13 @@ class Answers:
         while self._readings and self._readings[0].task.done():
             task, done = self._readings.popleft()
             answer = None if task.cancelled() else _found(task)
-            if not self._is_over:
+            if self._is_over:
+                continue
+            try:
                 done(answer)
+            except Exception:
+                # Those behind it may be the last: nobody would look for them again.
+                _logger.exception("an answer could not be taken")
 
 
 def _found(task: asyncio.Task[Any]) -> object:

@@ -39,6 +39,8 @@ WARN_EVERY: Final = 10.0
 """Seconds after which it is said again that names cannot be decided on."""
 
 _AWAY: Final = Failed("NATS does not answer")
+_FAULT: Final = Failed("a fault of the server's")
+"""Of ours: whoever asked would wait for ever."""
 
 _Turn = Callable[[], Coroutine[Any, Any, None]]
 
@@ -176,6 +178,10 @@ class JetStreamDirectory:
                 for folded in written:
                     await self._undo(folded, identity)
                 return
+            except Exception:
+                _logger.exception("a name could not be claimed")
+                done(_FAULT)
+                return
             if isinstance(answer, Claimed):
                 taken = answer.instead or name
                 record = transaction.record(taken.folded)
@@ -252,6 +258,10 @@ class JetStreamDirectory:
                     holder, _ = await self._decide(keys, look, until)
             except TimeoutError:
                 done(_AWAY)
+                return
+            except Exception:
+                _logger.exception("a name could not be looked for")
+                done(_FAULT)
                 return
             done(holder)
 
@@ -374,6 +384,8 @@ class JetStreamDirectory:
             for key in keys:
                 if self._turns.get(key) is task:
                     del self._turns[key]
+            if not task.cancelled() and (fault := task.exception()) is not None:
+                _logger.error("what was to be done about a name has failed", exc_info=fault)
 
         task = self._loop.create_task(wait_and_work())
         among = [self._tasks] if tasks is None else [self._tasks, tasks]

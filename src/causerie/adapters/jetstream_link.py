@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 import structlog
@@ -311,8 +312,7 @@ class Link:
             self._health.lost(self._loop.time())
             self._judge()
             _logger.warning("the connection to NATS is lost")
-            for call in self._was_lost:
-                call()
+            _call(self._was_lost)
 
     async def _connect(self) -> NatsClient | None:
         """Tries the servers in turn, in a random order; the first that takes us is ours."""
@@ -357,8 +357,7 @@ class Link:
         again, self._was_up = self._was_up, True
         _logger.info("connected to NATS", again=again)
         if again:
-            for call in self._reconnected:
-                call()
+            _call(self._reconnected)
 
     def _learn(self, client: NatsClient) -> None:
         """Takes in the servers that this one knows, for when it is gone."""
@@ -400,5 +399,13 @@ class Link:
             self._health_timer = loop.call_at(deadline, self._judge)
         if judged != self._judged:
             self._judged = judged
-            for call in self._told_health:
-                call(judged)
+            _call([partial(call, judged) for call in self._told_health])
+
+
+def _call(calls: Sequence[Callable[[], None]]) -> None:
+    """Tells all who want to know. A fault in one is not to end the keeping of the connection."""
+    for call in calls:
+        try:
+            call()
+        except Exception:
+            _logger.exception("what has become of the connection could not be taken in")

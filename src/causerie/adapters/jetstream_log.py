@@ -315,7 +315,11 @@ class JetStreamLog:
             self._observing().committed(Commit(outcomes, entries))
         later, self._later = self._later, []
         for call in later:
-            call()
+            try:
+                call()
+            except Exception:
+                # The others wait for theirs.
+                _logger.exception("an answer could not be taken")
         oldest = self._appender.outbox.oldest
         self._link.waits(oldest)
         if oldest is None:
