@@ -505,6 +505,7 @@ class _Nats:
                 names_per_address=config.names_per_address,
                 lease=lease,
                 lost=lambda _folded, identity: lost(identity),
+                missed=link.leaseless,
             )
             log = await JetStreamLog.open(
                 link, clock=clock, prefix=PREFIX, replicas=replicas, before=directory.kept
@@ -516,6 +517,8 @@ class _Nats:
             await link.close()
             raise
         link.on_health(tell_health)
+        if link.health != "ok":
+            tell_health(link.health)
         return cls(link, log, directory, NatsBus(link, prefix=PREFIX, node=node))
 
     async def close(self, within: float) -> None:

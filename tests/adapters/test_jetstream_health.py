@@ -53,3 +53,13 @@ def test_the_judgement_changes_at_the_deadline_and_not_before(
     deadline = health.deadline(now)
     if deadline is None or later < deadline:
         assert health.judge(later) == health.judge(now)
+
+
+def test_a_node_that_cannot_say_that_it_lives_is_away_though_nothing_waits() -> None:
+    health = HealthWatch()
+    health.leaseless(is_leaseless=True)
+    assert (health.judge(1.0), health.deadline(1.0)) == ("away", None)
+    health.waits(0.5)
+    assert health.judge(1.0) == "away"
+    health.leaseless(is_leaseless=False)
+    assert health.judge(1.0) == "ok"

@@ -108,7 +108,8 @@ async def test_that_there_is_none_is_said_once_for_each_time_that_it_has_ended()
     values = ValuesInMemory()
     values.is_away = True
     lapsed = asyncio.Event()
-    lease = Lease(values, "one", length=0.03, lapsed=lapsed.set)
+    missed: list[bool] = []
+    lease = Lease(values, "one", length=0.03, lapsed=lapsed.set, missed=missed.append)
     with capture_logs() as logs:
         lease.begin()
         for count in (1, 2):
@@ -120,6 +121,7 @@ async def test_that_there_is_none_is_said_once_for_each_time_that_it_has_ended()
     await lease.abandon()
     assert {log["event"] for log in logs} == {"this node has no lease: nobody gets a name"}
     assert [log["error"] for log in logs] == ["it is away"] * 2
+    assert missed == [True, False] * 2
     assert lapsed.is_set()
 
 

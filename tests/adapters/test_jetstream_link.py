@@ -231,6 +231,14 @@ async def test_an_append_that_waits_is_felt(link: Link) -> None:
     assert health == ["degraded", "away", "ok"]
 
 
+async def test_that_a_node_cannot_say_that_it_lives_is_felt(link: Link) -> None:
+    health: list[Health] = []
+    link.on_health(health.append)
+    link.leaseless(True)
+    link.leaseless(False)
+    assert health == ["away", "ok"]
+
+
 async def test_what_was_written_last_goes_out_before_the_end(
     nats_server: NatsServer, other: Link
 ) -> None:

@@ -108,9 +108,11 @@ class JetStreamDirectory:
         lease: float = LEASE,
         answer_within: float = ANSWER_WITHIN,
         lost: Lost,
+        missed: Callable[[bool], None] = lambda _is_missed: None,
     ) -> None:
         """Starts with no name in use here. `node` is nobody else's, nor was before; `lease` is
-        after how many seconds the values of nodes go. To be made in the event loop's thread.
+        after how many seconds the values of nodes go; `missed` is told when this node has none and
+        can get none, and when it has one again. To be made in the event loop's thread.
         """
         self._values = values
         self._node = node
@@ -126,7 +128,9 @@ class JetStreamDirectory:
         self._keeping: set[asyncio.Task[None]] = set()
         self._is_closed = False
         self._warns_from = float("-inf")
-        self._lease = Lease(values, node, length=lease, lapsed=self._look_after_names)
+        self._lease = Lease(
+            values, node, length=lease, lapsed=self._look_after_names, missed=missed
+        )
         self._lease.begin()
 
     def claim(

@@ -15,7 +15,8 @@ leads to has lost the others, and no new leader was found in the time that this 
 
 
 class HealthWatch:
-    """Judges by the connection, and by the append that waits longest.
+    """Judges by the connection, by the append that waits longest, and by whether the node could say
+    that it lives: where nothing is appended, that alone tells that nothing can be.
 
     After each call, and when `deadline` is there, ask `judge`.
     """
@@ -24,6 +25,7 @@ class HealthWatch:
         """Begins without a connection, which is not held against it until it has been there."""
         self._lost_at: float | None = None
         self._asked_at: float | None = None
+        self._is_leaseless = False
 
     def connected(self) -> None:
         """There is a connection."""
@@ -38,8 +40,14 @@ class HealthWatch:
         """Says since when the oldest append waits for its answer; None if none does."""
         self._asked_at = since
 
+    def leaseless(self, *, is_leaseless: bool) -> None:
+        """Says whether the others take the node for gone, for it cannot tell them that it lives."""
+        self._is_leaseless = is_leaseless
+
     def judge(self, now: float) -> Health:
         """Tells how it stands."""
+        if self._is_leaseless:
+            return "away"
         if self._is_over(self._lost_at, AWAY_AFTER, now):
             return "away"
         if self._is_over(self._asked_at, AWAY_UNANSWERED, now):

@@ -27,15 +27,23 @@ class Lease:
     """
 
     def __init__(
-        self, values: ValueStore, node: str, *, length: float, lapsed: Callable[[], None]
+        self,
+        values: ValueStore,
+        node: str,
+        *,
+        length: float,
+        lapsed: Callable[[], None],
+        missed: Callable[[bool], None] = lambda _is_missed: None,
     ) -> None:
         """Does not begin yet. The value goes after `length` seconds. `lapsed` is called when there
-        is a lease again after one that had ended.
+        is a lease again after one that had ended; `missed` is told when there is none and it cannot
+        be renewed, and when there is one again.
         """
         self._values = values
         self._key = node_key(node)
         self._length = length
         self._lapsed = lapsed
+        self._missed = missed
         self._revision = 0
         self._is_new = True
         self._ends = float("-inf")
@@ -43,7 +51,7 @@ class Lease:
         self._is_held = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._is_ending = False
-        self._has_warned = False
+        self._is_missed = False
         self.generation = 0
         """Which lease it is: one more after each that has ended."""
 
@@ -88,12 +96,12 @@ class Lease:
             try:
                 await self._renew()
             except AwayError as error:
-                if not self.is_held() and not self._has_warned:
-                    self._has_warned = True
+                if not self.is_held() and not self._is_missed:
+                    self._is_missed = True
+                    self._missed(True)
                     _logger.warning("this node has no lease: nobody gets a name", error=str(error))
                 await asyncio.sleep(min(AGAIN_AFTER, self._length / RENEWALS))
             else:
-                self._has_warned = False
                 await asyncio.sleep(self._length / RENEWALS)
 
     async def _renew(self) -> None:
@@ -110,6 +118,9 @@ class Lease:
         self._revision = revision
         self._ends = began + self._length
         self._is_held.set()
+        if self._is_missed:
+            self._is_missed = False
+            self._missed(False)
         if self._is_new:
             self._is_new = False
             self.generation += 1

@@ -147,6 +147,11 @@ class Link:
         self._health.waits(since)
         self._judge()
 
+    def leaseless(self, is_leaseless: bool) -> None:
+        """Says whether this node is taken for gone, for NATS does not keep that it lives."""
+        self._health.leaseless(is_leaseless=is_leaseless)
+        self._judge()
+
     async def close(self) -> None:
         """Writes what is to be written, if that can be done soon, and ends the connection."""
         # An answer that comes as the keeper is cancelled may hide that from it.
