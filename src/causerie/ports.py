@@ -199,7 +199,8 @@ class Log(Protocol):
 
         It may have said it in any room, before or after: `room` is where it is most likely to be
         found, or empty for one of the identity's conversations, and `since` when it was tried
-        first, or 0. A log that keeps ids for some time only has to find what is older by these.
+        first, or 0 where that is not known. A log that keeps ids for some time only has to find
+        what is older by these, and nothing that is older without a time.
         """
 
     def locate(

@@ -92,7 +92,8 @@ async def test_nodes_find_all_and_go_on_from_there(nats_server: NatsServer) -> N
         assert new.entry.prev == entries[1].seq
         talks = await one.ask(one.log.conversations, PEOPLE[2], after="", limit=9)
         assert [(each.room, each.peer_name) for each in talks] == [(talk[0].room, "Person1")]
-        found = await one.ask(one.log.find_entry, PEOPLE[1], "p2", room="", since=0)
+        since = talk[0].timestamp
+        found = await one.ask(one.log.find_entry, PEOPLE[1], "p2", room="", since=since)
         assert found.content == talk[0].content
 
 

@@ -1,5 +1,6 @@
 """The log in JetStream where NATS is away, and at its end."""
 
+import asyncio
 import os
 import signal
 
@@ -16,7 +17,8 @@ from tests.adapters.jetstream_nodes import (
 
 from causerie.adapters.jetstream_health import Health
 from causerie.adapters.nats_server import NatsServer
-from causerie.ports import Stored
+from causerie.chat.entry import Entry
+from causerie.ports import Failed, Stored
 from causerie.testing.contracts import draft
 
 __all__ = ["nats_server", "own_server", "two"]
@@ -118,3 +120,22 @@ async def test_an_answer_that_cannot_be_taken_keeps_nobody_from_theirs(
     log._add_later(raise_fault)
     log._add_later(lambda: told.append("a head"))
     await until(lambda: bool(told), "the other answer")
+
+
+async def test_reads_do_not_wait_for_one_who_looks_for_what_was_said_long_ago(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = two[0]
+    await here.append(draft("1"))
+    is_found = asyncio.Event()
+
+    async def find(*_: object, **__: object) -> None:
+        await is_found.wait()
+
+    monkeypatch.setattr(here.log._reader, "find", find)
+    found: list[Entry | Failed | None] = []
+    here.log.find_entry("alice", "old", room="room", since=1, done=found.append)
+    assert [entry.id for entry in await here.read()] == ["1"]
+    assert found == []
+    is_found.set()
+    await until(lambda: found == [None], "the answer")

@@ -165,8 +165,10 @@ async def test_an_id_is_found_that_nats_has_forgotten(here: Node) -> None:
     assert await find("alice", "said", room="often", since=since + 2_000_000) is None
     assert await find("alice", "said", room="other", since=since) is None
     assert await find("bob", "said", room="often", since=since) is None
-    assert await find("alice", "whispered", room="", since=0) == whispered.entry
+    assert await find("alice", "whispered", room="", since=since) == whispered.entry
     assert await find("alice", "said", room="nowhere", since=since) is None
+    # Nobody has a room read from its beginning by saying something there for the first time.
+    assert await find("alice", "said", room="often", since=0) is None
 
 
 async def test_a_read_that_ends_before_what_is_known_to_be_there_is_not_believed(

@@ -109,6 +109,8 @@ class JetStreamLog:
         """What is to be called after they have been."""
         self._is_due = False
         self._answers = Answers()
+        self._finds = Answers()
+        """Those that may take long, and for which the others are not to wait."""
         self._look = asyncio.Event()
         self._drained = asyncio.Event()
         self._tasks = Tasks(self._task_failed)
@@ -211,7 +213,7 @@ class JetStreamLog:
         done: Callable[[Entry | Failed | None], None],
     ) -> None:
         """Tells what was said under an id."""
-        self._answers.ask(self._reader.find(identity, id, room=room, since=since), done)
+        self._finds.ask(self._reader.find(identity, id, room=room, since=since), done)
 
     def locate(
         self,
@@ -285,6 +287,7 @@ class JetStreamLog:
         self._ended = True
         self._tasks.stop()
         self._answers.stop()
+        self._finds.stop()
 
     # Telling.
 

@@ -235,6 +235,10 @@ class Reader:
         seq = await self._stream.stored_as(message_id(identity, id))
         if seq is not None:
             return await self.entry_at(seq)
+        if not since:
+            # Who does not say when has not tried before, or a moment ago. To read a room from its
+            # beginning, for everybody who is not in it, would take minutes.
+            return None
         rooms = (
             [room] if room else [room_of(each) for each in await self._stream.rooms_of(identity)]
         )
