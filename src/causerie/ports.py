@@ -69,8 +69,8 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
     """What became durable in one stroke."""
 
     outcomes: Sequence[Outcome]
-    """Of this node's drafts, in the order in which they were appended; each has the very object
-    that was handed over."""
+    """Of this node's drafts, each author's in the order in which they were appended; each has the
+    very object that was handed over."""
     entries: Sequence[Entry]
     """The new entries of watched rooms, in the order of the log in each room: those of this
     node's drafts among them, and, in a cluster, those of other nodes. There an entry may come in an

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -20,7 +21,7 @@ from causerie.adapters.jetstream_client import Told, Unanswered
 from causerie.adapters.jetstream_outbox import Slot
 from causerie.adapters.jetstream_subjects import message_id
 from causerie.adapters.nats_server import NatsServer
-from causerie.chat.entry import Draft
+from causerie.chat.entry import Draft, Entry
 from causerie.ports import Rejected, Repeated, Stored
 from causerie.testing.contracts import draft
 
@@ -46,6 +47,31 @@ async def test_a_retry_after_the_window_is_stored_once_if_it_says_when_it_was_fi
         (outcome,) = await here.append(new)
         assert isinstance(outcome, Stored)
         assert [entry.id for entry in await here.read()].count("1") == 1
+
+
+async def test_an_old_draft_that_is_looked_for_keeps_nobody_else_waiting(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, _ = two
+    reader = here.log._reader
+    find_in = reader.find_in
+    may_look = asyncio.Event()
+
+    async def slow(*args: Any, **keywords: Any) -> Entry | None:
+        await may_look.wait()
+        return await find_in(*args, **keywords)
+
+    monkeypatch.setattr(reader, "find_in", slow)
+    old, no_text = _again(draft("old"), 1), _again(draft("no text", content="\ud800"), 1)
+    here.hand_over(old, draft("after"), no_text, draft("new", identity="bob"))
+    await until(lambda: bool(here.observer.outcomes), "what is not kept waiting")
+    assert [outcome.draft.id for outcome in here.observer.outcomes] == ["new"]
+    assert here.link.health == "ok"
+    assert not await here.log.drain(0.05)
+    may_look.set()
+    await here.settle()
+    assert [entry.id for entry in await here.read()] == ["new", "old", "after"]
+    assert here.observer.outcomes[-1] == Rejected(no_text, "failed")
 
 
 class Deaf(dict[str, Told]):

@@ -60,6 +60,20 @@ def test_a_draft_under_a_known_id_is_a_repeat_of_that_entry_or_refused() -> None
     assert outbox.outcomes() == [Repeated(same, entries[0]), Rejected(other, "id_reused")]
 
 
+def test_what_was_found_before_it_came_here_is_told_after_what_is_here() -> None:
+    first, known = draft("1"), draft("2")
+    outbox = outbox_with(first)
+    entry = placed(known, seq=3, prev=0, timestamp=1)
+    outbox.put_found(known, entry)
+    (slot,) = stamped(outbox.take())
+    assert outbox.outcomes() == []
+    outbox.acknowledged([slot], 5)
+    slot.prev = 3
+    assert outbox.outcomes() == []
+    assert outbox.stored(slot).seq == 5
+    assert [type(outcome) for outcome in outbox.outcomes()] == [Stored, Repeated]
+
+
 def test_what_cannot_be_stored_is_rejected_alone_and_never_sent() -> None:
     no_text, too_long, good = draft("1", content="\ud800"), draft("2", content="x" * 99), draft("3")
     outbox = Outbox()

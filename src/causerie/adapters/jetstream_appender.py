@@ -11,11 +11,13 @@ import asyncio
 import itertools
 import json
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import structlog
 
 from causerie.adapters.jetstream_entries import timestamp_of
+from causerie.adapters.jetstream_late import Late
 from causerie.adapters.jetstream_link import Link, LinkError, Lost, Message, Unanswered
 from causerie.adapters.jetstream_outbox import UNKNOWN, Outbox, Slot, owners
 from causerie.adapters.jetstream_reader import Reader
@@ -85,12 +87,23 @@ class Appender:
         self._stored = stored
         self._settled = settled
         self.outbox = Outbox()
+        self._late = Late(
+            tasks, is_old=self._is_old, look=self._look_for, found=self._found_late, put=self._put
+        )
         self._is_held_up = False
         self._batches = itertools.count(1)
         self._wanted = asyncio.Event()
 
+    def __len__(self) -> int:
+        """How many drafts have no outcome yet."""
+        return len(self.outbox) + len(self._late)
+
     def append(self, draft: Draft) -> None:
         """Takes a draft."""
+        if not self._late.take(draft):
+            self._put(draft)
+
+    def _put(self, draft: Draft) -> None:
         outbox = self.outbox
         max_bytes = self._link.max_payload - ROOM_IN_MESSAGE
         outbox.put(draft, since=self._loop.time(), max_bytes=max_bytes)
@@ -125,7 +138,6 @@ class Appender:
 
     async def _send(self, slots: Sequence[Slot]) -> None:
         """Sends drafts until they are stored, or found to have been before."""
-        slots = await self._insist(lambda: self._without_old(slots))
         await self._insist(lambda: self._stamp(slots))
         begun = self._loop.time()
         while slots:
@@ -231,17 +243,24 @@ class Appender:
             else:
                 self._tails.note(room, message.seq, timestamp_of(message.payload))
 
-    async def _without_old(self, slots: Sequence[Slot]) -> list[Slot]:
-        """Settles the drafts that were stored longer ago than NATS knows ids; gives the others."""
-        now = self._clock()
-        old = [
-            slot
-            for slot in _unsettled(slots)
-            if slot.draft.first_tried is not None
-            and now - slot.draft.first_tried > self._window * 1e6 / 2
-        ]
-        await _all(self._look(slot, (slot.draft.first_tried or 0) - OFF) for slot in old)
-        return _unsettled(slots)
+    def _is_old(self, draft: Draft) -> bool:
+        """Whether it may have been stored longer ago than NATS knows ids."""
+        tried = draft.first_tried
+        return tried is not None and self._clock() - tried > self._window * 1e6 / 2
+
+    async def _look_for(self, draft: Draft) -> Entry | None:
+        """Finds what a draft that is old has become, for as long as it takes."""
+        since = (draft.first_tried or 0) - OFF
+        found: Entry | None = None
+        with suppress(UnicodeEncodeError):  # what is not text was never stored
+            found = await self._insist(
+                lambda: self._reader.find_in(draft.room, draft.identity, draft.id, since=since)
+            )
+        return found
+
+    def _found_late(self, draft: Draft, entry: Entry) -> None:
+        self.outbox.put_found(draft, entry)
+        self._settled()
 
     async def _without_stored(self, slots: Sequence[Slot]) -> list[Slot]:
         """Settles the drafts that are stored since they were first sent; gives the others."""

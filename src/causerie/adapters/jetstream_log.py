@@ -264,7 +264,7 @@ class JetStreamLog:
         self._drained.clear()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._drained.wait(), within)
-        return not len(self._appender.outbox)
+        return not len(self._appender)
 
     def close(self, within: float = 4.0) -> None:
         """Tells the outcome of what was appended, and ends.
@@ -277,7 +277,7 @@ class JetStreamLog:
         if not self._loop.is_running():
             self._loop.run_until_complete(self.drain(within))
         self._tell()
-        waiting = len(self._appender.outbox)
+        waiting = len(self._appender)
         if waiting and not self._ended:
             self._fail(f"NATS has not answered within {within:.3g} seconds")
         self.stop()
@@ -323,9 +323,8 @@ class JetStreamLog:
             except Exception:
                 # The others wait for theirs.
                 _logger.exception("an answer could not be taken")
-        oldest = self._appender.outbox.oldest
-        self._link.waits(oldest)
-        if oldest is None:
+        self._link.waits(self._appender.outbox.oldest)
+        if not len(self._appender):
             self._drained.set()
 
     def _addressed(self, entry: Entry) -> None:

@@ -109,6 +109,14 @@ class Outbox:
         else:
             self._waiting.append(slot)
 
+    def put_found(self, draft: Draft, entry: Entry) -> None:
+        """Takes a draft under whose (identity, id) there was an entry before, and its outcome with
+        it: that is told after those of the drafts that are here.
+        """
+        slot = Slot(draft, 0.0)
+        slot.outcome = _compared(draft, entry)
+        self._due.append(slot)
+
     def take(self) -> list[Slot]:
         """Gives out the next drafts to be sent, as many as make a batch."""
         batch: list[Slot] = []

@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Final, Protocol
 
+import msgspec
+
 from causerie.adapters.jetstream_entries import decode_entry, timestamp_of
 from causerie.adapters.jetstream_link import Unanswered
 from causerie.adapters.jetstream_search import Mark, Search
@@ -254,7 +256,10 @@ class Reader:
         first = None if end is None else await self._since(room, since - SKEW, 0, end)
         if end is None or first is None:
             return None
+        said = msgspec.json.encode(id)
         async for found in self._walk(room, first, end.seq):
+            if said not in found.payload:
+                continue  # to look costs less than to read
             entry = decode_entry(found.payload, room=room, seq=found.seq, prev=0)
             if (entry.identity, entry.id) == (identity, id):
                 return await self.entry_at(found.seq)

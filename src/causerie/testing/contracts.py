@@ -119,8 +119,11 @@ class Recorder:
         self.commits.append(commit)
         self._take(commit.entries)
         for outcome in commit.outcomes:
-            assert self.waiting, "no draft waits for this outcome"
-            assert outcome.draft is self.waiting.pop(0), "outcomes keep the order of the drafts"
+            author = outcome.draft.identity
+            mine = [draft for draft in self.waiting if draft.identity == author]
+            assert mine, "no draft waits for this outcome"
+            assert outcome.draft is mine[0], "outcomes keep the order of an author's drafts"
+            self.waiting = [draft for draft in self.waiting if draft is not mine[0]]
             self.outcomes.append(outcome)
             if isinstance(outcome, Stored):
                 entry = outcome.entry
