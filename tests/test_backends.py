@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from tests.support.server_process import ServerProcess
 
 import causerie
 from causerie import backends
+from causerie.adapters.jetstream_names import AwayError, Value
+from causerie.adapters.jetstream_values import Values
 from causerie.adapters.nats_server import NatsServer
 from causerie.backends import (
     BackendError,
@@ -74,6 +77,33 @@ async def test_where_no_nats_answers_the_error_says_what_to_look_at(
     config = Config(data=tmp_path, nats=("nats://127.0.0.1:1",))
     with pytest.raises(BackendError, match=r"127\.0\.0\.1:1.*see that it runs, with JetStream"):
         await open_backend(config, clock=now, tell_health=unexpected, lost=unexpected)
+
+
+@pytest.mark.usefixtures("own_prefix")
+@pytest.mark.parametrize("failures", [3, 1_000_000])
+async def test_a_cluster_that_chooses_its_leaders_is_waited_for(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    monkeypatch.setattr(backends, "LEADERS_WITHIN", 1.0)
+    read = Values.read
+    asked = 0
+
+    async def late(self: Values, keys: Sequence[str]) -> dict[str, Value]:
+        nonlocal asked
+        asked += 1
+        if asked <= failures:
+            raise AwayError("there is no leader")
+        return await read(self, keys)
+
+    monkeypatch.setattr(Values, "read", late)
+    config = Config(nats=(server.url,))
+    if failures == 3:
+        backend = await open_backend(config, clock=now, tell_health=unexpected, lost=unexpected)
+        await backend.close(5.0)
+        assert asked > failures
+    else:
+        with pytest.raises(BackendError, match="there is no leader"):
+            await open_backend(config, clock=now, tell_health=unexpected, lost=unexpected)
 
 
 async def test_without_the_extra_the_error_says_what_to_install(

@@ -9,11 +9,11 @@ import asyncio
 import secrets
 import shlex
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
 import structlog
 
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 NATS_WITHIN: Final = 10.0
 """Seconds for NATS to be there when a server begins."""
+LEADERS_WITHIN: Final = 20.0
+"""Seconds for its leaders to be there then: a cluster that has just begun, or has lost a server,
+chooses them first."""
 AGAIN_AFTER: Final = 0.2
 """Seconds after which to ask it again for what it could not do yet."""
 REPLICAS: Final = 3
@@ -48,6 +51,8 @@ NATS_FOLDER: Final = "nats"
 
 
 _logger = structlog.get_logger("causerie.backends")
+
+_Answer = TypeVar("_Answer")
 
 StoreHealth = Health
 
@@ -373,25 +378,33 @@ class _Buckets(NamedTuple):
 async def _make_buckets(link: "Link") -> _Buckets:
     """Makes them, where there are none yet."""
     from causerie.adapters.jetstream_lease import LEASE
-    from causerie.adapters.jetstream_names import NAMES, NODES, AwayError
+    from causerie.adapters.jetstream_names import NAMES, NODES
     from causerie.adapters.jetstream_values import Values
 
     replicas = REPLICAS if link.known >= REPLICAS else 1
     values = Values(link, PREFIX)
-    until = asyncio.get_running_loop().time() + NATS_WITHIN
+    await _insist(lambda: values.create(NAMES, replicas=replicas, max_age=0.0))
+    lease = await _insist(lambda: values.create(NODES, replicas=replicas, max_age=LEASE))
+    return _Buckets(values, lease, replicas)
 
-    async def make(bucket: str, max_age: float) -> float:
-        """Makes a bucket. A cluster that has just begun chooses its leaders first."""
-        while True:
-            try:
-                return await values.create(bucket, replicas=replicas, max_age=max_age)
-            except AwayError:
-                if asyncio.get_running_loop().time() > until:
-                    raise
-                await asyncio.sleep(AGAIN_AFTER)
 
-    await make(NAMES, 0.0)
-    return _Buckets(values, await make(NODES, LEASE), replicas)
+async def _insist(ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
+    """Asks NATS again for what it could not do yet.
+
+    Raises:
+        AwayError: it has had its time.
+    """
+    from causerie.adapters.jetstream_names import AwayError
+
+    loop = asyncio.get_running_loop()
+    until = loop.time() + LEADERS_WITHIN
+    while True:
+        try:
+            return await ask()
+        except AwayError:
+            if loop.time() > until:
+                raise
+            await asyncio.sleep(AGAIN_AFTER)
 
 
 @asynccontextmanager
@@ -497,7 +510,7 @@ class _Nats:
         try:
             await link.open(NATS_WITHIN)
             values, lease, replicas = await _make_buckets(link)
-            if await is_part(values):
+            if await _insist(lambda: is_part(values)):
                 raise _unfinished()
             directory = JetStreamDirectory(
                 values,
