@@ -11,9 +11,10 @@ import shlex
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import structlog
 
@@ -40,8 +41,6 @@ NATS_WITHIN: Final = 10.0
 LEADERS_WITHIN: Final = 20.0
 """Seconds for its leaders to be there then: a cluster that has just begun, or has lost a server,
 chooses them first."""
-AGAIN_AFTER: Final = 0.2
-"""Seconds after which to ask it again for what it could not do yet."""
 REPLICAS: Final = 3
 """How many NATS servers keep the log where there are as many: one of them may be lost."""
 PREFIX: Final = "causerie"
@@ -51,8 +50,6 @@ NATS_FOLDER: Final = "nats"
 
 
 _logger = structlog.get_logger("causerie.backends")
-
-_Answer = TypeVar("_Answer")
 
 StoreHealth = Health
 
@@ -377,34 +374,21 @@ class _Buckets(NamedTuple):
 
 async def _make_buckets(link: "Link") -> _Buckets:
     """Makes them, where there are none yet."""
+    from causerie.adapters.jetstream_archive import insist
     from causerie.adapters.jetstream_lease import LEASE
     from causerie.adapters.jetstream_names import NAMES, NODES
     from causerie.adapters.jetstream_values import Values
 
     replicas = REPLICAS if link.known >= REPLICAS else 1
     values = Values(link, PREFIX)
-    await _insist(lambda: values.create(NAMES, replicas=replicas, max_age=0.0))
-    lease = await _insist(lambda: values.create(NODES, replicas=replicas, max_age=LEASE))
+
+    def make(bucket: str, max_age: float) -> Awaitable[float]:
+        create = partial(values.create, bucket, replicas=replicas, max_age=max_age)
+        return insist(create, LEADERS_WITHIN)
+
+    await make(NAMES, 0.0)
+    lease = await make(NODES, LEASE)
     return _Buckets(values, lease, replicas)
-
-
-async def _insist(ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
-    """Asks NATS again for what it could not do yet.
-
-    Raises:
-        AwayError: it has had its time.
-    """
-    from causerie.adapters.jetstream_names import AwayError
-
-    loop = asyncio.get_running_loop()
-    until = loop.time() + LEADERS_WITHIN
-    while True:
-        try:
-            return await ask()
-        except AwayError:
-            if loop.time() > until:
-                raise
-            await asyncio.sleep(AGAIN_AFTER)
 
 
 @asynccontextmanager
@@ -498,7 +482,7 @@ class _Nats:
     ) -> "_Nats":
         """Connects, and makes in NATS what is not there yet."""
         _require_nats()
-        from causerie.adapters.jetstream_archive import is_part
+        from causerie.adapters.jetstream_archive import insist, is_part
         from causerie.adapters.jetstream_directory import JetStreamDirectory
         from causerie.adapters.jetstream_link import Link, LinkError
         from causerie.adapters.jetstream_log import JetStreamLog
@@ -510,7 +494,7 @@ class _Nats:
         try:
             await link.open(NATS_WITHIN)
             values, lease, replicas = await _make_buckets(link)
-            if await _insist(lambda: is_part(values)):
+            if await insist(partial(is_part, values), LEADERS_WITHIN):
                 raise _unfinished()
             directory = JetStreamDirectory(
                 values,

@@ -84,7 +84,7 @@ class JetStreamArchive:
         last = await self._stream.last_of(entries)
         after, upto = 0, last.seq if last is not None else 0
         while after < upto:
-            page = await _insist(lambda: self._page(after))  # noqa: B023 called at once
+            page = await insist(lambda: self._page(after), DONE_WITHIN)  # noqa: B023 called at once
             found = [message for message in page.messages if message.seq <= upto]
             yield [
                 decode_entry(
@@ -260,20 +260,24 @@ class _Patient:
 
     async def read(self, keys: Iterable[str]) -> dict[str, Value]:
         wanted = list(keys)
-        return await _insist(lambda: self._values.read(wanted))
+        return await insist(lambda: self._values.read(wanted), DONE_WITHIN)
 
     async def write(self, changes: Sequence[Change]) -> int:
         """Writes; what was written already, whose answer was lost, is not written again."""
-        return await _insist(lambda: self._values.write(changes))
+        return await insist(lambda: self._values.write(changes), DONE_WITHIN)
 
     async def keys(self, beginning: str) -> list[str]:
-        return await _insist(lambda: self._values.keys(beginning))
+        return await insist(lambda: self._values.keys(beginning), DONE_WITHIN)
 
 
-async def _insist(ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
-    """Asks until there is an answer, or it takes too long."""
+async def insist(ask: Callable[[], Awaitable[_Answer]], within: float) -> _Answer:
+    """Asks NATS again for what it could not do yet.
+
+    Raises:
+        LinkError, AwayError: it could not within so many seconds.
+    """
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + DONE_WITHIN
+    deadline = loop.time() + within
     while True:
         try:
             return await ask()

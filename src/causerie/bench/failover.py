@@ -17,7 +17,15 @@ from causerie.bench.generator import LoadFailed, Member, ServerFailed
 from causerie.bench.opening import open_members
 from causerie.bench.percentiles import percentiles
 from causerie.bench.phases import Phase
-from causerie.bench.reconnect import AT_ONCE, TWICE_WITHIN, Client, Resuming, catch_up, tell
+from causerie.bench.reconnect import (
+    AT_ONCE,
+    CANNOT_RESUME,
+    TWICE_WITHIN,
+    Client,
+    Resuming,
+    catch_up,
+    tell,
+)
 from causerie.bench.result import Result
 from causerie.bench.target import NOT_OURS, OwnServer, Target
 
@@ -82,7 +90,7 @@ def run(
             load.
     """
     if not isinstance(dialect, V1):
-        raise LoadFailed("the plain profile cannot resume without repeating: leave --plain out")
+        raise LoadFailed(CANNOT_RESUME)
     if not isinstance(target, OwnServer):
         raise LoadFailed(NOT_OURS)
     require_connections(load.clients + 1, processes, target)
@@ -147,7 +155,8 @@ def _work(post: crew.Post, work: crew.Task[Failover, V1]) -> _Tally:
     post.meet("caught up")
     post.turn_to(Phase.REPEATING)
     generator.read_until_quiet(TWICE_WITHIN)
-    returned = [client for client in clients if client in set(cut)]
+    gone = set(cut)
+    returned = (client for client in clients if client in gone)
     tally = _Tally(
         array("q", (client.caught_up_at - killed for client in returned if client.caught_up_at)),
         len(cut),

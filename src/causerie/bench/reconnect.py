@@ -36,6 +36,7 @@ GIVEN_UP: Final = 10.0
 """Seconds without an entry after which those that have not come are lost."""
 
 NOT_ACKED: Final = "messages were not acknowledged"
+CANNOT_RESUME: Final = "the plain profile cannot resume without repeating: leave --plain out"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +141,7 @@ def run(
         LoadFailed: this server cannot be killed, the dialect cannot resume, or as any load.
     """
     if not isinstance(dialect, V1):
-        raise LoadFailed("the plain profile cannot resume without repeating: leave --plain out")
+        raise LoadFailed(CANNOT_RESUME)
     if load.kill and not isinstance(target, OwnServer):
         raise LoadFailed(NOT_OURS)
     require_connections(load.clients + 1, processes, target)
