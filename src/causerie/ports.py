@@ -110,9 +110,10 @@ class LogObserver(Protocol):
 
     def addressed(self, entry: Entry) -> None:
         """Another node has stored a private entry from or to somebody who is followed, in a room
-        that was not watched then. Of a room's entries the first comes first; who then watches the
-        room is told what followed it in its head and in commits, and may be told of some in here as
-        well. What is only in the head of a room that is just being watched is told in here.
+        that was not watched then. Of a room's entries the first that was not told comes first; who
+        then watches the room is told what followed it in its head and in commits, and may be told
+        of some in here as well. Where there is such an entry in the head of a room that is being
+        watched, the first comes in here before that head does: whatever is told later is behind it.
         """
 
     def log_failed(self, reason: str) -> None:

@@ -14,12 +14,23 @@ from tests.support.nats import nats_server
 
 from causerie.adapters.jetstream_link import Link, Message
 from causerie.adapters.jetstream_log import WINDOW, JetStreamLog
+from causerie.adapters.jetstream_stream import Found
 from causerie.adapters.nats_server import NatsServer
 from causerie.chat.entry import Draft, Entry
 from causerie.ports import Failed, Head, Outcome
 from causerie.testing.contracts import Recorder
 
-__all__ = ["Node", "nats_server", "new_prefix", "node", "own_server", "two", "until", "wall"]
+__all__ = [
+    "Node",
+    "nats_server",
+    "new_prefix",
+    "node",
+    "old_leader",
+    "own_server",
+    "two",
+    "until",
+    "wall",
+]
 
 WITHIN: Final = 20.0
 """Seconds in which what must come has come."""
@@ -115,12 +126,13 @@ class Node:
         """Waits until every draft has its outcome."""
         await until(lambda: not self.observer.waiting, "the outcome of a draft")
 
-    async def watch(self, room: str) -> Head:
-        """Watches a room, and lets the recorder check what follows."""
+    async def watch(self, room: str, *, also: Callable[[Head], None] = lambda _: None) -> Head:
+        """Watches a room, and lets the recorder check what follows. `also` is told with it."""
 
         def told(head: Head | Failed) -> None:
             if isinstance(head, Head):
                 self.observer.at[room] = head.seq
+                also(head)
 
         head = await self.ask(self.log.watch, room, also=told)
         assert isinstance(head, Head)
@@ -161,6 +173,20 @@ class Node:
         for watch in self.log._watcher._watches.values():
             assert watch.interest is not None
             watch.interest._told = lambda message, watch=watch: lossy(watch, message)  # type: ignore[misc]
+
+
+def old_leader(here: Node, monkeypatch: pytest.MonkeyPatch, *, answers: int) -> None:
+    """Has the next answers be those of a server that led the others and knows nothing yet."""
+    stream = here.log._stream
+    last_of = stream.last_of
+    left = answers
+
+    async def answer(subject: str) -> Found | None:
+        nonlocal left
+        left -= 1
+        return None if left >= 0 else await last_of(subject)
+
+    monkeypatch.setattr(stream, "last_of", answer)
 
 
 @asynccontextmanager

@@ -1,20 +1,39 @@
+from collections.abc import Sequence
+
 import pytest
 from tests.adapters.jetstream_nodes import (
+    WITHIN,
     Node,
     nats_server,
     new_prefix,
     node,
+    old_leader,
     own_server,
     two,
     until,
 )
 
+from causerie.adapters import jetstream_follower
+from causerie.adapters.jetstream_link import Unanswered
+from causerie.adapters.jetstream_stream import Page, State
+from causerie.adapters.jetstream_watcher import RECENT
 from causerie.adapters.nats_server import NatsServer
 from causerie.chat.entry import Entry
-from causerie.ports import Head, Stored
+from causerie.ports import Failed, Head, Stored
 from causerie.testing.contracts import draft, private
 
 __all__ = ["nats_server", "own_server", "two"]
+
+
+def lose_pointers(here: Node) -> None:
+    """From now on, loses what is published of those who are followed."""
+    for followed in here.log._follower._followed.values():
+        followed.interest._told = lambda _message: None
+
+
+def unwatch(here: Node, room: str) -> None:
+    here.log.unwatch(room)
+    here.observer.at.pop(room, None)
 
 
 async def test_who_is_followed_is_told_of_each_private_entry_from_or_to_them(
@@ -57,17 +76,117 @@ async def test_what_was_stored_while_the_end_of_a_room_was_looked_for_is_told(
     find_head = watcher._head
 
     async def find_head_late(room: str) -> Head:
-        await there.append(private("1", room="~talk"))
+        await there.append(private("1", room="~talk"), private("2", room="~talk"))
         await until(lambda: here.log._tails.in_room("~talk") > 0, "the pointer")
         return await find_head(room)
 
     monkeypatch.setattr(watcher, "_head", find_head_late)
-    head = await here.watch("~talk")
-    assert head.id == "1"
-    await there.append(private("2", room="~talk"))
+    told_by_then: list[str] = []
+    head = await here.watch(
+        "~talk", also=lambda _: told_by_then.extend(entry.id for entry in here.observer.told)
+    )
+    assert head.id == "2"
+    assert told_by_then == ["1"]
+    await there.append(private("3", room="~talk"))
     await until(lambda: "~talk" in here.observer.entries, "what follows the head")
+    assert [entry.id for entry in here.observer.entries["~talk"]] == ["3"]
+    assert [entry.id for entry in here.observer.told] == ["1"]
+
+
+@pytest.mark.parametrize("before", [1, 2 * RECENT])
+async def test_who_answers_before_a_pointer_has_come_is_told_of_all_before_the_answer(
+    two: tuple[Node, Node], before: int
+) -> None:
+    here, there = two
+    here.log.follow("bob")
+    lose_pointers(here)
+    await there.append(*(private(str(number), room="~talk") for number in range(before)))
+    await here.watch("~talk")
+    await here.append(private("answer", room="~talk", identity="bob", peer="alice"))
+    await here.log._follower.compare()
+    await here.append(draft("after that"))
+    assert [entry.id for entry in here.observer.told] == ["0"]
+    assert [entry.id for entry in here.observer.entries["~talk"]] == ["answer"]
+
+
+async def test_what_a_room_still_owes_when_it_is_let_go_of_is_told(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    here.log.follow("bob")
+    lose_pointers(here)
+    await there.append(private("1", room="~talk"))
+    old_leader(here, monkeypatch, answers=1)
+    assert (await here.watch("~talk")).seq == 0
+    await here.log._follower.compare()
+    assert here.observer.told == []
+    unwatch(here, "~talk")
     await until(lambda: bool(here.observer.told), "what is addressed")
-    assert [entry.id for entry in here.observer.entries["~talk"]] == ["2"]
+    assert [entry.id for entry in here.observer.told] == ["1"]
+
+
+async def test_what_was_let_through_and_not_told_when_its_room_is_let_go_of_is_told(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    here.log.follow("bob")
+    await here.watch("~talk")
+    let_through = here.log._watcher._through
+
+    def let_through_and_let_go(entries: Sequence[Entry]) -> None:
+        let_through(entries)
+        unwatch(here, "~talk")
+
+    monkeypatch.setattr(here.log._watcher, "_through", let_through_and_let_go)
+    await there.append(private("1", room="~talk"))
+    await until(lambda: bool(here.observer.told), "what is addressed")
+    assert [entry.id for entry in here.observer.told] == ["1"]
+    await here.append(draft("after that"))
+    assert "~talk" not in here.observer.entries
+
+
+async def test_who_finds_no_end_of_a_room_is_told_of_what_came_meanwhile(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    here.log.follow("bob")
+    await here.append(draft("the subscription is there"))
+
+    async def find_none(room: str) -> Head:
+        await there.append(private("1", room=room))
+        await until(lambda: here.log._watcher._watches[room].pointed > 0, "the pointer")
+        raise Unanswered("for a test")
+
+    monkeypatch.setattr(here.log._watcher, "_head", find_none)
+    heads: list[Head | Failed] = []
+    here.log.watch("~talk", heads.append)
+    await until(lambda: bool(here.observer.told), "what is addressed")
+    assert heads == [Failed("for a test")]
+    assert [entry.id for entry in here.observer.told] == ["1"]
+
+
+async def test_a_room_of_which_it_is_forgotten_how_far_it_was_told_is_not_told_again(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jetstream_follower, "ROOMS", 1)
+    here, there = two
+    here.log.follow("bob")
+    await here.append(draft("the subscription is there"))
+    for number, room in enumerate(["~one", "~other", "~one"]):
+        await there.append(private(str(number), room=room))
+        await until(lambda expected=number + 1: len(here.observer.told) == expected, "an entry")  # type: ignore[misc]
+    assert [entry.id for entry in here.observer.told] == ["0", "1", "2"]
+
+
+async def test_what_is_no_entry_keeps_nobody_from_theirs(two: tuple[Node, Node]) -> None:
+    here, there = two
+    here.log.follow("bob")
+    await here.append(draft("the subscription is there"))
+    subjects = here.log._stream.subjects
+    await there.link.request(subjects.entry("~bad"), b"by a stranger", within=WITHIN)
+    await there.link.request(subjects.pointer("bob", "~bad"), b"1", within=WITHIN)
+    await there.append(private("1", room="~talk"))
+    await until(lambda: bool(here.observer.told), "what is addressed")
     assert [entry.id for entry in here.observer.told] == ["1"]
 
 
@@ -99,13 +218,65 @@ async def test_a_pointer_that_was_lost_is_found_by_comparing(nats_server: NatsSe
     prefix = new_prefix()
     async with node(nats_server.url, prefix) as here, node(nats_server.url, prefix) as there:
         here.log.follow("bob")
-        for interest in here.log._follower._interests.values():
-            interest._told = lambda _message: None
+        lose_pointers(here)
         await there.append(private("1", room="~talk"), private("2", room="~talk"))
         await there.append(private("3", room="~other", identity="carol"))
         here.log._look.set()
         await until(lambda: len(here.observer.told) == 3, "what was lost")
         assert [entry.id for entry in here.observer.told] == ["1", "2", "3"]
+
+
+async def test_a_pointer_that_a_replica_has_not_yet_is_waited_for(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    here.log.follow("bob")
+    lose_pointers(here)
+    await there.append(private("1", room="~talk"), private("2", room="~other"))
+    stream = here.log._stream
+    page = stream.page
+    left = 3
+
+    async def page_of_a_replica(subject: str, *, after: int, limit: int) -> Page:
+        nonlocal left
+        left -= 1
+        if left > 0:
+            return Page((), 0)
+        return Page((await page(subject, after=after, limit=1)).messages, 0)
+
+    monkeypatch.setattr(stream, "page", page_of_a_replica)
+    await here.log._follower.compare()
+    await until(lambda: len(here.observer.told) == 2, "what was lost")
+    left = 1_000_000
+    monkeypatch.setattr(jetstream_follower, "READ_WITHIN", 0.05)
+    await there.append(private("3", room="~talk"))
+    with pytest.raises(Unanswered, match="a replica lags behind"):
+        await here.log._follower.compare()
+    left = 0
+    await here.log._follower.compare()
+    await until(lambda: len(here.observer.told) == 3, "what was lost")
+
+
+async def test_who_is_followed_while_pointers_are_compared_is_compared_the_next_time(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    here.log.follow("alice")
+    stream = here.log._stream
+    state = stream.state
+
+    async def state_as_somebody_comes() -> State:
+        here.log.follow("bob")
+        lose_pointers(here)
+        await there.append(private("1", room="~talk", identity="carol"))
+        return await state()
+
+    monkeypatch.setattr(stream, "state", state_as_somebody_comes)
+    await here.log._follower.compare()
+    monkeypatch.setattr(stream, "state", state)
+    await here.log._follower.compare()
+    await until(lambda: bool(here.observer.told), "what was lost")
+    assert [entry.id for entry in here.observer.told] == ["1"]
 
 
 async def test_what_was_said_before_somebody_is_followed_is_not_told(
@@ -116,8 +287,7 @@ async def test_what_was_said_before_somebody_is_followed_is_not_told(
     assert isinstance(before, Stored)
     # This node has heard of it, by reading the room.
     await here.watch("~talk")
-    here.log.unwatch("~talk")
-    here.observer.at.pop("~talk")
+    unwatch(here, "~talk")
     here.log.follow("bob")
     await there.append(private("after", room="~talk"))
     here.log._look.set()

@@ -15,7 +15,10 @@ from tests.adapters.jetstream_nodes import (
     until,
 )
 
+from causerie.adapters import jetstream_log
 from causerie.adapters.jetstream_health import Health
+from causerie.adapters.jetstream_link import Unanswered
+from causerie.adapters.jetstream_stream import State
 from causerie.adapters.nats_server import NatsServer
 from causerie.chat.entry import Entry
 from causerie.ports import Failed, Stored
@@ -74,6 +77,29 @@ async def test_a_log_that_is_closed_while_nats_does_not_answer_says_what_it_leav
     here.log.close()
     assert here.observer.failure is not None
     assert len(here.observer.waiting) == 1
+
+
+async def test_what_could_not_be_compared_is_compared_soon(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jetstream_log, "COMPARE_AGAIN_AFTER", 0.01)
+    here, there = two
+    await here.watch("room")
+    here.lose(lambda _message: True)
+    await there.append(draft("1"))
+    state = here.log._stream.state
+    asked = 0
+
+    async def state_after_a_while() -> State:
+        nonlocal asked
+        asked += 1
+        if asked < 3:
+            raise Unanswered("for a test")
+        return await state()
+
+    monkeypatch.setattr(here.log._stream, "state", state_after_a_while)
+    here.log._look.set()
+    await until(lambda: "room" in here.observer.entries, "what was lost")
 
 
 async def test_a_log_that_is_drained_has_told_all(two: tuple[Node, Node]) -> None:

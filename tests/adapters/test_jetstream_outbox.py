@@ -22,16 +22,20 @@ def stamped(slots: list[Slot]) -> list[Slot]:
     return slots
 
 
+def owes_nothing(_room: str, _seq: int) -> bool:
+    return False
+
+
 def test_outcomes_are_told_in_the_order_of_the_drafts_and_no_sooner() -> None:
     first, second = draft("1"), draft("2")
     outbox = outbox_with(first, second)
     one, two = stamped(outbox.take())
     outbox.acknowledged([one, two], 12)
     two_entry = outbox.stored(two)
-    assert outbox.outcomes() == []
+    assert outbox.outcomes(owes_nothing) == []
     one.prev = 4
     one_entry = outbox.stored(one)
-    assert outbox.outcomes() == [Stored(first, one_entry), Stored(second, two_entry)]
+    assert outbox.outcomes(owes_nothing) == [Stored(first, one_entry), Stored(second, two_entry)]
     assert (one_entry.seq, one_entry.prev, two_entry.seq, two_entry.prev) == (11, 4, 12, 11)
     assert len(outbox) == 0
     assert outbox.oldest is None
@@ -47,7 +51,7 @@ def test_a_repeat_of_what_is_on_its_way_gets_its_outcome_with_it() -> None:
     slot.prev = 0
     entry = outbox.stored(slot)
     expected: list[Outcome] = [Stored(first, entry), Repeated(again, entry)]
-    assert outbox.outcomes() == [*expected, Rejected(other, "id_reused")]
+    assert outbox.outcomes(owes_nothing) == [*expected, Rejected(other, "id_reused")]
 
 
 def test_a_draft_under_a_known_id_is_a_repeat_of_that_entry_or_refused() -> None:
@@ -57,7 +61,10 @@ def test_a_draft_under_a_known_id_is_a_repeat_of_that_entry_or_refused() -> None
     entries = [placed(draft(id), seq=3, prev=0, timestamp=1) for id in "12"]
     outbox.found(one, entries[0])
     outbox.found(two, entries[1])
-    assert outbox.outcomes() == [Repeated(same, entries[0]), Rejected(other, "id_reused")]
+    assert outbox.outcomes(owes_nothing) == [
+        Repeated(same, entries[0]),
+        Rejected(other, "id_reused"),
+    ]
 
 
 def test_what_was_found_before_it_came_here_is_told_after_what_is_here() -> None:
@@ -66,12 +73,30 @@ def test_what_was_found_before_it_came_here_is_told_after_what_is_here() -> None
     entry = placed(known, seq=3, prev=0, timestamp=1)
     outbox.put_found(known, entry)
     (slot,) = stamped(outbox.take())
-    assert outbox.outcomes() == []
+    assert outbox.outcomes(owes_nothing) == []
     outbox.acknowledged([slot], 5)
     slot.prev = 3
-    assert outbox.outcomes() == []
+    assert outbox.outcomes(owes_nothing) == []
     assert outbox.stored(slot).seq == 5
-    assert [type(outcome) for outcome in outbox.outcomes()] == [Stored, Repeated]
+    assert [type(outcome) for outcome in outbox.outcomes(owes_nothing)] == [Stored, Repeated]
+
+
+def test_an_outcome_waits_for_an_entry_that_is_to_be_told_and_the_others_behind_it() -> None:
+    first, again, other, last = draft("1"), draft("1"), draft("1", content="other"), draft("2")
+    outbox = outbox_with(first, again, other, last)
+    slots = stamped(outbox.take())
+    outbox.acknowledged(slots, 12)
+    slots[0].prev = 4
+    entry, last_entry = [outbox.stored(slot) for slot in slots]
+    owed = {("room", 11), ("room", 12)}
+    assert outbox.outcomes(lambda *place: place in owed) == []
+    owed.remove(("room", 11))
+    assert outbox.outcomes(lambda *place: place in owed) == [
+        Stored(first, entry),
+        Repeated(again, entry),
+        Rejected(other, "id_reused"),
+    ]
+    assert outbox.outcomes(owes_nothing) == [Stored(last, last_entry)]
 
 
 def test_what_cannot_be_stored_is_rejected_alone_and_never_sent() -> None:
@@ -80,7 +105,10 @@ def test_what_cannot_be_stored_is_rejected_alone_and_never_sent() -> None:
     for each in (no_text, too_long, good):
         outbox.put(each, since=0.0, max_bytes=150)
     (slot,) = stamped(outbox.take())
-    assert outbox.outcomes() == [Rejected(no_text, "failed"), Rejected(too_long, "failed")]
+    assert outbox.outcomes(owes_nothing) == [
+        Rejected(no_text, "failed"),
+        Rejected(too_long, "failed"),
+    ]
     assert slot.draft is good
 
 
@@ -163,7 +191,7 @@ def test_each_draft_has_one_outcome_and_each_id_one_entry(
             if slot.prev == UNKNOWN:
                 outbox.copied(slot.message_id, slot.seq, 99)
             stored[slot.draft.id] = outbox.stored(slot)
-        outcomes += outbox.outcomes()
+        outcomes += outbox.outcomes(owes_nothing)
     assert [outcome.draft for outcome in outcomes] == drafts
     new = [outcome.entry for outcome in outcomes if isinstance(outcome, Stored)]
     assert sorted(new, key=lambda entry: entry.id) == [stored[id] for id in sorted(stored)]

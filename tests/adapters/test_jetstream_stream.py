@@ -165,8 +165,10 @@ async def test_the_conversations_of_an_identity_are_listed(link: Link, stream: S
         await put(link, subject)
         await put(link, subject)
     await put(link, subjects.pointer("bob", "~1"))
-    assert set(await stream.rooms_of("alice")) == mine
-    assert await stream.rooms_of("carol") == []
+    last = await put(link, subjects.pointer("bob", "~2"))
+    rooms, newest = await stream.rooms_of("alice")
+    assert (set(rooms), newest) == (mine, last)
+    assert await stream.rooms_of("carol") == ([], last)
 
 
 async def test_it_is_told_whose_conversations_have_something_new(
@@ -175,13 +177,13 @@ async def test_it_is_told_whose_conversations_have_something_new(
     subjects = stream.subjects
     names = [f"user-{number}" for number in range(8)]
     filters = [subjects.pointers(name) for name in names]
-    assert await stream.moved([], since=1, upto=1) == set()
+    assert await stream.moved([], since=1, upto=1) == {}
     old = [await put(link, subjects.pointer(name, "~old")) for name in names]
-    await put(link, subjects.pointer(names[2], "~new"))
+    new = [await put(link, subjects.pointer(names[2], room)) for room in ("~b", "~a")]
     last = await put(link, subjects.pointer(names[3], "~new"))
     moved = await stream.moved(filters, since=old[-1] + 1, upto=last)
-    assert moved == set(filters[2:4])
-    assert await stream.moved(filters, since=last + 1, upto=last) == set()
+    assert moved == {filters[2]: new[-1], filters[3]: last}
+    assert await stream.moved(filters, since=last + 1, upto=last) == {}
 
 
 async def test_more_identities_than_one_question_holds_are_asked_about(
@@ -190,7 +192,7 @@ async def test_more_identities_than_one_question_holds_are_asked_about(
     filters = [stream.subjects.pointers(f"user-{number}") for number in range(25_000)]
     assert sum(map(len, filters)) > link.max_payload
     last = await put(link, stream.subjects.pointer("user-24999", "~talk"))
-    assert await stream.moved(filters, since=2, upto=last) == {filters[-1]}
+    assert await stream.moved(filters, since=2, upto=last) == {filters[-1]: last}
 
 
 @pytest.mark.slow
@@ -212,10 +214,12 @@ async def test_more_conversations_than_one_answer_holds_are_told_of(
 
     for batch in range(2):
         await link.exchange(partial(send, batch), within=WITHIN, until=lambda _message: True)
+    many = (await stream.state()).last
     last = await put(link, subjects.pointer("few", "~talk"))
-    # Of the one with too many it is not known, so that it is looked through.
-    moved = await stream.moved(filters, since=last, upto=last)
-    assert moved == {filters[1], filters[2]}
+    # Of the one with too many the leader is asked.
+    moved = await stream.moved(filters, since=many, upto=last)
+    assert moved == {filters[1]: many, filters[2]: last}
+    assert await stream.moved(filters, since=last, upto=last) == {filters[2]: last}
 
 
 async def test_what_nobody_answers_fails_in_time(

@@ -8,14 +8,15 @@ from tests.adapters.jetstream_nodes import (
     nats_server,
     new_prefix,
     node,
+    old_leader,
     own_server,
     two,
     until,
 )
 
 from causerie.adapters import jetstream_watcher
-from causerie.adapters.jetstream_stream import Found
 from causerie.adapters.nats_server import NatsServer
+from causerie.chat.entry import Entry
 from causerie.ports import Failed, Head, Stored
 from causerie.testing.contracts import draft, private
 
@@ -112,20 +113,6 @@ async def test_a_leader_that_knows_less_than_the_node_is_asked_again(
     assert told == [Failed("the leader lags behind")]
 
 
-def old_leader(here: Node, monkeypatch: pytest.MonkeyPatch, *, answers: int) -> None:
-    """Has the next answers be those of a server that knows nothing yet."""
-    stream = here.log._stream
-    last_of = stream.last_of
-    left = answers
-
-    async def answer(subject: str) -> Found | None:
-        nonlocal left
-        left -= 1
-        return None if left >= 0 else await last_of(subject)
-
-    monkeypatch.setattr(stream, "last_of", answer)
-
-
 async def test_what_comes_twice_is_told_once(two: tuple[Node, Node]) -> None:
     here, there = two
     await here.watch("room")
@@ -211,6 +198,46 @@ async def test_a_room_watched_again_and_again_is_told_without_a_break(
     await until(lambda: here.observer.entries["room"][-1].id == "last", "the last")
 
 
+async def test_the_outcome_of_a_draft_waits_for_what_stands_before_its_entry(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    await here.watch("room")
+    here.lose(lambda _message: True)
+    read = here.log._reader.read
+    is_read = asyncio.Event()
+
+    async def read_late(room: str, *, after: int, upto: int, limit: int) -> list[Entry]:
+        await is_read.wait()
+        return await read(room, after=after, upto=upto, limit=limit)
+
+    monkeypatch.setattr(here.log._reader, "read", read_late)
+    await there.append(draft("1"))
+    here.hand_over(draft("2"), draft("3", room="let go of"))
+    await until(lambda: here.log._watcher._watches["room"].chain.gap() is not None, "a gap")
+    assert len(here.observer.waiting) == 2
+    is_read.set()
+    # The recorder checks that no outcome comes before its entry.
+    await here.settle()
+    assert [entry.id for entry in here.observer.entries["room"]] == ["1", "2"]
+
+
+async def test_an_outcome_waits_no_longer_when_nobody_wants_its_entry(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    await here.watch("room")
+    here.lose(lambda _message: True)
+    monkeypatch.setattr(jetstream_watcher, "GAP_AFTER", WITHIN)
+    await there.append(draft("1"))
+    here.hand_over(draft("2"))
+    await until(lambda: here.log._watcher._watches["room"].chain.gap() is not None, "a gap")
+    assert here.observer.waiting
+    here.log.unwatch("room")
+    here.observer.at.pop("room")
+    await here.settle()
+
+
 async def test_what_is_no_entry_is_not_passed_over(two: tuple[Node, Node]) -> None:
     here, there = two
     await here.watch("room")
@@ -223,3 +250,6 @@ async def test_what_is_no_entry_is_not_passed_over(two: tuple[Node, Node]) -> No
     assert "room" not in here.observer.entries
     with pytest.raises(AssertionError, match="Failed"):
         await here.read()
+    # What is said there is stored nevertheless, and its author learns of that.
+    del here.observer.at["room"]
+    assert isinstance((await here.append(draft("3")))[0], Stored)

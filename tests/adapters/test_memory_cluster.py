@@ -229,6 +229,28 @@ def test_who_watches_when_addressed_misses_nothing_in_between() -> None:
         assert other.recorder.at["~talk"] == store.head("~talk").seq
 
 
+def test_who_answers_at_once_is_told_of_what_came_before_the_answer() -> None:
+    for seed in range(50):
+        chance = Random(seed)
+        (one, other), steps, store = nodes(2)
+        other.log.follow("bob")
+        one.store_privately("1")
+        while "~talk" not in store.rooms:
+            steps.pop(chance.randrange(len(steps)))()
+        other.watch("~talk")
+        other.store_privately("2", "bob", "alice")
+        for _ in range(chance.randrange(6)):
+            if steps:
+                steps.pop(chance.randrange(len(steps)))()
+        if "~talk" in other.recorder.at and not other.recorder.waiting:
+            other.log.unwatch("~talk")
+            del other.recorder.at["~talk"]
+        one.store_privately("3")
+        run(steps, chance)
+        told = [*other.recorder.told, *other.recorder.entries.get("~talk", ())]
+        assert told[0] == "1", f"with seed {seed}"
+
+
 def test_a_dead_node_is_told_nothing_and_stores_nothing() -> None:
     (one, other), steps, store = nodes(2)
     other.watch("room")

@@ -99,13 +99,26 @@ class Device:
         return link
 
     @property
-    def display(self) -> str:
-        """What its node calls it; empty if it is not connected."""
+    def connection(self) -> Connection | None:
+        """Its node's end of the link, if there is one."""
         if self.link is None:
-            return ""
+            return None
         receiver = self.link.socket.receiver
         assert isinstance(receiver, Connection)
-        return receiver.display
+        return receiver
+
+    @property
+    def display(self) -> str:
+        """What its node calls it; empty if it is not connected."""
+        connection = self.connection
+        return "" if connection is None else connection.display
+
+    @property
+    def identity(self) -> str:
+        """Who uses it; empty if it is not connected."""
+        connection = self.connection
+        session = None if connection is None else connection.session
+        return "" if session is None else session.identity
 
 
 class Cluster(RuleBasedStateMachine):
@@ -272,16 +285,26 @@ class Cluster(RuleBasedStateMachine):
     def everything_said_was_shown(self) -> None:
         """Checks what each device has to say against the log."""
         rooms = {room for device in self.devices for room in device.driver.shown}
-        logs = {room: self.log(room) for room in rooms | {"lobby", "garden"}}
+        logs = {room: self.log(room) for room in {*rooms, *self.cluster.store.rooms}}
         witnesses = [device.person.witness() for device in self.devices]
         for device, witness in zip(self.devices, witnesses, strict=True):
             for room in device.left:
                 witness.since.pop(room, None)
+            witness.since |= dict.fromkeys(self.conversations_of(device), 0)
         assert check(witnesses, logs) == []
         for device in self.devices:
             driver = device.driver
             assert not isinstance(driver.machine.state, Closed)
             assert driver.sent.keys() == driver.acked.keys() | driver.failed.keys()
+
+    def conversations_of(self, device: Device) -> list[str]:
+        """The private conversations of whoever uses a device, whether it knows of them or not."""
+        identity = device.identity
+        return [
+            room
+            for room, entries in self.cluster.store.rooms.items()
+            if entries and entries[0].peer and identity in (entries[0].identity, entries[0].peer)
+        ]
 
     def everybody_knows_who_is_there(self) -> None:
         """Checks what each device was told of members against who is in each room."""

@@ -1,35 +1,54 @@
 """The identities that are connected to a node: it is told of their private entries, wherever the
 conversations are that these are in.
+
+NATS publishes a pointer to each private entry, for each of the two. That may be lost, or come late,
+so what counts is how far a conversation was told here. A pointer says that there is more; then the
+first entry that was not told is, and who is told of it hears the room from there on.
 """
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
+import msgspec
 import structlog
 
 from causerie.adapters.jetstream_link import Interest, Link, LinkError, Message
 from causerie.adapters.jetstream_reader import Reader
-from causerie.adapters.jetstream_stream import PAGE, Stream
+from causerie.adapters.jetstream_stream import PAGE, READ_WITHIN, Patience, Stream
 from causerie.adapters.jetstream_subjects import room_of
 from causerie.adapters.jetstream_tails import Tails
 from causerie.chat.entry import Entry
 
-TOLD: Final = 10_000
-"""So many entries are remembered as told: each has two pointers, and both may be followed."""
+ROOMS: Final = 50_000
+"""Conversations of which it is remembered how far they were told."""
 AGAIN_AFTER: Final = 0.5
 """Seconds after a read that has failed."""
 
 _logger = structlog.get_logger("causerie.log")
 
 
+class _Followed:
+    """An identity that is followed."""
+
+    __slots__ = ("interest", "looked", "since")
+
+    def __init__(self, interest: Interest, since: int) -> None:
+        self.interest = interest
+        self.since = since
+        """The seq of the last entry that is not told, for it was there before."""
+        self.looked = since
+        """The seq up to which its pointers have been looked for."""
+
+
 class Follower:
     """The followed identities.
 
-    `addressed` is called with each entry that a pointer led to, in the order of the pointers;
-    `comes` tells of which rooms and seqs that is not needed, since they come in a commit.
+    `addressed` is called with the first entry of a conversation that was not told; `expects` tells
+    of which rooms and seqs that is not needed, since the room is watched, and `let_go` is to be
+    called when it is no longer.
     """
 
     def __init__(
@@ -40,37 +59,89 @@ class Follower:
         *,
         tails: Tails,
         addressed: Callable[[Entry], None],
-        comes: Callable[[str, int], bool],
+        expects: Callable[[str, int], bool],
     ) -> None:
         self._link = link
         self._stream = stream
         self._reader = reader
-        self._addressed = addressed
-        self._comes = comes
-        self._interests: dict[str, Interest] = {}
-        self._since: dict[str, int] = {}
-        """Of each identity, the seq of the last entry that is not told, for it was there before."""
-        self._seqs: deque[tuple[str, int]] = deque()
-        """Of entries to look at: the room and the seq."""
-        self._told: OrderedDict[int, None] = OrderedDict()
-        self._wanted = asyncio.Event()
         self._tails = tails
-        self._compared = tails.in_stream()
+        self._addressed = addressed
+        self._expects = expects
+        self._followed: dict[str, _Followed] = {}
+        self._pointed: deque[tuple[str, int]] = deque()
+        """Of entries to look at: the room and the seq."""
+        self._wanted = asyncio.Event()
+        self._told: OrderedDict[str, int] = OrderedDict()
+        """Of conversations, the seq up to which all was told."""
+        self._forgotten = 0
+        """The greatest of those that are remembered no longer."""
 
     def follow(self, identity: str) -> None:
         """Begins to tell of an identity's private entries."""
-        if identity not in self._interests:
+        if identity not in self._followed:
             subject = self._stream.subjects.live_pointers(identity)
-            told = partial(self._live, identity)
-            self._since[identity] = self._tails.in_stream()
-            self._interests[identity] = self._link.subscribe(subject, told)
+            interest = self._link.subscribe(subject, partial(self._live, identity))
+            self._followed[identity] = _Followed(interest, self._tails.in_stream())
 
     def unfollow(self, identity: str) -> None:
         """Ends that."""
-        interest = self._interests.pop(identity, None)
-        if interest is not None:
-            del self._since[identity]
-            self._link.unsubscribe(interest)
+        followed = self._followed.pop(identity, None)
+        if followed is not None:
+            self._link.unsubscribe(followed.interest)
+
+    def let_go(self, room: str, *, told: int | None, pointed: int) -> None:
+        """Learns that a room is no longer watched: it was told up to a seq, if its head was, and
+        there is an entry at another, as a pointer has said by then (0 if none has).
+        """
+        if told is not None:
+            self._note_told(room, told)
+        if pointed > (told or 0):
+            self._look_at(room, pointed)
+
+    def tell(self, first: Entry) -> None:
+        """Tells of the first entry of its conversation that was not told, unless it was by now."""
+        floor = self._floor(first)
+        if floor is not None and first.seq > floor:
+            self._note_told(first.room, first.seq)
+            self._addressed(first)
+
+    async def first_untold(self, newest: Sequence[Entry]) -> Entry | None:
+        """Finds the first entry of a conversation that was not told; None if all was, or nobody
+        here is in it. `newest` are its newest entries, oldest first, one at least.
+
+        Raises:
+            LinkError: NATS does not answer in time.
+        """
+        floor = self._floor(newest[-1])
+        if floor is None:
+            return None
+        oldest = newest[0]
+        if oldest.prev > floor:
+            (oldest,) = await self._reader.read(oldest.room, after=floor, upto=oldest.prev, limit=1)
+        return next((entry for entry in (oldest, *newest) if entry.seq > floor), None)
+
+    def _floor(self, entry: Entry) -> int | None:
+        """The seq after which a conversation that has this entry is to be told; None if neither of
+        the two is here.
+        """
+        here = [self._followed.get(party) for party in (entry.identity, entry.peer)]
+        sinces = [followed.since for followed in here if followed is not None]
+        if not sinces:
+            return None
+        told = self._told.get(entry.room)
+        if told is None:
+            # It may have been told that far, and never this entry: it was pointed to now.
+            told = min(self._forgotten, entry.seq - 1)
+        return max(told, min(sinces))
+
+    def _note_told(self, room: str, seq: int) -> None:
+        self._told[room] = max(seq, self._told.get(room, 0))
+        self._told.move_to_end(room)
+        if len(self._told) > ROOMS:
+            _, forgotten = self._told.popitem(last=False)
+            self._forgotten = max(self._forgotten, forgotten)
+
+    # What pointers tell.
 
     def _live(self, identity: str, message: Message) -> None:
         pointer = int(message.headers["Nats-Sequence"])
@@ -80,52 +151,68 @@ class Follower:
         room = room_of(subject)
         seq = pointer - int(distance)
         self._tails.note(room, seq, 0)
-        is_new = seq > self._since.get(identity, seq) and seq not in self._told
-        if is_new and not self._comes(room, seq):
-            self._told[seq] = None
-            if len(self._told) > TOLD:
-                self._told.popitem(last=False)
-            self._seqs.append((room, seq))
+        followed = self._followed.get(identity)
+        if followed is not None and seq > followed.since:
+            self._look_at(room, seq)
+
+    def _look_at(self, room: str, seq: int) -> None:
+        if not self._is_told(room, seq):
+            self._pointed.append((room, seq))
             self._wanted.set()
+
+    def _is_told(self, room: str, seq: int) -> bool:
+        """Whether an entry was told, or is about to be since its room is watched."""
+        return seq <= self._told.get(room, 0) or self._expects(room, seq)
 
     async def run(self) -> None:
         """Reads the entries that pointers lead to, for ever."""
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            while self._seqs:
-                room, seq = self._seqs[0]
+            while self._pointed:
+                room, seq = self._pointed[0]
                 try:
-                    if not self._comes(room, seq):
-                        entry = await self._reader.entry_at(seq)
-                        if self._is_for_somebody(entry) and not self._comes(room, seq):
-                            self._addressed(entry)
+                    if not self._is_told(room, seq):
+                        first = await self.first_untold([await self._reader.entry_at(seq)])
+                        if first is not None and not self._is_told(room, seq):
+                            self.tell(first)
                 except LinkError as error:
                     _logger.warning("a private entry cannot be read yet", error=str(error))
                     await asyncio.sleep(AGAIN_AFTER)
-                else:
-                    self._seqs.popleft()
+                    continue
+                except msgspec.MsgspecError:
+                    # Nobody but a server of ours writes there.
+                    _logger.exception("a private entry cannot be read", room=room, seq=seq)
+                self._pointed.popleft()
 
-    def _is_for_somebody(self, entry: Entry) -> bool:
-        """Whether one of the two is followed: the pointer that led here may be of the other."""
-        parties = (entry.identity, entry.peer)
-        return any(entry.seq > self._since.get(party, entry.seq) for party in parties)
+    # What was lost.
 
     async def compare(self) -> None:
-        """Looks for pointers that have not come."""
-        last = (await self._stream.state()).last
-        subjects = {self._stream.subjects.pointers(each): each for each in self._interests}
-        for subject in await self._stream.moved(
-            list(subjects), since=self._compared + 1, upto=last
-        ):
-            await self._catch_up(subjects[subject], subject)
-        self._compared = last
+        """Looks for pointers that have not come.
 
-    async def _catch_up(self, identity: str, subject: str) -> None:
-        after, pending = max(self._compared, self._since.get(identity, 0)), 1
-        while pending:
+        Raises:
+            LinkError: NATS does not answer in time.
+        """
+        compared = dict(self._followed)
+        if not compared:
+            return
+        last = (await self._stream.state()).last
+        filters = {self._stream.subjects.pointers(each): each for each in compared}
+        since = min(followed.looked for followed in compared.values()) + 1
+        newest = await self._stream.moved(list(filters), since=since, upto=last)
+        for subject, pointer in newest.items():
+            identity = filters[subject]
+            await self._catch_up(identity, compared[identity].looked, subject, upto=pointer)
+        for followed in compared.values():
+            followed.looked = last
+
+    async def _catch_up(self, identity: str, after: int, subject: str, *, upto: int) -> None:
+        """Reads pointers up to one that is there: a replica that has less is asked again."""
+        patience = Patience(READ_WITHIN)
+        while after < upto:
             page = await self._stream.page(subject, after=after, limit=PAGE)
             for found in page.messages:
                 self._point(identity, found.subject, found.seq, found.payload)
                 after = found.seq
-            pending = page.pending
+            if after < upto and not page.pending:
+                await patience.rest()

@@ -32,6 +32,8 @@ WINDOW: Final = 120.0
 """Seconds for which NATS knows the id of a message."""
 COMPARE_EVERY: Final = 10.0
 """Seconds between two looks for what was lost on its way."""
+COMPARE_AGAIN_AFTER: Final = 1.0
+"""Seconds after a look that has failed: NATS was away, so that there is something to find."""
 OPEN_WITHIN: Final = 20.0
 """Seconds for NATS to make the stream: a cluster that has just begun chooses its leaders first."""
 
@@ -148,8 +150,9 @@ class JetStreamLog:
             self._reader,
             tails=tails,
             addressed=self._addressed,
-            comes=self._watcher.comes,
+            expects=self._watcher.expects,
         )
+        self._watcher.addressing = self._follower
         link.on_reconnect(self._look.set)
         self._tasks.begin(self._appender.run(), "log-appender")
         self._tasks.begin(self._follower.run(), "log-follower")
@@ -169,8 +172,12 @@ class JetStreamLog:
 
     def unwatch(self, room: str) -> None:
         """Ends telling of a room."""
-        self._watcher.unwatch(room)
-        self._through = [entry for entry in self._through if entry.room != room]
+        untold = [entry for entry in self._through if entry.room == room]
+        if untold:
+            self._through = [entry for entry in self._through if entry.room != room]
+        self._watcher.unwatch(room, untold)
+        if len(self._appender):
+            self._need_telling()  # an outcome may have waited for its entry
 
     def follow(self, identity: str) -> None:
         """Begins to tell of an identity's private entries."""
@@ -312,7 +319,7 @@ class JetStreamLog:
         self._is_due = False
         if self._ended:
             return
-        outcomes = self._appender.outbox.outcomes()
+        outcomes = self._appender.outbox.outcomes(self._watcher.owes)
         entries, self._through = self._through, []
         if outcomes or entries:
             self._observing().committed(Commit(outcomes, entries))
@@ -349,19 +356,21 @@ class JetStreamLog:
     # What was lost.
 
     async def _compare(self) -> None:
+        wait = self._compare_every
         while True:
-            try:
-                await asyncio.wait_for(self._look.wait(), self._compare_every)
-            except TimeoutError:
-                pass
-            else:
-                self._look.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._look.wait(), wait)
+            self._look.clear()
             try:
                 await self._check()
-                await self._watcher.compare()
+                # Pointers first: what they lead to in a watched room is then found there.
                 await self._follower.compare()
+                await self._watcher.compare()
             except LinkError as error:
                 _logger.warning("the log cannot be compared yet", error=str(error))
+                wait = min(COMPARE_AGAIN_AFTER, self._compare_every)
+            else:
+                wait = self._compare_every
 
     async def _check(self) -> None:
         """Sees that the stream is the one that it was: another knows nothing of what was told.

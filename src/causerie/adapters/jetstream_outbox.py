@@ -5,7 +5,7 @@ under the (identity, id) of one that is on its way is not sent: it gets its outc
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from causerie.adapters.jetstream_entries import encode_entry
@@ -177,10 +177,14 @@ class Outbox:
         for follower in slot.followers:
             follower.outcome = _compared(follower.draft, entry)
 
-    def outcomes(self) -> list[Outcome]:
-        """Takes out the outcomes that can be told: up to the first draft that has none."""
+    def outcomes(self, owes: Callable[[str, int], bool]) -> list[Outcome]:
+        """Takes out the outcomes that can be told: up to the first draft that has none, or whose
+        entry is to be told and has not come yet, of which room and seq `owes` says it.
+        """
         ready: list[Outcome] = []
         while self._due and (outcome := self._due[0].outcome) is not None:
+            if not isinstance(outcome, Rejected) and owes(outcome.entry.room, outcome.entry.seq):
+                break
             self._due.popleft()
             ready.append(outcome)
         return ready

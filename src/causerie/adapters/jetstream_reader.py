@@ -13,7 +13,7 @@ import msgspec
 from causerie.adapters.jetstream_entries import decode_entry, timestamp_of
 from causerie.adapters.jetstream_link import Unanswered
 from causerie.adapters.jetstream_search import Mark, Search
-from causerie.adapters.jetstream_stream import READ_WITHIN, REST, Found, Stream
+from causerie.adapters.jetstream_stream import READ_WITHIN, Found, Patience, Stream
 from causerie.adapters.jetstream_subjects import message_id, room_of
 from causerie.chat.entry import Entry
 from causerie.ports import Conversation, Head, Located
@@ -73,7 +73,7 @@ class Reader:
         """Reads forward; `is_there`: there is an entry at `upto`."""
         subject = self._subjects.entry(room)
         expected = upto if is_there else min(upto, self._known.in_room(room))
-        deadline = asyncio.get_running_loop().time() + READ_WITHIN
+        patience = Patience(READ_WITHIN)
         found: list[Found] = []
         while True:
             page = await self._stream.page(subject, after=after, limit=limit - len(found))
@@ -87,18 +87,7 @@ class Reader:
             if not page.pending and after >= expected:
                 return found
             if not page.pending:
-                await self._catch_up(deadline)
-
-    @staticmethod
-    async def _catch_up(deadline: float) -> None:
-        """Waits a moment for a replica that lags.
-
-        Raises:
-            Unanswered: it has had its time.
-        """
-        if asyncio.get_running_loop().time() >= deadline:
-            raise Unanswered("a replica lags behind")
-        await asyncio.sleep(REST)
+                await patience.rest()
 
     async def read_back(self, room: str, *, before: int, limit: int) -> list[Entry]:
         """Reads backward."""
@@ -241,9 +230,7 @@ class Reader:
             # Who does not say when has not tried before, or a moment ago. To read a room from its
             # beginning, for everybody who is not in it, would take minutes.
             return None
-        rooms = (
-            [room] if room else [room_of(each) for each in await self._stream.rooms_of(identity)]
-        )
+        rooms = [room] if room else list(map(room_of, (await self._stream.rooms_of(identity))[0]))
         for each in rooms:
             found = await self.find_in(each, identity, id, since=since)
             if found is not None:
@@ -267,9 +254,9 @@ class Reader:
 
     async def entry_at(self, seq: int) -> Entry:
         """Reads the entry at a seq that is known to be there, of whichever room."""
-        deadline = asyncio.get_running_loop().time() + READ_WITHIN
+        patience = Patience(READ_WITHIN)
         while (found := await self._stream.at(seq)) is None:
-            await self._catch_up(deadline)
+            await patience.rest()
         room = room_of(found.subject)
         before = await self._end(room, seq - 1)
         return decode_entry(found.payload, room=room, seq=seq, prev=before.seq if before else 0)
@@ -278,12 +265,12 @@ class Reader:
         self, identity: str, *, after: str, limit: int
     ) -> Sequence[Conversation]:
         """Lists private conversations."""
-        names = sorted(room_of(subject) for subject in await self._stream.rooms_of(identity))
+        pointers, upto = await self._stream.rooms_of(identity)
+        names = sorted(map(room_of, pointers))
         rooms = [room for room in names if room > after][: max(0, min(limit, GREATEST))]
         subjects = [self._subjects.entry(room) for room in rooms]
-        deadline = asyncio.get_running_loop().time() + READ_WITHIN
-        while len(found := await self._stream.last(subjects)) < len(subjects):
-            await self._catch_up(deadline)
+        # Not from a replica that has less: nobody is told later of what is there by now.
+        found = await self._stream.last(subjects, upto=upto)
         talks = []
         for room in rooms:
             last = found[self._subjects.entry(room)]

@@ -40,6 +40,26 @@ FORBIDDEN: Final = {"Nats-Rollup": "none"}
 _Value = TypeVar("_Value")
 
 
+class Patience:
+    """How long one who knows less than there is gets to learn it."""
+
+    def __init__(self, within: float, who: str = "a replica") -> None:
+        """Begins now, and ends in so many seconds."""
+        self._loop = asyncio.get_running_loop()
+        self._deadline = self._loop.time() + within
+        self._who = who
+
+    async def rest(self) -> None:
+        """Waits a moment before it is asked again.
+
+        Raises:
+            Unanswered: it has had its time.
+        """
+        if self._loop.time() >= self._deadline:
+            raise Unanswered(f"{self._who} lags behind")
+        await asyncio.sleep(REST)
+
+
 class StreamError(LinkError):
     """NATS refuses what the log needs, or has something else under the stream's name."""
 
@@ -186,20 +206,20 @@ class Stream:
             raise _TooLittle(f"a replica has not got so far ({end.status})")
         return messages
 
-    async def moved(self, filters: Sequence[str], *, since: int, upto: int) -> set[str]:
+    async def moved(self, filters: Sequence[str], *, since: int, upto: int) -> dict[str, int]:
         """Tells which of some filters, each of all pointers of an identity, have a message with a
-        seq from `since` to `upto`, which must be there.
+        seq from `since` to `upto`, which must be there; and the seq of the last that is known.
 
         Raises:
             LinkError: NATS does not answer in time.
         """
-        moved: set[str] = set()
+        moved: dict[str, int] = {}
         for start in range(0, len(filters), SUBJECTS):
             some = filters[start : start + SUBJECTS]
-            moved |= await self._moved(some, since=since, upto=upto)
+            moved.update(await self._moved(some, since=since, upto=upto))
         return moved
 
-    async def _moved(self, filters: Sequence[str], *, since: int, upto: int) -> set[str]:
+    async def _moved(self, filters: Sequence[str], *, since: int, upto: int) -> dict[str, int]:
         request = {
             "multi_last": [*filters, self.subjects.begin],
             "seq": since,
@@ -208,11 +228,15 @@ class Stream:
         *messages, end = await self._until(lambda: self._direct(request))
         match end.status:
             case "204":
-                subjects = {message.headers["Nats-Subject"] for message in messages}
-                return {f"{subject.rpartition('.')[0]}.*" for subject in subjects}
+                moved: dict[str, int] = {}
+                for found in map(_found, messages):
+                    subject = f"{found.subject.rpartition('.')[0]}.*"
+                    moved[subject] = max(found.seq, moved.get(subject, 0))
+                return moved
             case "413" if len(filters) == 1:
-                # Too many conversations to tell: they are looked through.
-                return set(filters)
+                # Too many conversations to tell.
+                last = await self.last_of(filters[0])
+                return {} if last is None or last.seq < since else {filters[0]: last.seq}
             case "413":
                 half = len(filters) // 2
                 first = await self._moved(filters[:half], since=since, upto=upto)
@@ -236,7 +260,8 @@ class Stream:
         return Page([_found(message) for message in messages], pending)
 
     async def last_of(self, subject: str) -> Found | None:
-        """Asks the leader for the last message of a subject: none is newer when this is called.
+        """Asks the leader for the last message of a subject, which may be a filter: none is newer
+        when this is called.
 
         Raises:
             LinkError: NATS does not answer in time.
@@ -248,10 +273,11 @@ class Stream:
                 raise StreamError(told["error"]["description"])
             return None
         message = told["message"]
-        return Found(subject, message["seq"], b64decode(message.get("data", "")))
+        return Found(message["subject"], message["seq"], b64decode(message.get("data", "")))
 
-    async def rooms_of(self, identity: str) -> list[str]:
-        """Lists the subjects of an identity's pointers.
+    async def rooms_of(self, identity: str) -> tuple[list[str], int]:
+        """Lists the subjects of an identity's pointers, and tells the seq of the newest message
+        that was there then.
 
         Raises:
             LinkError: NATS does not answer in time.
@@ -267,7 +293,7 @@ class Stream:
                 raise StreamError(told["error"]["description"])
             subjects += told["state"].get("subjects") or {}
             if len(subjects) >= told.get("total", 0):
-                return subjects
+                return subjects, told["state"]["last_seq"]
 
     async def stored_as(self, message_id: str) -> int | None:
         """Tells where the message with an id is stored; None if there is none, or if it is longer

@@ -2,18 +2,19 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 import structlog
 from msgspec.structs import replace
 
 from causerie.adapters.jetstream_chain import Chain
-from causerie.adapters.jetstream_entries import decode_entry
-from causerie.adapters.jetstream_link import Interest, Link, LinkError, Message, Unanswered
+from causerie.adapters.jetstream_entries import decode_entry, timestamp_of
+from causerie.adapters.jetstream_link import Interest, Link, LinkError, Message
 from causerie.adapters.jetstream_reader import Reader, head_of
-from causerie.adapters.jetstream_stream import READ_WITHIN, REST, Stream
+from causerie.adapters.jetstream_stream import READ_WITHIN, Patience, Stream
 from causerie.adapters.jetstream_tails import Tails
 from causerie.adapters.jetstream_tasks import Tasks
 from causerie.chat.entry import Entry
@@ -34,18 +35,43 @@ _logger = structlog.get_logger("causerie.log")
 class Watch:
     """A room that is watched, from `watch` to `unwatch`."""
 
-    __slots__ = ("chain", "interest", "is_compared", "room", "stop_filling", "told_from")
+    __slots__ = (
+        "chain",
+        "interest",
+        "is_compared",
+        "is_unreadable",
+        "pointed",
+        "room",
+        "stop_filling",
+    )
 
     def __init__(self, room: str) -> None:
         self.room = room
         self.chain = Chain()
-        self.told_from: int | None = None
-        """The seq of the head after which all is told; None before that was."""
+        self.pointed = 0
+        """The greatest seq that somebody who is told of private entries relies on."""
+        self.is_unreadable = False
+        """Whether there is something in it that is no entry, so that nothing more is told."""
         self.is_compared = False
         """Whether its head has been compared with the stream since it began."""
         self.interest: Interest | None = None
         self.stop_filling: Callable[[], object] | None = None
         """Ends the reading of what is missing, while that goes on."""
+
+
+class Addressing(Protocol):
+    """What the watcher has to do with private entries: `causerie.ports.LogObserver.addressed`."""
+
+    async def first_untold(self, newest: Sequence[Entry]) -> Entry | None:
+        """Finds the first entry of a conversation that was not told, given its newest."""
+
+    def tell(self, first: Entry) -> None:
+        """Tells of it, right before the head is told."""
+
+    def let_go(self, room: str, *, told: int | None, pointed: int) -> None:
+        """Learns that a room is no longer watched, how far it was told, if its head was, and the
+        greatest seq of which `Watcher.expects` has said that it would be.
+        """
 
 
 class Watcher:
@@ -70,7 +96,6 @@ class Watcher:
         later: Callable[[Callable[[], None]], None],
         copied: Callable[[str, int, int], bool],
     ) -> None:
-        self._loop = asyncio.get_running_loop()
         self._link = link
         self._stream = stream
         self._reader = reader
@@ -80,18 +105,31 @@ class Watcher:
         self._through = through
         self._later = later
         self._copied = copied
+        self.addressing: Addressing
+        """Who tells of private entries in rooms that are not watched."""
         self._watches: dict[str, Watch] = {}
         self._compared = 0
 
     def __contains__(self, room: str) -> bool:
         return room in self._watches
 
-    def comes(self, room: str, seq: int) -> bool:
-        """Whether an entry is told as one that has come. It is not if it was there before the head
-        was found: whoever looks for a room's end does not tell others of what is in it.
+    def expects(self, room: str, seq: int) -> bool:
+        """Whether an entry is told, or was, since its room is watched. If the room is let go of
+        before, `let_go` says so.
         """
         watch = self._watches.get(room)
-        return watch is not None and watch.told_from is not None and seq > watch.told_from
+        if watch is None:
+            return False
+        watch.pointed = max(watch.pointed, seq)
+        return True
+
+    def owes(self, room: str, seq: int) -> bool:
+        """Whether an entry that is stored has not come yet, and will."""
+        watch = self._watches.get(room)
+        if watch is None or watch.is_unreadable:
+            return False
+        head = watch.chain.head
+        return head is not None and head < seq
 
     def watch(self, room: str, done: Callable[[Head | Failed], None]) -> None:
         """Begins to tell of a room."""
@@ -102,14 +140,16 @@ class Watcher:
             watch.interest = self._link.subscribe(subject, partial(self._live, watch))
         self._tasks.begin(self._look_up(watch, done), "log-head")
 
-    def unwatch(self, room: str) -> None:
-        """Ends telling of a room."""
+    def unwatch(self, room: str, untold: Sequence[Entry] = ()) -> None:
+        """Ends telling of a room. `untold` was let through, and will not be told any more."""
         watch = self._watches.pop(room, None)
         if watch is not None:
             assert watch.interest is not None, "it was subscribed to"
             self._link.unsubscribe(watch.interest)
             if watch.stop_filling is not None:
                 watch.stop_filling()
+            told = untold[0].prev if untold else watch.chain.head
+            self.addressing.let_go(room, told=told, pointed=watch.pointed)
 
     def take(self, entry: Entry) -> None:
         """Takes an entry of this node, which is durable."""
@@ -122,6 +162,7 @@ class Watcher:
     async def _look_up(self, watch: Watch, done: Callable[[Head | Failed], None]) -> None:
         try:
             head = await self._head(watch.room)
+            first = await self.addressing.first_untold(head.recent) if head.members else None
         except LinkError as error:
             self._later(partial(self._tell_failed, watch, str(error), done))
         except Exception:
@@ -129,7 +170,7 @@ class Watcher:
             _logger.exception("the end of a room cannot be found", room=watch.room)
             self._later(partial(self._tell_failed, watch, "a fault of the server's", done))
         else:
-            self._later(partial(self._tell_head, watch, head, done))
+            self._later(partial(self._tell_head, watch, head, first, done))
 
     async def _head(self, room: str) -> Head:
         """Asks the leader: what is stored after that is published to us, who have subscribed.
@@ -141,14 +182,12 @@ class Watcher:
         Raises:
             LinkError: NATS does not answer in time.
         """
-        until = self._loop.time() + READ_WITHIN
+        patience = Patience(READ_WITHIN, "the leader")
         while True:
             found = await self._stream.last_of(self._stream.subjects.entry(room))
             if (found.seq if found else 0) >= self._tails.in_room(room):
                 break
-            if self._loop.time() >= until:
-                raise Unanswered("the leader lags behind")
-            await asyncio.sleep(REST)
+            await patience.rest()
         if found is None:
             self._tails.note(room, 0, 0)
             return head_of(self._epoch, None)
@@ -157,11 +196,18 @@ class Watcher:
         recent = await self._reader.read_back(room, before=last.seq + 1, limit=RECENT)
         return head_of(self._epoch, last, tuple(recent))
 
-    def _tell_head(self, watch: Watch, head: Head, done: Callable[[Head | Failed], None]) -> None:
+    def _tell_head(
+        self,
+        watch: Watch,
+        head: Head,
+        first: Entry | None,
+        done: Callable[[Head | Failed], None],
+    ) -> None:
         if self._watches.get(watch.room) is not watch:
             done(head)
         elif watch.chain.head is None:
-            watch.told_from = head.seq
+            if first is not None:
+                self.addressing.tell(first)
             # Told later than the head, or never if nobody wants the room by then.
             self._let(watch, watch.chain.begin(head.seq))
             done(head)
@@ -217,6 +263,8 @@ class Watcher:
             except msgspec.MsgspecError:
                 # Nobody but a server of ours writes there. What follows cannot be shown without it.
                 _logger.exception("a room cannot be read any further", room=watch.room)
+                watch.is_unreadable = True
+                self._through(())
                 return
             prev, through = gap.after, []
             for entry in entries:
@@ -247,6 +295,8 @@ class Watcher:
             watch = subjects[subject]
             if self._watches.get(watch.room) is watch:
                 watch.chain.note(message.seq)
+                with suppress(msgspec.MsgspecError):  # who reads it will say so
+                    self._tails.note(watch.room, message.seq, timestamp_of(message.payload))
                 self._let(watch, ())
         for watch in watches:
             watch.is_compared = True

@@ -64,7 +64,8 @@ class SharedMemoryLog(MemoryLog):
     def unwatch(self, room: str) -> None:
         """Ends telling of a room."""
         super().unwatch(room)
-        self._under_way.pop(room, None)
+        for entry in self._under_way.pop(room, ()):
+            self._bring_privately(entry)
         if self._at.pop(room, None) is not None:
             self._answer(self._tell_outcomes)
 
@@ -103,6 +104,10 @@ class SharedMemoryLog(MemoryLog):
                 under_way.popleft()
         if self._watches.get(room) is token:
             self._at[room] = head.seq
+            if room in self._private:
+                self._address(room)
+                # What follows is in the head.
+                self._private.pop(room, None)
         super()._tell_head(room, token, head, done)
         self._tell_outcomes()
         for _ in self._under_way.get(room, ()):
@@ -131,7 +136,11 @@ class SharedMemoryLog(MemoryLog):
         if entry.room in self._under_way:
             self._under_way[entry.room].append(entry)
             self._bring(partial(self._come, entry.room))
-        elif entry.peer and not self._followed.isdisjoint((entry.identity, entry.peer)):
+        else:
+            self._bring_privately(entry)
+
+    def _bring_privately(self, entry: Entry) -> None:
+        if entry.peer and not self._followed.isdisjoint((entry.identity, entry.peer)):
             self._private.setdefault(entry.room, deque()).append(entry)
             self._bring(partial(self._address, entry.room))
 
@@ -144,11 +153,12 @@ class SharedMemoryLog(MemoryLog):
             self._tell_outcomes(entry)
 
     def _address(self, room: str) -> None:
-        """Tells of the oldest private entry under way of a room, if it is not watched by now."""
-        entry = self._private[room].popleft()
-        if not self._private[room]:
-            del self._private[room]
-        if room not in self._told and self._lives():
+        """Tells of the oldest private entry under way of a room, if it was not told by now."""
+        private = self._private.get(room)
+        if private and self._lives():
+            entry = private.popleft()
+            if not private:
+                del self._private[room]
             self._observing().addressed(entry)
 
 
