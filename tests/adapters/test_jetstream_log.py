@@ -57,7 +57,10 @@ async def test_while_nats_stands_still_nothing_is_answered_and_afterwards_everyt
 
 @pytest.mark.slow
 @pytest.mark.real
-async def test_a_log_that_was_begun_again_is_not_gone_on_with(own_server: NatsServer) -> None:
+async def test_a_log_that_was_begun_again_is_not_gone_on_with(
+    own_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jetstream_log, "BELIEVED_AFTER", 1.0)
     prefix = new_prefix()
     async with node(own_server.url, prefix) as here, node(own_server.url, prefix) as there:
         await here.append(draft("1"))
@@ -67,6 +70,29 @@ async def test_a_log_that_was_begun_again_is_not_gone_on_with(own_server: NatsSe
             await until(lambda: here.observer.failure is not None, "the end")
             there.log._look.set()
             await until(lambda: there.observer.failure is not None, "the end")
+
+
+async def test_a_server_that_has_not_caught_up_is_not_believed(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jetstream_log, "SAY_AGAIN_AFTER", 0.01)
+    here, there = two
+    await here.watch("room")
+    here.lose(lambda _message: True)
+    await there.append(draft("1"))
+    state = here.log._stream.state
+    asked = 0
+
+    async def state_of_one_that_was_cut_off() -> State:
+        nonlocal asked
+        asked += 1
+        now = await state()
+        return State(now.epoch, 0) if asked < 50 else now
+
+    monkeypatch.setattr(here.log._stream, "state", state_of_one_that_was_cut_off)
+    here.log._look.set()
+    await until(lambda: "room" in here.observer.entries, "what was lost")
+    assert here.observer.failure is None
 
 
 async def test_a_log_that_is_closed_while_nats_does_not_answer_says_what_it_leaves(

@@ -37,7 +37,11 @@ COMPARE_AGAIN_AFTER: Final = 1.0
 OPEN_WITHIN: Final = 20.0
 """Seconds for NATS to make the stream: a cluster that has just begun chooses its leaders first."""
 
-SAID_AGAIN: Final = 4
+BELIEVED_AFTER: Final = 20.0
+"""Seconds for which a stream has to be another than it was, whoever is asked, until it is taken for
+one that was put back. After a cut servers were seen to say so for two seconds: they had led the
+others, or were about to, and had not caught up.
+"""
 SAY_AGAIN_AFTER: Final = 0.5
 """Seconds between two looks at a stream that is not what it was."""
 
@@ -375,10 +379,11 @@ class JetStreamLog:
     async def _check(self) -> None:
         """Sees that the stream is the one that it was: another knows nothing of what was told.
 
-        It is believed when it has been told several times: a server that led the others, and has
-        stood still, may answer once more before it learns that it leads no longer.
+        Raises:
+            LinkError: NATS does not answer in time.
         """
-        for _ in range(SAID_AGAIN):
+        until = self._loop.time() + BELIEVED_AFTER
+        while self._loop.time() < until:
             known = self._tails.in_stream()
             state = await self._stream.state()
             if state.epoch == self._epoch and state.last >= known:
