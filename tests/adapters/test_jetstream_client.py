@@ -62,6 +62,21 @@ async def test_who_raises_over_a_message_is_told_of_the_next(nats_server: NatsSe
     await other.end()
 
 
+async def test_who_cannot_write_any_more_is_not_alive(
+    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await connected(nats_server)
+    assert await client.is_alive(5)
+
+    def refuse(_written: object) -> None:
+        """Does as uvloop does after a loss."""
+        raise RuntimeError
+
+    monkeypatch.setattr(client._transport, "write", refuse)
+    assert not await client.is_alive(5)
+    await client.end()
+
+
 @pytest.mark.real
 async def test_a_client_whose_server_is_gone_says_so(own_server: NatsServer) -> None:
     client = NatsClient()

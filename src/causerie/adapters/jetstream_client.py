@@ -174,7 +174,7 @@ class NatsClient(Client):
         """Asks the server whether it is there, and waits so many seconds for its answer."""
         try:
             await self.rtt(within)
-        except (nats.errors.Error, OSError):
+        except (nats.errors.Error, OSError, RuntimeError):  # the last from uvloop, after a loss
             return False
         return True
 
