@@ -243,7 +243,7 @@ async def batch_lost(_true: Exchange, _send: Any, _how: Any) -> list[Message]:
 
 async def refused(true: Exchange, send: Any, how: Any) -> list[Message]:
     payload = json.dumps({"error": {"err_code": 10077, "description": "not now"}}).encode()
-    return [Message("reply", payload, {})]
+    return [Message("reply", payload)]
 
 
 @pytest.mark.parametrize("act", [answer_lost, batch_lost, refused])

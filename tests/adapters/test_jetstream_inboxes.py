@@ -25,7 +25,7 @@ async def test_an_answer_goes_to_whom_it_is_for() -> None:
     other: list[Message] = []
     replies = [boxes.open(one.append), boxes.open(other.append)]
     assert all(reply.startswith("inbox.") for reply in replies)
-    message = Message(replies[1], b"hello", {})
+    message = Message(replies[1], b"hello")
     boxes.answered(message)
     boxes.close(replies[1])
     boxes.answered(message)
@@ -40,7 +40,7 @@ async def test_answers_are_gathered_up_to_the_last() -> None:
     def send(reply: str) -> None:
         asked.append(reply)
         for payload in (b"1", b"2", b"last", b"after"):
-            boxes.answered(Message(reply, payload, {}))
+            boxes.answered(Message(reply, payload))
 
     came = await boxes.exchange(send, within=WITHIN, until=is_last)
     assert [message.payload for message in came[:3]] == [b"1", b"2", b"last"]
@@ -58,7 +58,7 @@ async def test_where_nobody_is_there_to_answer_that_is_the_answer() -> None:
     boxes = inboxes()
 
     def send(reply: str) -> None:
-        boxes.answered(Message(reply, b"", {"Status": "503"}))
+        boxes.answered(Message(reply, b"", b"NATS/1.0 503\r\n\r\n"))
 
     with pytest.raises(Unanswered, match="nobody"):
         await boxes.exchange(send, within=WITHIN, until=is_last)

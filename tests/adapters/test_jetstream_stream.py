@@ -77,7 +77,7 @@ async def test_a_cluster_that_has_not_found_its_servers_yet_is_asked_again(
 
     async def just_begun(*args: object, **keywords: object) -> Message:
         if answers:
-            return Message("", json.dumps(answers.pop()).encode(), {})
+            return Message("", json.dumps(answers.pop()).encode())
         return await request(*args, **keywords)  # type: ignore[arg-type]
 
     monkeypatch.setattr(link, "request", just_begun)

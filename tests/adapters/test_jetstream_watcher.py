@@ -2,6 +2,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
+from structlog.testing import capture_logs
 from tests.adapters.jetstream_nodes import (
     WITHIN,
     Node,
@@ -38,6 +39,31 @@ async def test_what_is_lost_on_its_way_is_read_from_the_stream(
     entries = await there.read()
     assert len(entries) == 36
     await until(lambda: here.observer.entries.get("room") == entries, "all that was lost")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        None,
+        {"Nats-Msg-Id": "x"},
+        {"Nats-Sequence": "1"},
+        {"Nats-Sequence": "", "Nats-Last-Sequence": "0"},
+        {"Nats-Sequence": "1", "Nats-Last-Sequence": "é"},
+        {"Nats-Sequence": "1", "Nats-Last-Sequence": "0"},
+    ],
+)
+async def test_what_is_published_there_and_is_no_entry_is_passed_over(
+    two: tuple[Node, Node], headers: dict[str, str] | None
+) -> None:
+    here, there = two
+    await here.watch("room")
+    subject = here.log._stream.subjects.live_entry("room")
+    with capture_logs() as logs:
+        there.link.publish(subject, b"no entry", headers=headers)
+        await there.append(draft("1"))
+        await until(lambda: "room" in here.observer.entries, "the entry")
+    assert [log["event"] for log in logs] == ["a message could not be taken"]
+    assert here.observer.entries["room"] == await there.read()
 
 
 @pytest.mark.slow
@@ -168,7 +194,6 @@ async def test_a_node_hears_nothing_of_a_room_that_it_does_not_watch(
     here.log.unwatch("other")
     here.observer.at.pop("other")
     await here.append(draft("first"))
-    await until(lambda: not here.log._link._outgoing, "the end of a subscription")
     before = here.heard
     for number in range(20):
         await there.append(draft(f"{number}", room="other"), private(f"p{number}", room="~talk"))

@@ -144,7 +144,7 @@ class Follower:
     # What pointers tell.
 
     def _live(self, identity: str, message: Message) -> None:
-        pointer = int(message.headers["Nats-Sequence"])
+        pointer = int(message.header("Nats-Sequence"))
         self._point(identity, message.subject, pointer, message.payload)
 
     def _point(self, identity: str, subject: str, pointer: int, distance: bytes) -> None:

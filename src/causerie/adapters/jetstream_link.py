@@ -6,8 +6,7 @@ at once.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -18,7 +17,6 @@ from causerie.adapters.jetstream_client import (
     CONNECT_WITHIN,
     END_WITHIN,
     Access,
-    Headers,
     Interest,
     LinkError,
     Lost,
@@ -29,6 +27,7 @@ from causerie.adapters.jetstream_client import (
 )
 from causerie.adapters.jetstream_health import Health, HealthWatch
 from causerie.adapters.jetstream_inboxes import Inboxes
+from causerie.adapters.jetstream_protocol import Headers
 
 __all__ = [
     "Access",
@@ -69,12 +68,9 @@ class Link:
         self._was_up = False
         self._is_closing = False
         self._keeper: asyncio.Task[None] | None = None
-        self._writer: asyncio.Task[None] | None = None
         self._look = asyncio.Event()
         self._is_up = asyncio.Event()
         self._interests: dict[Interest, None] = {}
-        self._outgoing: deque[Callable[[NatsClient], Awaitable[object]]] = deque()
-        self._written = asyncio.Event()
         self._inboxes = Inboxes()
         self._reconnected: list[Callable[[], None]] = []
         self._was_lost: list[Callable[[], None]] = []
@@ -160,42 +156,40 @@ class Link:
             self._keeper.cancel()
             await asyncio.wait([self._keeper])
             self._keeper = None
-        client = self._client
-        if client is not None and self._is_up.is_set():
+        if (client := self._present) is not None:
             with suppress(Exception):
-                await asyncio.wait_for(self._drain(client), END_WITHIN)
+                await asyncio.wait_for(client.settle(PROBE_WITHIN), END_WITHIN)
         await self._let_go()
         if self._health_timer is not None:
             self._health_timer.cancel()
 
-    async def _drain(self, client: NatsClient) -> None:
-        while self._outgoing:
-            await self._outgoing.popleft()(client)
-        await client.settle(PROBE_WITHIN)
-
     # Saying and hearing.
+
+    @property
+    def _present(self) -> NatsClient | None:
+        """The client, while there is a connection."""
+        return self._client if self._is_up.is_set() else None
 
     def publish(
         self, subject: str, payload: bytes = b"", *, reply: str = "", headers: Headers | None = None
     ) -> None:
         """Sends a message."""
-        if self._is_up.is_set():
-            named = dict(headers) if headers else None
-            self._write(lambda client: client.publish(subject, payload, reply, named))
+        if (client := self._present) is not None:
+            client.send(subject, payload, reply, headers)
 
     def subscribe(self, subject: str, told: Told) -> Interest:
         """Begins to hear what is published on a subject, of whichever connection."""
         interest = Interest(subject, told)
         self._interests[interest] = None
-        if self._is_up.is_set():
-            self._write_subscribe(interest)
+        if (client := self._present) is not None:
+            client.hear(interest)
         return interest
 
     def unsubscribe(self, interest: Interest) -> None:
         """Ends that. What is on its way may come yet."""
         self._interests.pop(interest, None)
-        if self._is_up.is_set():
-            self._write_unsubscribe(interest)
+        if (client := self._present) is not None:
+            client.forget(interest)
 
     # Asking.
 
@@ -264,43 +258,6 @@ class Link:
             raise Lost("there is no connection to NATS")
         return await self._inboxes.exchange(send, within=within, until=until)
 
-    # Writing.
-
-    def _write(self, act: Callable[[NatsClient], Awaitable[object]]) -> None:
-        self._outgoing.append(act)
-        self._written.set()
-
-    def _write_subscribe(self, interest: Interest) -> None:
-        self._write(lambda client: self._subscribe(client, interest))
-
-    def _write_unsubscribe(self, interest: Interest) -> None:
-        self._write(lambda _client: self._unsubscribe(interest))
-
-    async def _write_all(self, client: NatsClient) -> None:
-        """Writes, in order, as fast as the connection takes it."""
-        while True:
-            while self._outgoing:
-                act = self._outgoing.popleft()
-                try:
-                    await act(client)
-                except Exception:
-                    if client.is_closed:
-                        self._look.set()
-                        return
-                    _logger.exception("a message could not be sent")
-            self._written.clear()
-            await self._written.wait()
-
-    async def _subscribe(self, client: NatsClient, interest: Interest) -> None:
-        if interest in self._interests:
-            await client.hear(interest)
-
-    @staticmethod
-    async def _unsubscribe(interest: Interest) -> None:
-        if interest.subscription is not None:
-            await interest.subscription.unsubscribe()
-            interest.subscription = None
-
     # Keeping the connection.
 
     async def _keep(self) -> None:
@@ -341,22 +298,20 @@ class Link:
         )
         self._client = client
         self._look.clear()
-        self._outgoing.clear()
         inbox = client.new_inbox()
-        await client.hear(Interest(f"{inbox}.*", self._inboxes.answered))
+        client.hear(Interest(f"{inbox}.*", self._inboxes.answered))
         self._inboxes.begin(inbox)
         heard = dict(self._interests)
         for interest in heard:
-            await client.hear(interest)
+            client.hear(interest)
         await client.settle(PROBE_WITHIN)
         self._learn(client)
         self._is_up.set()
         # Others have begun and ended meanwhile.
         for interest in self._interests.keys() - heard.keys():
-            self._write_subscribe(interest)
+            client.hear(interest)
         for interest in heard.keys() - self._interests.keys():
-            self._write_unsubscribe(interest)
-        self._writer = self._loop.create_task(self._write_all(client), name="nats-writer")
+            client.forget(interest)
         self._health.connected()
         self._judge()
         again, self._was_up = self._was_up, True
@@ -382,12 +337,7 @@ class Link:
     async def _let_go(self) -> None:
         """Lets go of the connection, and tells those who wait for an answer."""
         self._is_up.clear()
-        self._outgoing.clear()
         self._inboxes.lose()
-        if self._writer is not None:
-            self._writer.cancel()
-            await asyncio.wait([self._writer])
-            self._writer = None
         if self._client is not None:
             await self._client.end()
 

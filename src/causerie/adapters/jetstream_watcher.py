@@ -230,9 +230,8 @@ class Watcher:
     # What comes.
 
     def _live(self, watch: Watch, message: Message) -> None:
-        headers = message.headers
-        seq, prev = int(headers["Nats-Sequence"]), int(headers["Nats-Last-Sequence"])
-        if self._copied(headers.get("Nats-Msg-Id", ""), seq, prev):
+        seq, prev = int(message.header("Nats-Sequence")), int(message.header("Nats-Last-Sequence"))
+        if self._copied(message.header("Nats-Msg-Id"), seq, prev):
             return
         entry = decode_entry(message.payload, room=watch.room, seq=seq, prev=prev)
         self._tails.note(watch.room, seq, entry.timestamp)
