@@ -178,6 +178,15 @@ async def test_a_room_of_which_it_is_forgotten_how_far_it_was_told_is_not_told_a
     assert [entry.id for entry in here.observer.told] == ["0", "1", "2"]
 
 
+async def test_of_public_rooms_nothing_is_remembered(two: tuple[Node, Node]) -> None:
+    here, _ = two
+    await here.append(draft("1"), private("2", room="~talk"))
+    for room in ("room", "~talk"):
+        await here.watch(room)
+        unwatch(here, room)
+    assert list(here.log._follower._told) == ["~talk"]
+
+
 async def test_what_is_no_entry_keeps_nobody_from_theirs(two: tuple[Node, Node]) -> None:
     here, there = two
     here.log.follow("bob")

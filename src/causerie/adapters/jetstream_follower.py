@@ -21,6 +21,7 @@ from causerie.adapters.jetstream_stream import PAGE, READ_WITHIN, Patience, Stre
 from causerie.adapters.jetstream_subjects import room_of
 from causerie.adapters.jetstream_tails import Tails
 from causerie.chat.entry import Entry
+from causerie.chat.identity import is_conversation
 
 ROOMS: Final = 50_000
 """Conversations of which it is remembered how far they were told."""
@@ -93,6 +94,8 @@ class Follower:
         """Learns that a room is no longer watched: it was told up to a seq, if its head was, and
         there is an entry at another, as a pointer has said by then (0 if none has).
         """
+        if not is_conversation(room):
+            return
         if told is not None:
             self._note_told(room, told)
         if pointed > (told or 0):
