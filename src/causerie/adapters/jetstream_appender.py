@@ -8,9 +8,7 @@ for in its room first.
 """
 
 import asyncio
-import itertools
-import json
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -18,10 +16,11 @@ import structlog
 
 from causerie.adapters.jetstream_entries import timestamp_of
 from causerie.adapters.jetstream_late import Late
-from causerie.adapters.jetstream_link import Link, LinkError, Lost, Message, Unanswered
+from causerie.adapters.jetstream_link import Link, LinkError, Lost, Unanswered
 from causerie.adapters.jetstream_outbox import UNKNOWN, Outbox, Slot, owners
 from causerie.adapters.jetstream_reader import Reader
 from causerie.adapters.jetstream_stream import Stream
+from causerie.adapters.jetstream_stroke import Part, store_all
 from causerie.adapters.jetstream_tails import Tails
 from causerie.adapters.jetstream_tasks import Tasks
 from causerie.chat.entry import Draft, Entry
@@ -36,8 +35,6 @@ OFF: Final = 60_000_000
 """Microseconds by which the clock of a client may go wrong that says when it first tried."""
 ROOM_IN_MESSAGE: Final = 4_096
 """Bytes of a message that are not for its payload and its subject."""
-
-DUPLICATE_IN_BATCH: Final = 10201
 
 _logger = structlog.get_logger("causerie.log")
 
@@ -62,7 +59,6 @@ class Appender:
         tails: Tails,
         tasks: Tasks,
         *,
-        name: str,
         clock: Callable[[], int],
         window: float,
         is_watched: Callable[[str], bool],
@@ -70,8 +66,8 @@ class Appender:
         settled: Callable[[], None],
         before: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
-        """`name` is what no other node has, `window` how many seconds NATS knows an id; `before`
-        gives what is awaited before drafts that were appended by then are sent.
+        """`window` is how many seconds NATS knows an id; `before` gives what is awaited before
+        drafts that were appended by then are sent.
         """
         self._before = before
         self._loop = asyncio.get_running_loop()
@@ -80,7 +76,6 @@ class Appender:
         self._reader = reader
         self._tails = tails
         self._tasks = tasks
-        self._name = name
         self._clock = clock
         self._window = window
         self._is_watched = is_watched
@@ -91,7 +86,6 @@ class Appender:
             tasks, is_old=self._is_old, look=self._look_for, found=self._found_late, put=self._put
         )
         self._is_held_up = False
-        self._batches = itertools.count(1)
         self._wanted = asyncio.Event()
 
     def __len__(self) -> int:
@@ -174,50 +168,21 @@ class Appender:
 
     async def _publish(self, slots: Sequence[Slot]) -> int:
         """Publishes drafts in one stroke; gives the seq of the last message."""
-        is_batch = len(slots) > 1 or bool(slots[0].draft.peer)
-        send = self._send_batch if is_batch else self._send_one
-        *_, answer = await self._link.exchange(
-            lambda reply: send(slots, reply), within=ACK_WITHIN, until=_is_content
-        )
-        told = json.loads(answer.payload)
-        error = told.get("error")
-        if told.get("duplicate") or (error and error.get("err_code") == DUPLICATE_IN_BATCH):
+        ack = await store_all(self._link, list(self._parts(slots)), within=ACK_WITHIN)
+        if ack.is_known:
             raise _Known
-        if error:
-            raise Unanswered(error.get("description", str(error)))
-        return int(told["seq"])
+        if ack.error is not None:
+            raise Unanswered(ack.error.description)
+        return ack.seq
 
-    def _send_one(self, slots: Sequence[Slot], reply: str) -> None:
-        (slot,) = slots
-        subject = self._stream.subjects.entry(slot.draft.room)
-        headers = {"Nats-Msg-Id": slot.message_id}
-        self._link.publish(subject, slot.payload, reply=reply, headers=headers)
-
-    def _send_batch(self, slots: Sequence[Slot], reply: str) -> None:
-        """Publishes messages that are stored all or none. The first is answered, so that one hears
-        if there is no such stream, and the last.
-        """
-        batch = f"{self._name}-{next(self._batches)}"
+    def _parts(self, slots: Iterable[Slot]) -> Iterator[Part]:
         subjects = self._stream.subjects
-        last = sum(slot.messages for slot in slots)
-        number = 0
-
-        def send(subject: str, payload: bytes, message_id: str = "") -> None:
-            nonlocal number
-            number += 1
-            headers = {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
-            if message_id:
-                headers["Nats-Msg-Id"] = message_id
-            if number == last:
-                headers["Nats-Batch-Commit"] = "1"
-            to = reply if number in {1, last} else ""
-            self._link.publish(subject, payload, reply=to, headers=headers)
-
         for slot in slots:
             draft = slot.draft
-            send(subjects.entry(draft.room), slot.payload, slot.message_id)
+            headers = {"Nats-Msg-Id": slot.message_id}
+            yield Part(subjects.entry(draft.room), slot.payload, headers)
             for distance, identity in enumerate(owners(draft), 1):
-                send(subjects.pointer(identity, draft.room), b"%d" % distance)
+                yield Part(subjects.pointer(identity, draft.room), b"%d" % distance, {})
 
     # Before sending.
 
@@ -343,7 +308,3 @@ async def _all(looks: Iterable[Coroutine[Any, Any, None]]) -> None:
     for error in await asyncio.gather(*looks, return_exceptions=True):
         if error is not None:
             raise error
-
-
-def _is_content(message: Message) -> bool:
-    return bool(message.payload)

@@ -1,16 +1,14 @@
 """The stream and the names in NATS at rest."""
 
 import asyncio
-import json
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 from causerie.adapters.jetstream_directory import release_name
 from causerie.adapters.jetstream_entries import decode_entry, encode_entry
-from causerie.adapters.jetstream_link import Link, LinkError, Lost, Message
+from causerie.adapters.jetstream_link import Link, LinkError, Lost
 from causerie.adapters.jetstream_log import WINDOW
 from causerie.adapters.jetstream_names import (
     NAMES,
@@ -28,6 +26,7 @@ from causerie.adapters.jetstream_names import (
 )
 from causerie.adapters.jetstream_outbox import owners
 from causerie.adapters.jetstream_stream import PAGE, Page, Stream, StreamError
+from causerie.adapters.jetstream_stroke import Ack, Part, store_all
 from causerie.adapters.jetstream_subjects import message_id, room_of
 from causerie.adapters.naming_rules import Kept
 from causerie.archive import KeptName
@@ -48,8 +47,6 @@ AGAIN_AFTER: Final = 0.2
 """Seconds until it is tried again."""
 NAMES_AT_ONCE: Final = 100
 """Names that are read, or written, at a time; each takes up to four values."""
-
-DUPLICATE: Final = 10201
 
 _Answer = TypeVar("_Answer")
 
@@ -180,20 +177,20 @@ class JetStreamArchive:
         in_doubt = False
         count = sum(map(_messages, entries))
         while True:
-            code = 0
+            is_known = False
             why: object = "NATS does not answer"
             try:
-                told = await self._publish(entries, with_ids=with_ids)
+                ack = await self._publish(entries, with_ids=with_ids)
             except LinkError as error:
                 why, in_doubt = error, True
                 if isinstance(error, Lost):
                     await self._link.up(max(0.0, deadline - loop.time()))
             else:
-                if "error" not in told and not told.get("duplicate"):
-                    self._last = int(told["seq"])
+                is_known = ack.is_known
+                if ack.error is None and not is_known:
+                    self._last = ack.seq
                     return
-                why = told.get("error", {}).get("description", "an id was stored before")
-                code = told.get("error", {}).get("err_code", DUPLICATE)
+                why = ack.error.description if ack.error else "an id was stored before"
             last = (await self._stream.state(DONE_WITHIN)).last
             if in_doubt and last == self._last + count:
                 # It has been stored, and the answer was lost; what is there is compared in the end.
@@ -203,44 +200,28 @@ class JetStreamArchive:
                 raise StreamError("somebody else has written to NATS: stop all servers")
             if loop.time() >= deadline:
                 raise StreamError(f"the log cannot be written: {why}")
-            if code == DUPLICATE:
+            if is_known:
                 # Its author has used an id twice, so long ago that NATS no longer knew it.
                 with_ids = False
             else:
                 await asyncio.sleep(AGAIN_AFTER)
 
-    async def _publish(self, entries: Sequence[Entry], *, with_ids: bool) -> dict[str, Any]:
-        """Publishes entries in one stroke; gives what NATS says to the last message."""
-        messages = list(self._messages(entries, with_ids=with_ids))
-        batch = secrets.token_hex(8)
+    async def _publish(self, entries: Sequence[Entry], *, with_ids: bool) -> Ack:
+        """Publishes entries in one stroke."""
+        first, *others = self._parts(entries, with_ids=with_ids)
+        expected = {"Nats-Expected-Last-Sequence": str(self._last)}
+        first = first._replace(headers={**first.headers, **expected})
+        return await store_all(self._link, [first, *others], within=ACK_WITHIN)
 
-        def send(reply: str) -> None:
-            for number, (subject, payload, headers) in enumerate(messages, 1):
-                if number == 1:
-                    headers["Nats-Expected-Last-Sequence"] = str(self._last)
-                if len(messages) > 1:
-                    headers["Nats-Batch-Id"] = batch
-                    headers["Nats-Batch-Sequence"] = str(number)
-                    if number == len(messages):
-                        headers["Nats-Batch-Commit"] = "1"
-                to = reply if number in {1, len(messages)} else ""
-                self._link.publish(subject, payload, reply=to, headers=headers)
-
-        *_, answer = await self._link.exchange(send, within=ACK_WITHIN, until=_is_content)
-        told: dict[str, Any] = json.loads(answer.payload)
-        return told
-
-    def _messages(
-        self, entries: Sequence[Entry], *, with_ids: bool
-    ) -> Iterator[tuple[str, bytes, dict[str, str]]]:
+    def _parts(self, entries: Sequence[Entry], *, with_ids: bool) -> Iterator[Part]:
         subjects = self._stream.subjects
         for entry in entries:
             headers = {}
             if with_ids and entry.timestamp > self._knows_ids_from:
                 headers["Nats-Msg-Id"] = message_id(entry.identity, entry.id)
-            yield subjects.entry(entry.room), encode_entry(entry, entry.timestamp), headers
+            yield Part(subjects.entry(entry.room), encode_entry(entry, entry.timestamp), headers)
             for distance, identity in enumerate(owners(entry), 1):
-                yield subjects.pointer(identity, entry.room), b"%d" % distance, {}
+                yield Part(subjects.pointer(identity, entry.room), b"%d" % distance, {})
 
 
 async def is_part(values: ValueStore) -> bool:
@@ -329,7 +310,3 @@ def _kept(kept: KeptName) -> Kept:
         used=kept.used,
         claimed=kept.claimed,
     )
-
-
-def _is_content(message: Message) -> bool:
-    return bool(message.payload)

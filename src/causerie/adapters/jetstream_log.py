@@ -140,7 +140,6 @@ class JetStreamLog:
             self._reader,
             tails,
             self._tasks,
-            name=secrets.token_hex(8),
             clock=clock,
             window=window,
             is_watched=self._watcher.__contains__,

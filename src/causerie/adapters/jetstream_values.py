@@ -1,8 +1,7 @@
 """Values in NATS JetStream: buckets of its key-value store, changed several at a time."""
 
 import asyncio
-import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, TypeVar
 
 import msgspec
@@ -10,6 +9,7 @@ import msgspec
 from causerie.adapters.jetstream_batches import Batches
 from causerie.adapters.jetstream_link import Link, LinkError
 from causerie.adapters.jetstream_names import AwayError, Change, Value
+from causerie.adapters.jetstream_stroke import Fault, Part, store_all
 
 WITHIN: Final = 2.0
 """Seconds for NATS to answer; whether something was done that is not answered then is unknown."""
@@ -28,15 +28,10 @@ _WRONG_LAST: Final = frozenset({10071, 10164})
 _Answer = TypeVar("_Answer", bound="_Told")
 
 
-class _Fault(msgspec.Struct, frozen=True):
-    err_code: int = 0
-    description: str = ""
-
-
 class _Told(msgspec.Struct, frozen=True):
     """What NATS answers."""
 
-    error: _Fault | None = None
+    error: Fault | None = None
 
 
 class _Message(msgspec.Struct, frozen=True):
@@ -46,11 +41,6 @@ class _Message(msgspec.Struct, frozen=True):
 
 class _Found(_Told, frozen=True):
     message: _Message | None = None
-
-
-class _Stored(_Told, frozen=True):
-    seq: int = 0
-    """The last of what was written."""
 
 
 class _Config(msgspec.Struct, frozen=True):
@@ -134,20 +124,14 @@ class Values:
         return await self._batches[bucket].write(changes)
 
     async def _write(self, changes: Sequence[Change]) -> int:
-        *others, last = changes
-        batch = {"Nats-Batch-Id": secrets.token_hex(16)} if others else {}
-        for number, change in enumerate(others, 1):
-            self._link.publish(
-                self._subject(change.key),
-                change.data,
-                headers=_headers(change) | batch | {"Nats-Batch-Sequence": str(number)},
-            )
-        if batch:
-            batch |= {"Nats-Batch-Sequence": str(len(changes)), "Nats-Batch-Commit": "1"}
-        stored = await self._request(
-            self._subject(last.key), _Stored, last.data, _headers(last) | batch, _WRONG_LAST
-        )
-        return stored.seq
+        parts = [Part(self._subject(one.key), one.data, _headers(one)) for one in changes]
+        try:
+            ack = await store_all(self._link, parts, within=WITHIN)
+        except LinkError as error:
+            raise AwayError(str(error)) from error
+        if ack.error is not None and ack.error.err_code not in _WRONG_LAST:
+            raise AwayError(ack.error.description)
+        return ack.seq
 
     async def keys(self, beginning: str) -> list[str]:
         """Lists the keys that begin so; `beginning` ends with a dot.
@@ -181,20 +165,10 @@ class Values:
     async def _ask(
         self, what: str, kind: type[_Answer], body: object = None, known: Collection[int] = ()
     ) -> _Answer:
-        payload = b"" if body is None else msgspec.json.encode(body)
-        return await self._request(f"$JS.API.{what}", kind, payload, None, known)
-
-    async def _request(
-        self,
-        subject: str,
-        kind: type[_Answer],
-        payload: bytes,
-        headers: Mapping[str, str] | None,
-        known: Collection[int],
-    ) -> _Answer:
         """Asks. An answer may have one of the `known` errors."""
+        payload = b"" if body is None else msgspec.json.encode(body)
         try:
-            message = await self._link.request(subject, payload, within=WITHIN, headers=headers)
+            message = await self._link.request(f"$JS.API.{what}", payload, within=WITHIN)
             told = msgspec.json.decode(message.payload, type=kind)
         except (LinkError, msgspec.DecodeError) as error:
             raise AwayError(str(error)) from error
