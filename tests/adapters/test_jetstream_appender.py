@@ -18,7 +18,9 @@ from tests.adapters.jetstream_nodes import (
 
 from causerie.adapters import jetstream_appender
 from causerie.adapters.jetstream_client import Told, Unanswered
+from causerie.adapters.jetstream_link import Link
 from causerie.adapters.jetstream_outbox import Slot
+from causerie.adapters.jetstream_stroke import Ack, Part, store_all
 from causerie.adapters.jetstream_subjects import message_id
 from causerie.adapters.nats_server import NatsServer
 from causerie.chat.entry import Draft, Entry
@@ -199,3 +201,34 @@ async def test_ids_are_asked_about_again_when_all_questions_have_ended(
     outcomes = await here.append(*drafts)
     assert all(isinstance(outcome, Repeated) for outcome in outcomes)
     assert len(asked) == 3
+
+
+async def test_what_is_sent_again_waits_anew_for_what_drafts_wait_for(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    waited: list[int] = []
+    may_send = asyncio.Event()
+    sent: list[int] = []
+
+    async def before() -> None:
+        waited.append(len(sent))
+        if len(waited) == 2:
+            await may_send.wait()
+
+    async def lose_the_first(link: Link, parts: Sequence[Part], *, within: float) -> Ack:
+        sent.append(len(parts))
+        if len(sent) == 1:
+            raise Unanswered
+        return await store_all(link, parts, within=within)
+
+    monkeypatch.setattr(here.log._appender, "_before", before)
+    monkeypatch.setattr(jetstream_appender, "store_all", lose_the_first)
+    here.hand_over(draft("1"), draft("2"))
+    await until(lambda: len(waited) == 2, "the second time")
+    assert (waited, sent) == ([0, 1], [2])
+    assert await there.read() == []
+    may_send.set()
+    await here.settle()
+    assert [entry.id for entry in await there.read()] == ["1", "2"]
+    assert (waited, sent) == ([0, 1], [2, 2])

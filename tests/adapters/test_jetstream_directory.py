@@ -230,16 +230,18 @@ class Slow:
     def __init__(self, *, answer_within: float = 60) -> None:
         self.values = ValuesInMemory(waits=True)
         self.answers: dict[str, Any] = {}
+        self.lost: list[tuple[str, str]] = []
         self.two_are_answered = asyncio.Event()
         self.nodes = {
             node: JetStreamDirectory(
-                self.values, node, lease=60, answer_within=answer_within, lost=self._lost
+                self.values,
+                node,
+                lease=60,
+                answer_within=answer_within,
+                lost=lambda *lost: self.lost.append(lost),
             )
             for node in ("one", "other")
         }
-
-    def _lost(self, folded: str, identity: str) -> None:
-        raise AssertionError(f"{identity} has lost {folded}")
 
     def claim(self, node: str, name: Name, identity: str) -> None:
         self.nodes[node].claim(
@@ -268,7 +270,7 @@ class Slow:
     def stand_still(self) -> None:
         """For longer than its lease, as the first sees it later, and the other at once."""
         self.values.expire(node_key("one"))
-        self.nodes["one"]._lease._ends = float("-inf")
+        self.nodes["one"]._lease._began = float("-inf")
 
     async def come_back(self) -> None:
         await self.nodes["one"]._lease._renew()
@@ -321,6 +323,51 @@ async def test_who_was_about_to_take_a_name_from_one_that_comes_back_decides_aga
     about_to_write.set_result(None)
     await slow.go_on(9)
     assert slow.answers["k:b"] == Taken(holder("k:a", node="one"), "alice")
+
+
+async def test_what_was_read_while_taken_for_gone_is_not_answered(slow: Slow) -> None:
+    slow.claim("one", ALICE, "k:a")
+    await slow.go_on(9)
+    found: list[Holder | Failed | None] = []
+    slow.nodes["one"].find("alice", now=START, done=found.append)
+    await slow.go_on(0)
+    slow.stand_still()
+    await slow.go_on(1)
+    assert found == []
+    slow.claim("other", ALICE, "k:b")
+    await slow.go_on(9)
+    await slow.come_back()
+    await slow.go_on(9)
+    assert found == [holder("k:b", node="other")]
+
+
+async def test_what_is_said_here_waits_until_it_is_known_again_whose_the_names_are(
+    slow: Slow,
+) -> None:
+    one = slow.nodes["one"]
+    for name, identity in ((ALICE, "k:a"), (BOB, "k:b")):
+        slow.claim("one", name, identity)
+    await slow.go_on(9)
+    await asyncio.wait_for(one.kept(), PATIENCE)
+    slow.stand_still()
+    slow.claim("other", ALIKE, "k:c")
+    await slow.go_on(9)
+    assert slow.answers["k:c"] == Claimed(holder("k:c", ALIKE))
+    said = asyncio.ensure_future(one.kept())
+    lost_by_then = list[Any]()
+    said.add_done_callback(lambda _: lost_by_then.extend(slow.lost))
+    await slow.go_on(9)
+    await slow.come_back()
+    await slow.go_on(3)
+    assert not said.done()
+    # Its lease ends once more, before all is known.
+    slow.stand_still()
+    await slow.go_on(9)
+    assert not said.done()
+    await slow.come_back()
+    await slow.go_on(9)
+    assert said.done()
+    assert lost_by_then == slow.lost == [("alice", "k:a")]
 
 
 async def test_who_comes_behind_one_that_has_failed_waits_for_those_before_it() -> None:

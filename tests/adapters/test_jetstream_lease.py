@@ -1,7 +1,7 @@
 """A lease, renewed or not, on values in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 import pytest
 from structlog.testing import capture_logs
@@ -21,7 +21,7 @@ class Rig:
     def __init__(self) -> None:
         self.values = ValuesInMemory()
         self.lapses = 0
-        self.lease = Lease(self.values, "one", length=60, lapsed=self._lapsed)
+        self.lease = Lease(self.values, "one", length=600, lapsed=self._lapsed)
 
     def _lapsed(self) -> None:
         assert self.lease.is_held()
@@ -83,6 +83,49 @@ async def test_one_that_had_ended_is_another_though_its_first_renewal_was_not_an
     rig.values.loses_answers = False
     await rig.lease._renew()
     assert (rig.lease.generation, rig.lapses) == (2, 1)
+
+
+@pytest.fixture
+async def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds for which the process has stood still: each that is added has just gone by."""
+    loop = asyncio.get_running_loop()
+    time, stood_still = loop.time, list[float]()
+    monkeypatch.setattr(loop, "time", lambda: time() + sum(stood_still))
+    return stood_still
+
+
+def answer_late(values: ValuesInMemory, act: Callable[[], None]) -> None:
+    """Has something happen once, between a writing and its answer."""
+
+    def written(_asking: object) -> None:
+        values.written = lambda _: None
+        act()
+
+    values.written = written
+
+
+async def test_an_answer_that_comes_when_all_is_over_that_it_grants_is_not_gone_by(
+    rig: Rig, pauses: list[float]
+) -> None:
+    await rig.lease._renew()
+
+    def stand_still() -> None:
+        pauses.append(601)
+        rig.values.expire(KEY)
+
+    answer_late(rig.values, stand_still)
+    await rig.lease._renew()
+    assert rig.lease.is_held()
+    assert (rig.lease.generation, rig.lapses) == (2, 1)
+
+
+async def test_it_is_renewed_the_sooner_the_later_the_last_answer_came(
+    rig: Rig, pauses: list[float]
+) -> None:
+    answer_late(rig.values, lambda: pauses.append(500))
+    rig.lease.begin()
+    await until(lambda: rig.values.revision == 2, "another renewal")
+    assert rig.lapses == 0
 
 
 async def test_it_is_renewed_by_itself_and_again_and_again_while_nobody_answers() -> None:

@@ -67,7 +67,7 @@ class Appender:
         before: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         """`window` is how many seconds NATS knows an id; `before` gives what is awaited before
-        drafts that were appended by then are sent.
+        drafts that were appended by then are sent, each time.
         """
         self._before = before
         self._loop = asyncio.get_running_loop()
@@ -113,8 +113,7 @@ class Appender:
             while self.outbox.has_waiting:
                 slots = self.outbox.take()
                 if slots:
-                    if self._before is not None:
-                        await self._before()
+                    await self._may_send()
                     await self._send(slots)
             self._settled()
 
@@ -130,6 +129,10 @@ class Appender:
 
     # Sending.
 
+    async def _may_send(self) -> None:
+        if self._before is not None:
+            await self._before()
+
     async def _send(self, slots: Sequence[Slot]) -> None:
         """Sends drafts until they are stored, or found to have been before."""
         await self._insist(lambda: self._stamp(slots))
@@ -141,6 +144,7 @@ class Appender:
                 slots = await self._insist(lambda known=slots: self._without_known(known))  # type: ignore[misc]
             except LinkError as error:
                 await self._rest(error)
+                await self._may_send()
                 if self._loop.time() - begun > self._window / 2:
                     slots = await self._insist(lambda old=slots: self._without_stored(old))  # type: ignore[misc]
                     begun = self._loop.time()

@@ -94,9 +94,10 @@ class JetStreamDirectory:
     another node was faster.
 
     A name is borrowed on each node where its holder uses it; a node that has no `Lease` any longer
-    holds none. One that finds its own lapsed, because it was stopped or NATS out of reach for
-    longer, looks for each name in use here whether it still is: of one that somebody else has taken
-    it tells `lost`.
+    holds none. From the moment at which its own may have run out it answers nothing and changes
+    nothing, and nobody's words go into the log (`kept`), until it has one again. One that finds its
+    own lapsed, because it was stopped or NATS out of reach for longer, looks for each name in use
+    here whether it still is: of one that somebody else has taken it tells `lost`.
     """
 
     def __init__(
@@ -126,6 +127,7 @@ class JetStreamDirectory:
         """By key, the last of those whose turn it is one after the other."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._keeping: set[asyncio.Task[None]] = set()
+        """Those by which a name is kept, or held on to: the log waits for them."""
         self._is_closed = False
         self._warns_from = float("-inf")
         self._lease = Lease(
@@ -212,11 +214,15 @@ class JetStreamDirectory:
         self._in_turn(self._keys(name.folded, identity), work, self._keeping)
 
     async def kept(self) -> None:
-        """Waits until all is kept that has been asked to be by now: what is appended to the log
-        afterwards may be.
+        """Waits until all is kept that has been asked to be by now, and all that is in use here
+        surely is, or told to be lost: what is appended to the log afterwards may be.
         """
-        if self._keeping:
-            await asyncio.wait(set(self._keeping))
+        is_sure = False
+        while not is_sure:
+            await self._lease.held()
+            if self._keeping:
+                await asyncio.wait(set(self._keeping))
+            is_sure = self._lease.is_held()
 
     def release(self, folded: str, identity: str, *, now: int) -> None:
         """Gives up a borrowed name."""
@@ -329,7 +335,7 @@ class JetStreamDirectory:
         _logger.warning("this node was taken for gone", names=len(self._here))
         for folded, here in self._here.items():
             hold = partial(self._hold, folded, here.identity)
-            self._in_turn(self._keys(folded, here.identity), hold)
+            self._in_turn(self._keys(folded, here.identity), hold, self._keeping)
 
     async def _hold(self, folded: str, identity: str, turn: _Turn) -> None:
         """Makes sure that a name is in use here for whoever decides from now on, or tells that it
@@ -418,15 +424,13 @@ class JetStreamDirectory:
             try:
                 answer, transaction = await self._read_and(keys, decide)
                 changes = transaction.changes()
-                if not changes:
-                    return answer, transaction
-                is_written = await self._values.write(changes)
+                stands = not changes or bool(await self._values.write(changes))
             except AwayError as error:
                 self._warn(error)
                 await asyncio.sleep(AGAIN_AFTER)
                 continue
             # A claim that is decided again writes again: it is later than itself.
-            if is_written and self._lease.is_held() and self._lease.generation == generation:
+            if stands and self._lease.is_held() and self._lease.generation == generation:
                 return answer, transaction
         raise asyncio.CancelledError
 

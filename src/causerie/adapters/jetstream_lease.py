@@ -23,7 +23,9 @@ class Lease:
     """The lease of one node.
 
     Each renewal replaces the one before, so that one which comes too late is found out: what others
-    have decided in the meantime, they have decided taking the node for gone.
+    have decided in the meantime, they have decided taking the node for gone. Until that is known,
+    the node goes by its own clock, from before a renewal was sent: the lease is held for as long as
+    nobody can have seen it end, however late the answer came, and wherever it was held up.
     """
 
     def __init__(
@@ -46,7 +48,8 @@ class Lease:
         self._missed = missed
         self._revision = 0
         self._is_new = True
-        self._ends = float("-inf")
+        self._began = float("-inf")
+        """When the last renewal that was answered was sent: NATS counts from then on, or later."""
         self._judges_from = float("-inf")
         self._is_held = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
@@ -61,7 +64,7 @@ class Lease:
 
     def is_held(self) -> bool:
         """Whether all others surely take the node for alive."""
-        return asyncio.get_running_loop().time() < self._ends
+        return asyncio.get_running_loop().time() < self._began + self._length
 
     def may_judge(self) -> bool:
         """Whether a node without a lease is gone. Just after this one's own has lapsed it need not
@@ -102,21 +105,25 @@ class Lease:
                     _logger.warning("this node has no lease: nobody gets a name", error=str(error))
                 await asyncio.sleep(min(AGAIN_AFTER, self._length / RENEWALS))
             else:
-                await asyncio.sleep(self._length / RENEWALS)
+                due = self._began + self._length / RENEWALS
+                await asyncio.sleep(due - asyncio.get_running_loop().time())
 
     async def _renew(self) -> None:
         while True:
             began = asyncio.get_running_loop().time()
             revision = await self._values.write([Change(self._key, b"1", self._revision)])
             if revision:
-                break
+                self._revision, self._began = revision, began
+                if self.is_held():
+                    break
+                # The answer came so late that all is over that it grants: the next will tell what
+                # others have made of that.
+                continue
             there = (await self._values.read([self._key]))[self._key]
             # One that is there is our own, whose answer was lost.
             self._revision = there.revision
             if not there.data:
                 self._is_new = True
-        self._revision = revision
-        self._ends = began + self._length
         self._is_held.set()
         if self._is_missed:
             self._is_missed = False
