@@ -2,7 +2,10 @@
 
 import asyncio
 import os
+import shutil
 import signal
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tests.adapters.jetstream_nodes import (
@@ -18,11 +21,11 @@ from tests.adapters.jetstream_nodes import (
 from causerie.adapters import jetstream_log
 from causerie.adapters.jetstream_health import Health
 from causerie.adapters.jetstream_link import Unanswered
-from causerie.adapters.jetstream_stream import State
+from causerie.adapters.jetstream_stream import Found, State
 from causerie.adapters.nats_server import NatsServer
 from causerie.chat.entry import Entry
 from causerie.ports import Failed, Stored
-from causerie.testing.contracts import draft
+from causerie.testing.contracts import draft, private
 
 __all__ = ["nats_server", "own_server", "two"]
 
@@ -93,6 +96,114 @@ async def test_a_server_that_has_not_caught_up_is_not_believed(
     here.log._look.set()
     await until(lambda: "room" in here.observer.entries, "what was lost")
     assert here.observer.failure is None
+
+
+async def until_looked(here: Node) -> None:
+    """Waits until the node has found the stream to be the one that it was, by its newest entry."""
+    newest = here.log._tails.newest()
+    assert newest is not None
+    here.log._look.set()
+    await until(lambda: here.log._marks == [newest], "a look")
+
+
+@pytest.mark.slow
+@pytest.mark.real
+@pytest.mark.parametrize("has_looked", [True, False])
+@pytest.mark.parametrize("other_room", ["room", "other"])
+async def test_a_log_that_was_put_back_and_has_grown_since_is_not_gone_on_with(
+    own_server: NatsServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    has_looked: bool,
+    other_room: str,
+) -> None:
+    monkeypatch.setattr(jetstream_log, "BELIEVED_AFTER", 1.0)
+    prefix = new_prefix()
+    stored, elsewhere = tmp_path / "jetstream", tmp_path / "elsewhere"
+    async with node(own_server.url, prefix) as here:
+        await here.watch("room")
+        await here.append(draft("1"))
+        await until_looked(here)
+        await asyncio.to_thread(own_server.stop)
+        await until(lambda: len(here.log._marks) == 2, "the loss")
+        shutil.copytree(stored, elsewhere / "jetstream")
+        await asyncio.to_thread(own_server.start)
+        await until(lambda: len(here.log._marks) == 1, "the look after it")
+        await here.append(draft("2"), draft("3"))
+        if has_looked:
+            await until_looked(here)
+        with NatsServer(elsewhere) as copy:
+            async with node(copy.url, prefix) as there:
+                assert [entry.id for entry in await there.read()] == ["1"]
+                for number in range(9):
+                    await there.append(draft(f"other {number}", room=other_room))
+        await asyncio.to_thread(own_server.stop)
+        shutil.rmtree(stored)
+        (elsewhere / "jetstream").rename(stored)
+        await asyncio.to_thread(own_server.start)
+        await until(lambda: here.observer.failure is not None, "the end")
+        assert here.observer.failure is not None
+        assert "older copy" in here.observer.failure
+
+
+@pytest.mark.slow
+@pytest.mark.real
+async def test_a_log_that_is_as_it_was_after_a_loss_is_gone_on_with(own_server: NatsServer) -> None:
+    async with node(own_server.url, new_prefix()) as here:
+        await here.watch("room")
+        await here.append(draft("1"))
+        await until_looked(here)
+        await here.append(private("2", room="~talk", peer="bob"), draft("3"))
+        await asyncio.to_thread(own_server.kill)
+        await until(lambda: len(here.log._marks) == 2, "the loss")
+        await asyncio.to_thread(own_server.start)
+        await here.append(draft("4"))
+        await until_looked(here)
+        assert here.observer.failure is None
+
+
+Lie = Callable[[Found | None], Found | None]
+
+
+def has_other(found: Found | None) -> Found | None:
+    assert found is not None
+    return found._replace(subject="another")
+
+
+def has_nothing(_: Found | None) -> Found | None:
+    return None
+
+
+@pytest.mark.parametrize(
+    ("lie", "times", "is_believed"),
+    [(has_other, 2, False), (has_other, 9999, True), (has_nothing, 9999, False)],
+)
+async def test_that_other_entries_stand_there_is_believed_when_it_has_been_said_for_long(
+    two: tuple[Node, Node],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    lie: Lie,
+    times: int,
+    is_believed: bool,
+) -> None:
+    """One that is not there yet will be."""
+    here, _ = two
+    await here.append(draft("1"))
+    await until_looked(here)
+    stream = here.log._stream
+    at, lies = stream.at, [lie] * times
+
+    async def lying(seq: int) -> Found | None:
+        found = await at(seq)
+        return lies.pop()(found) if lies else found
+
+    monkeypatch.setattr(stream, "at", lying)
+    monkeypatch.setattr(jetstream_log, "SAY_AGAIN_AFTER", 0)
+    if is_believed:
+        monkeypatch.setattr(jetstream_log, "BELIEVED_AFTER", 0.1)
+    await here.log._check()
+    assert (here.observer.failure is not None) == is_believed
 
 
 async def test_a_log_that_is_closed_while_nats_does_not_answer_says_what_it_leaves(

@@ -10,12 +10,13 @@ import structlog
 
 from causerie.adapters.jetstream_answers import Answers
 from causerie.adapters.jetstream_appender import Appender
+from causerie.adapters.jetstream_entries import timestamp_of
 from causerie.adapters.jetstream_follower import Follower
 from causerie.adapters.jetstream_link import Link, LinkError
 from causerie.adapters.jetstream_reader import Reader
 from causerie.adapters.jetstream_stream import State, Stream
 from causerie.adapters.jetstream_subjects import Subjects
-from causerie.adapters.jetstream_tails import Tails
+from causerie.adapters.jetstream_tails import Mark, Tails
 from causerie.adapters.jetstream_tasks import Tasks
 from causerie.adapters.jetstream_watcher import Watcher
 from causerie.chat.entry import Draft, Entry
@@ -37,6 +38,9 @@ COMPARE_AGAIN_AFTER: Final = 1.0
 OPEN_WITHIN: Final = 20.0
 """Seconds for NATS to make the stream: a cluster that has just begun chooses its leaders first."""
 
+MARKS: Final = 2
+"""Entries that are looked for to know the stream again: one that was known at the last look, and
+one when the connection was lost, which it is when a copy is put back."""
 BELIEVED_AFTER: Final = 20.0
 """Seconds for which a stream has to be another than it was, whoever is asked, until it is taken for
 one that was put back. After a cut servers were seen to say so for two seconds: they had led the
@@ -118,6 +122,7 @@ class JetStreamLog:
         self._finds = Answers()
         """Those that may take long, and for which the others are not to wait."""
         self._look = asyncio.Event()
+        self._marks: list[Mark] = []
         self._drained = asyncio.Event()
         self._tasks = Tasks(self._task_failed)
         tails = Tails(state.last)
@@ -156,6 +161,7 @@ class JetStreamLog:
             expects=self._watcher.expects,
         )
         self._watcher.addressing = self._follower
+        link.on_loss(self._mark)
         link.on_reconnect(self._look.set)
         self._tasks.begin(self._appender.run(), "log-appender")
         self._tasks.begin(self._follower.run(), "log-follower")
@@ -376,7 +382,8 @@ class JetStreamLog:
                 wait = self._compare_every
 
     async def _check(self) -> None:
-        """Sees that the stream is the one that it was: another knows nothing of what was told.
+        """Sees that the stream is the one that it was: another knows nothing of what was told. One
+        that has grown past what is known here has other entries where some were known.
 
         Raises:
             LinkError: NATS does not answer in time.
@@ -385,8 +392,31 @@ class JetStreamLog:
         while self._loop.time() < until:
             known = self._tails.in_stream()
             state = await self._stream.state()
-            if state.epoch == self._epoch and state.last >= known:
+            if state.epoch == self._epoch and state.last >= known and await self._has_marks():
+                self._marks.clear()
+                self._mark()
                 return
             await asyncio.sleep(SAY_AGAIN_AFTER)
         self._fail("the log in NATS was begun again, or put back to an older copy")
         self.stop()
+
+    def _mark(self) -> None:
+        """Remembers an entry to look for. Only the last look and the first loss after it count:
+        what was heard since may be of a stream that was put back.
+        """
+        newest = self._tails.newest()
+        if newest is not None and len(self._marks) < MARKS:
+            self._marks.append(newest)
+
+    async def _has_marks(self) -> bool:
+        """Tells whether no other entry stands where one was known. A replica that has none there
+        lags behind, and tells nothing.
+        """
+        for mark in list(self._marks):
+            found = await self._stream.at(mark.seq)
+            if found is not None and (
+                found.subject != self._stream.subjects.entry(mark.room)
+                or timestamp_of(found.payload) != mark.timestamp
+            ):
+                return False
+        return True
