@@ -7,7 +7,7 @@ import pytest
 from tests.server.support import V1, Plain, key_of, plain, v1
 
 from causerie.chat.presence import TOLD_UP_TO
-from causerie.server.neighbours import BEAT_EVERY, LEASE, NAMES_A_MESSAGE, OF_LATE
+from causerie.server.neighbours import BEAT_EVERY, LEASE, MOURNED_FOR, NAMES_A_MESSAGE, OF_LATE
 from causerie.server.settings import HubSettings
 from causerie.testing.memory_cluster import MemoryCluster, MemoryNode
 
@@ -164,6 +164,22 @@ def test_who_left_while_a_node_was_cut_off_is_not_brought_back_to_leave_once_mor
     assert presence(bob) == [{"members": 3, "joined": ["Back"], "left": []}]
     assert [frame["left"] for frame in presence(alice) if frame["left"]] == [["Bob"], ["Gone"]]
     assert members(alice) == members(bob) == (3, ["Alice", "Back", "Bob"])
+
+
+def test_of_the_nodes_that_have_ever_died_those_are_remembered_that_may_be_back() -> None:
+    cluster = cluster_of(1)
+    neighbours = cluster.nodes[0].hub.rooms.neighbours
+    assert neighbours is not None
+    died = []
+    for _ in range(6):
+        died.append(cluster.start())
+        cluster.run()
+        died[-1].die()
+        cluster.advance(MOURNED_FOR / 4)
+    assert [died[-3].id, died[-2].id, died[-1].id] == list(neighbours._mourned)[-3:]
+    assert len(neighbours._mourned) <= 4
+    cluster.advance(MOURNED_FOR)
+    assert not neighbours._mourned
 
 
 def test_a_short_cut_is_not_noticed_and_what_changed_meanwhile_is_told() -> None:

@@ -46,6 +46,11 @@ LEASE = 15.0
 ANSWER_WITHIN = 1.0
 """Seconds for which a room waits to be opened until all nodes have said who is in it."""
 
+MOURNED_FOR = 60.0 * 60.0
+"""Seconds for which it is known that a node was taken for dead: that matters if it was only cut
+off, and is back. From one that is back still later, who has just lost the connection there may come
+for a moment, to leave once more."""
+
 OF_LATE = 30.0
 """Seconds for which beats tell of what has changed, since each may be lost."""
 
@@ -103,8 +108,8 @@ class Neighbours:
         """Of the last change that was published, in whichever room."""
         self._of_late: dict[str, tuple[float, int]] = {}
         """When something last changed in a room here, and its number; in that order."""
-        self._mourned: set[str] = set()
-        """Those that were taken for dead, and have not said since who is there."""
+        self._mourned: dict[str, float] = {}
+        """When those were taken for dead that have not said since who is there; in that order."""
         self._unsure: dict[str, set[str]] = {}
         """By node, the rooms in which it is not known who is there: it has been asked."""
         self._parts: dict[tuple[str, str], tuple[int, int, dict[str, str]]] = {}
@@ -198,6 +203,10 @@ class Neighbours:
             if when > now - OF_LATE:
                 break
             del self._of_late[name]
+        for node, when in list(self._mourned.items()):
+            if when > now - MOURNED_FOR:
+                break
+            del self._mourned[node]
         self._say_beat(is_new=is_new)
         for node, rooms in self._unsure.items():
             self._ask(node, rooms)
@@ -224,14 +233,15 @@ class Neighbours:
     def _look_for_the_dead(self) -> None:
         now = self._clock.monotonic()
         for node in [node for node, at in self._heard_at.items() if at + LEASE <= now]:
-            self._bury(node)
+            self._bury(node, now)
         self._is_looking = bool(self._heard_at)
         if self._is_looking:
             self._timers.at(min(self._heard_at.values()) + LEASE, self._look_for_the_dead)
 
-    def _bury(self, node: str) -> None:
+    def _bury(self, node: str, now: float) -> None:
         del self._heard_at[node]
-        self._mourned.add(node)
+        self._mourned.pop(node, None)
+        self._mourned[node] = now
         self._unsure.pop(node, None)
         for key in [key for key in self._parts if key[0] == node]:
             del self._parts[key]
@@ -353,7 +363,7 @@ class Neighbours:
         unsure = self._unsure.get(node, set())
         unsure.discard(part.room)
         if not unsure:
-            self._mourned.discard(node)
+            self._mourned.pop(node, None)
         self._has_changed(opened)
         self._has_answered(node, opened)
 
