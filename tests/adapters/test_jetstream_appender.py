@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 from tests.adapters.jetstream_nodes import (
     Node,
     nats_server,
@@ -232,3 +233,53 @@ async def test_what_is_sent_again_waits_anew_for_what_drafts_wait_for(
     await here.settle()
     assert [entry.id for entry in await there.read()] == ["1", "2"]
     assert (waited, sent) == ([0, 1], [2, 2])
+
+
+async def test_that_nats_does_not_store_is_said_each_time_and_that_it_stores_again_as_well(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where nothing is stored in the end, for it has been before."""
+    here, there = two
+    await there.append(draft("1"), draft("2"))
+    sent: list[int] = []
+
+    async def lose_every_other(link: Link, parts: Sequence[Part], *, within: float) -> Ack:
+        sent.append(len(parts))
+        if len(sent) % 2:
+            raise Unanswered
+        return await store_all(link, parts, within=within)
+
+    monkeypatch.setattr(jetstream_appender, "store_all", lose_every_other)
+    monkeypatch.setattr(jetstream_appender, "AGAIN_AFTER", 0)
+    with capture_logs() as logs:
+        for id in ("1", "2", "3", "4"):
+            await here.append(draft(id))
+    assert len(sent) == 8
+    said = [log["event"] for log in logs]
+    assert said == ["NATS does not store; trying again", "NATS stores again"] * 4
+
+
+async def test_that_nats_stores_again_is_said_when_nobody_is_held_up_any_longer(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, _ = two
+    reader = here.log._reader
+    find_in, may_find, looks = reader.find_in, asyncio.Event(), list[str]()
+
+    async def unanswered(*args: Any, **keywords: Any) -> Entry | None:
+        looks.append("a look")
+        if not may_find.is_set():
+            raise Unanswered
+        return await find_in(*args, **keywords)
+
+    monkeypatch.setattr(reader, "find_in", unanswered)
+    monkeypatch.setattr(jetstream_appender, "AGAIN_AFTER", 0.001)
+    with capture_logs() as logs:
+        here.hand_over(_again(draft("old"), 1))
+        await until(lambda: len(looks) > 1, "another look")
+        here.hand_over(draft("new", identity="bob"))
+        await until(lambda: bool(here.observer.outcomes), "who is not held up")
+        assert [log["event"] for log in logs] == ["NATS does not store; trying again"]
+        may_find.set()
+        await here.settle()
+    assert [log["event"] for log in logs][1:] == ["NATS stores again"]

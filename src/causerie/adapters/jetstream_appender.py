@@ -85,7 +85,8 @@ class Appender:
         self._late = Late(
             tasks, is_old=self._is_old, look=self._look_for, found=self._found_late, put=self._put
         )
-        self._is_held_up = False
+        self._held_up: set[object] = set()
+        """The tasks that try again what NATS has not done."""
         self._wanted = asyncio.Event()
 
     def __len__(self) -> int:
@@ -150,7 +151,8 @@ class Appender:
                     begun = self._loop.time()
             else:
                 self._acknowledged(slots, last)
-                return
+                break
+        self._go_on()
         self._settled()
 
     async def _insist(self, ask: Callable[[], Any]) -> Any:
@@ -165,10 +167,18 @@ class Appender:
         if isinstance(error, Lost):
             await self._link.up()
         else:
-            if not self._is_held_up:
-                self._is_held_up = True
+            if not self._held_up:
                 _logger.warning("NATS does not store; trying again", error=str(error))
+            self._held_up.add(asyncio.current_task())
             await asyncio.sleep(AGAIN_AFTER)
+
+    def _go_on(self) -> None:
+        """What this task may have had to try again is done."""
+        task = asyncio.current_task()
+        if task in self._held_up:
+            self._held_up.remove(task)
+            if not self._held_up:
+                _logger.info("NATS stores again")
 
     async def _publish(self, slots: Sequence[Slot]) -> int:
         """Publishes drafts in one stroke; gives the seq of the last message."""
@@ -225,6 +235,7 @@ class Appender:
             found = await self._insist(
                 lambda: self._reader.find_in(draft.room, draft.identity, draft.id, since=since)
             )
+        self._go_on()
         return found
 
     def _found_late(self, draft: Draft, entry: Entry) -> None:
@@ -266,9 +277,6 @@ class Appender:
     # After the ack.
 
     def _acknowledged(self, slots: Sequence[Slot], last: int) -> None:
-        if self._is_held_up:
-            self._is_held_up = False
-            _logger.info("NATS stores again")
         self.outbox.acknowledged(slots, last)
         unknown = []
         for slot in slots:
@@ -276,7 +284,6 @@ class Appender:
                 unknown.append(slot)
             else:
                 self._store(slot)
-        self._settled()
         if unknown:
             self._tasks.begin(self._find_before(unknown, slots[0].seq), "log-before")
 
@@ -298,6 +305,7 @@ class Appender:
             if slot.outcome is None:
                 slot.prev = found[subject].seq if subject in found else 0
                 self._store(slot)
+        self._go_on()
         self._settled()
 
 
