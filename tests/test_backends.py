@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 from tests.adapters.archives import Chat, comparable, fill, kept, message, random_chat, read_all
+from tests.adapters.jetstream_nodes import until
 from tests.support.nats import NatsCluster, nats_cluster
 from tests.support.nats import nats_server as server
 from tests.support.server_process import ServerProcess
 
 import causerie
 from causerie import backends
+from causerie.adapters.jetstream_directory import JetStreamDirectory
 from causerie.adapters.jetstream_names import AwayError, Value
 from causerie.adapters.jetstream_values import Values
 from causerie.adapters.nats_server import NatsServer
@@ -27,7 +29,9 @@ from causerie.backends import (
     release_name,
     require_moved,
 )
+from causerie.ports import Rejected
 from causerie.server.config import Config
+from causerie.testing.contracts import Recorder, draft
 from causerie.wire.errors import CauserieError
 
 __all__ = ["nats_cluster", "server"]
@@ -68,6 +72,26 @@ async def test_with_nats_nothing_is_kept_in_the_folder_and_there_is_a_way_to_oth
     finally:
         await one.close(5.0)
         await other.close(5.0)
+
+
+async def test_who_has_lost_a_name_to_another_node_says_nothing_more_under_it(
+    server: NatsServer,
+) -> None:
+    lost: list[str] = []
+    config = Config(nats=(server.url,))
+    backend = await open_backend(config, clock=now, tell_health=unexpected, lost=lost.append)
+    try:
+        recorder, said = Recorder(), draft("1", identity="k:a")
+        backend.log.observe(recorder)
+        recorder.waiting.append(said)
+        backend.log.append(said)
+        assert isinstance(backend.directory, JetStreamDirectory)
+        backend.directory._lost("alice", "k:a")
+        assert lost == ["k:a"]
+        await until(lambda: not recorder.waiting, "the outcome")
+        assert recorder.outcomes == [Rejected(said, "name_lost")]
+    finally:
+        await backend.close(5.0)
 
 
 async def test_where_no_nats_answers_the_error_says_what_to_look_at(

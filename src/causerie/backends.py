@@ -489,6 +489,10 @@ class _Nats:
         from causerie.adapters.jetstream_names import AwayError
         from causerie.adapters.nats_bus import NatsBus
 
+        def name_lost(_folded: str, identity: str) -> None:
+            log.withdraw(identity)
+            lost(identity)
+
         node = secrets.token_hex(8)
         link = Link(config.nats, name=f"causerie {node}")
         try:
@@ -501,7 +505,7 @@ class _Nats:
                 node,
                 names_per_address=config.names_per_address,
                 lease=lease,
-                lost=lambda _folded, identity: lost(identity),
+                lost=name_lost,
                 missed=link.leaseless,
             )
             log = await JetStreamLog.open(

@@ -54,12 +54,13 @@ class Repeated(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rejected(msgspec.Struct, frozen=True, gc=False):
-    """Nothing was written, and the draft will never be: `id_reused`, or `failed` where this one
-    entry cannot be stored though others can.
+    """Nothing was written, and the draft will never be: `id_reused`; `failed` where this one entry
+    cannot be stored though others can; or `name_lost` where the author's name was given to somebody
+    else before it could be.
     """
 
     draft: Draft
-    reason: Literal["id_reused", "failed"]
+    reason: Literal["id_reused", "failed", "name_lost"]
 
 
 Outcome = Stored | Repeated | Rejected

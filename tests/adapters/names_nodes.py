@@ -4,19 +4,23 @@
 """
 
 import asyncio
+import os
 import secrets
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+from tests.adapters.jetstream_nodes import wall
+
 from causerie.adapters.jetstream_directory import ANSWER_WITHIN, JetStreamDirectory, Lost
 from causerie.adapters.jetstream_link import Link
+from causerie.adapters.jetstream_log import JetStreamLog
 from causerie.adapters.jetstream_names import NAMES, NODES
 from causerie.adapters.jetstream_values import Values
 from causerie.chat.names import Name, parse_username
-from causerie.ports import ClaimAnswer, Failed, Holder
-from causerie.testing.contracts import START
+from causerie.ports import ClaimAnswer, Commit, Failed, Holder, Rejected
+from causerie.testing.contracts import START, Recorder, draft
 
 LEASE: Final = 1.0
 """Seconds."""
@@ -132,15 +136,34 @@ async def cluster_on(url: str, *, lease: float = LEASE) -> AsyncIterator[Cluster
         await cluster.close()
 
 
-async def main(url: str, prefix: str, lease: float, texts: list[str]) -> None:
-    """Claims names for one identity and says so in a line; then says each that it has lost."""
+class Outcomes(Recorder):
+    """Says in a line what becomes of each draft."""
 
-    def say_lost(folded: str, identity: str) -> None:
+    def committed(self, commit: Commit) -> None:
+        for outcome in commit.outcomes:
+            reason = outcome.reason if isinstance(outcome, Rejected) else "stored"
+            print(f"{outcome.draft.content}: {reason}", flush=True)
+
+
+async def main(url: str, prefix: str, lease: float, texts: list[str]) -> None:
+    """Claims names for one identity and says so in a line; then says each that it has lost, and
+    what becomes of what it reads: each line is said in the name of that identity.
+    """
+
+    def name_lost(folded: str, identity: str) -> None:
+        log.withdraw(identity)
         print(f"{identity} has lost {folded}", flush=True)
 
-    node = await Cluster(url, prefix=prefix, lease=lease).node(lost=say_lost)
+    def read() -> None:
+        for line in os.read(sys.stdin.fileno(), 65_536).decode().splitlines():
+            log.append(draft(secrets.token_hex(8), identity=PROCESS, content=line))
+
+    node = await Cluster(url, prefix=prefix, lease=lease).node(lost=name_lost)
+    log = await JetStreamLog.open(node.link, clock=wall, prefix=prefix, before=node.directory.kept)
+    log.observe(Outcomes())
     for text in texts:
         await node.claim(parse_username(text), PROCESS)
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), read)
     print(f"{node.id} is ready", flush=True)
     await asyncio.Event().wait()
 

@@ -283,3 +283,47 @@ async def test_that_nats_stores_again_is_said_when_nobody_is_held_up_any_longer(
         may_find.set()
         await here.settle()
     assert [log["event"] for log in logs][1:] == ["NATS stores again"]
+
+
+@pytest.mark.slow
+@pytest.mark.real
+async def test_what_was_said_while_nats_was_out_of_reach_can_be_withdrawn(
+    own_server: NatsServer,
+) -> None:
+    async with node(own_server.url, new_prefix()) as here:
+        await here.append(draft("before"))
+        await asyncio.to_thread(own_server.kill)
+        await until(lambda: not here.link.is_up, "the loss")
+        here.hand_over(draft("tried in vain"), draft("of another", identity="bob"))
+        due = here.log._appender.outbox._due
+        await until(lambda: bool(due[0].payload), "a trial")
+        here.hand_over(draft("waiting"))
+        here.log.withdraw("alice")
+        await until(lambda: len(here.observer.outcomes) == 2, "an answer")
+        await asyncio.to_thread(own_server.start)
+        await here.settle()
+        rejected = [one.draft.id for one in here.observer.outcomes if isinstance(one, Rejected)]
+        assert rejected == ["tried in vain", "waiting"]
+        assert [entry.id for entry in await here.read()] == ["before", "of another"]
+
+
+@pytest.mark.slow
+@pytest.mark.real
+async def test_what_was_sent_is_not_withdrawn_for_it_may_be_stored(
+    own_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with node(own_server.url, new_prefix()) as here:
+        await here.append(draft("before"))
+        monkeypatch.setattr(here.link._inboxes, "_open", Deaf())
+        here.hand_over(draft("sent"))
+        due = here.log._appender.outbox._due
+        await until(lambda: due[0].is_sent, "the message")
+        here.hand_over(draft("waiting"))
+        here.log.withdraw("alice")
+        await asyncio.to_thread(own_server.kill)
+        monkeypatch.undo()
+        await asyncio.to_thread(own_server.start)
+        await here.settle()
+        rejected = [one.draft.id for one in here.observer.outcomes if isinstance(one, Rejected)]
+        assert rejected == ["waiting"]
+        assert [entry.id for entry in await here.read()] == ["before", "sent"]

@@ -210,10 +210,17 @@ async def test_a_node_that_stood_still_holds_no_longer_what_another_has_taken(
         ready = await asyncio.to_thread(process.wait_for, "is ready")
         stopped = ready.split()[0]
         assert await other.claim(ALICE, "k:c") == Taken(holder(PROCESS, node=stopped), "alice")
+        process.say("before")
+        await asyncio.to_thread(process.wait_for, "before: stored")
         os.kill(process.pid, signal.SIGSTOP)
+        process.say("meanwhile")
         await until_claimed(other, ALICE, "k:c")
         os.kill(process.pid, signal.SIGCONT)
         await asyncio.to_thread(process.wait_for, f"{PROCESS} has lost alice")
+        # What was said to it under the name that others have by now is not said.
+        await asyncio.to_thread(process.wait_for, "meanwhile: name_lost")
+        process.say("after")
+        await asyncio.to_thread(process.wait_for, "after: stored")
         assert await other.find(ALICE) == holder("k:c")
         # What nobody has taken meanwhile is held again.
         answer = await other.claim(BOB, "k:c")

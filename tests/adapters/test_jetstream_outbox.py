@@ -54,6 +54,37 @@ def test_a_repeat_of_what_is_on_its_way_gets_its_outcome_with_it() -> None:
     assert outbox.outcomes(owes_nothing) == [*expected, Rejected(other, "id_reused")]
 
 
+def test_what_is_withdrawn_is_rejected_unless_it_may_have_been_sent() -> None:
+    sent, again = draft("1"), draft("1")
+    taken, other, waiting = draft("2"), draft("2", identity="bob"), draft("3")
+    outbox = outbox_with(sent)
+    (slot,) = stamped(outbox.take())
+    slot.is_sent = True
+    for each in (again, taken, other):
+        outbox.put(each, since=0.0, max_bytes=PLENTY)
+    _, bobs = outbox.take()
+    outbox.put(waiting, since=0.0, max_bytes=PLENTY)
+    outbox.withdraw("alice")
+    assert outbox.outcomes(owes_nothing) == []
+    assert outbox.take() == []
+    outbox.acknowledged([slot], 5)
+    slot.prev = 0
+    entry = outbox.stored(slot)
+    assert outbox.outcomes(owes_nothing) == [
+        Stored(sent, entry),
+        Repeated(again, entry),
+        Rejected(taken, "name_lost"),
+    ]
+    stamped([bobs])
+    outbox.acknowledged([bobs], 6)
+    bobs.prev = 5
+    entry = outbox.stored(bobs)
+    assert outbox.outcomes(owes_nothing) == [Stored(other, entry), Rejected(waiting, "name_lost")]
+    # It can be said again.
+    outbox.put(taken, since=0.0, max_bytes=PLENTY)
+    assert [slot.draft for slot in outbox.take()] == [taken]
+
+
 def test_a_draft_under_a_known_id_is_a_repeat_of_that_entry_or_refused() -> None:
     same, other = draft("1"), draft("2", content="other")
     outbox = outbox_with(same, other)

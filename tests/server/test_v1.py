@@ -17,7 +17,7 @@ from tests.server.support import (
 )
 
 from causerie.ports import Commit, Failed, Rejected
-from causerie.server.settings import HubSettings
+from causerie.server.settings import UNAVAILABLE_RETRY, HubSettings
 from causerie.testing.memory_server import MemoryServer
 
 NOW = 1_800_000_000_000
@@ -455,6 +455,20 @@ def test_a_message_that_cannot_be_stored_is_not_to_be_sent_again(
     assert "retryAfter" not in refused
     monkeypatch.setattr(server.log, "append", append)
     assert alice.say("hello", id="m1")["type"] == "ack"
+
+
+def test_a_message_that_came_too_late_for_its_author_s_name_may_be_sent_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = MemoryServer()
+    alice = v1(server, "Alice", "lobby")
+
+    def rejecting(draft: Any) -> None:
+        server.later(lambda: server.hub.committed(Commit([Rejected(draft, "name_lost")], [])))
+
+    monkeypatch.setattr(server.log, "append", rejecting)
+    refused = alice.say("hello", id="m1")
+    assert (refused["code"], refused["retryAfter"]) == ("unavailable", UNAVAILABLE_RETRY)
 
 
 def test_nobody_speaks_in_a_conversation_as_in_a_room() -> None:

@@ -98,6 +98,13 @@ class Appender:
         if not self._late.take(draft):
             self._put(draft)
 
+    def withdraw(self, identity: str) -> None:
+        """Rejects what an identity has said here under a name that is somebody else's by now, as
+        far as it was not sent yet. What was first tried long ago was said when it had the name.
+        """
+        self.outbox.withdraw(identity)
+        self._settled()
+
     def _put(self, draft: Draft) -> None:
         outbox = self.outbox
         max_bytes = self._link.max_payload - ROOM_IN_MESSAGE
@@ -115,7 +122,7 @@ class Appender:
                 slots = self.outbox.take()
                 if slots:
                     await self._may_send()
-                    await self._send(slots)
+                    await self._send(_unsettled(slots))
             self._settled()
 
     def copied(self, message_id: str, seq: int, prev: int) -> bool:
@@ -137,6 +144,7 @@ class Appender:
     async def _send(self, slots: Sequence[Slot]) -> None:
         """Sends drafts until they are stored, or found to have been before."""
         await self._insist(lambda: self._stamp(slots))
+        slots = _unsettled(slots)
         begun = self._loop.time()
         while slots:
             try:
@@ -146,6 +154,7 @@ class Appender:
             except LinkError as error:
                 await self._rest(error)
                 await self._may_send()
+                slots = _unsettled(slots)
                 if self._loop.time() - begun > self._window / 2:
                     slots = await self._insist(lambda old=slots: self._without_stored(old))  # type: ignore[misc]
                     begun = self._loop.time()
@@ -182,6 +191,8 @@ class Appender:
 
     async def _publish(self, slots: Sequence[Slot]) -> int:
         """Publishes drafts in one stroke; gives the seq of the last message."""
+        for slot in slots:
+            slot.is_sent = slot.is_sent or self._link.is_up
         ack = await store_all(self._link, list(self._parts(slots)), within=ACK_WITHIN)
         if ack.is_known:
             raise _Known
@@ -205,7 +216,7 @@ class Appender:
         tails = self._tails
         unknown = {slot.draft.room for slot in slots if not tails.knows(slot.draft.room)}
         await self._learn(sorted(unknown))
-        for slot in slots:
+        for slot in _unsettled(slots):
             room = slot.draft.room
             slot.stamp(max(self._clock(), tails.timestamp(room) + 1))
             tails.note(room, 0, slot.timestamp)

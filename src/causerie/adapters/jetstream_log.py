@@ -175,6 +175,12 @@ class JetStreamLog:
         """Hands over a draft."""
         self._appender.append(draft)
 
+    def withdraw(self, identity: str) -> None:
+        """Rejects what an identity has said here under a name that is somebody else's by now, as
+        far as it was not sent yet (`causerie.ports.Rejected`).
+        """
+        self._appender.withdraw(identity)
+
     def watch(self, room: str, done: Callable[[Head | Failed], None]) -> None:
         """Begins to tell of a room."""
         self._watcher.watch(room, done)

@@ -30,6 +30,7 @@ class Slot:
         "copied",
         "draft",
         "followers",
+        "is_sent",
         "message_id",
         "outcome",
         "payload",
@@ -47,6 +48,8 @@ class Slot:
         self.timestamp = 0
         self.payload = b""
         """What is stored of it. It stays the same however often it is sent."""
+        self.is_sent = False
+        """Whether it may have reached NATS."""
         self.seq = 0
         """Where it is stored; 0 as long as NATS has not said so."""
         self.prev = UNKNOWN
@@ -116,6 +119,17 @@ class Outbox:
         slot = Slot(draft, 0.0)
         slot.outcome = _compared(draft, entry)
         self._due.append(slot)
+
+    def withdraw(self, identity: str) -> None:
+        """Rejects what an identity has said under a name that is somebody else's by now, as far as
+        it was not sent.
+        """
+        for slot in self._due:
+            if slot.draft.identity == identity and slot.outcome is None and not slot.is_sent:
+                slot.outcome = Rejected(slot.draft, "name_lost")
+                if self._sent.get(slot.message_id) is slot:
+                    del self._sent[slot.message_id]
+        self._waiting = deque(slot for slot in self._waiting if slot.outcome is None)
 
     def take(self) -> list[Slot]:
         """Gives out the next drafts to be sent, as many as make a batch."""

@@ -167,5 +167,8 @@ def rejection(outcome: Rejected) -> Refused:
             return Refused(ErrorCode.ID_REUSED, field="id")
         case "failed":
             return Refused(ErrorCode.INVALID, field="content", reason="it cannot be stored")
+        case "name_lost":
+            # The connection is about to end. Who comes back may say it under another name.
+            return Refused(ErrorCode.UNAVAILABLE, retry_after=UNAVAILABLE_RETRY)
         case unknown:
             assert_never(unknown)
