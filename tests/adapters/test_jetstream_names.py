@@ -214,6 +214,19 @@ def test_an_address_is_known_no_longer_than_it_counts() -> None:
     assert isinstance(store.claim("one", BOB, "k:4", address="x", now=5 + DAY), Claimed)
 
 
+def test_who_is_let_in_by_the_count_of_an_address_writes_what_was_counted() -> None:
+    """Somebody else who counts at once then counts again, though the number is the same."""
+    store = Store("one")
+    store.claim("one", ALICE, "k:a", address="x")
+    before = store.values[address_key("x")]
+    assert isinstance(
+        store.claim("one", ALICE, "k:b", address="x", replacing="k:a", now=1), Claimed
+    )
+    after = store.values[address_key("x")]
+    assert after.data == before.data
+    assert after.revision > before.revision
+
+
 def test_what_no_longer_counts_is_forgotten_of_an_address() -> None:
     store = Store("one", "two")
     one, other = names(2)
@@ -407,7 +420,11 @@ class NodesMachine(RuleBasedStateMachine):
             raise self.faults[0]
 
     async def _idle(self) -> None:
-        for _ in range(30):
+        """Has all go on that does not wait for the store, to its end: of many who were asked about
+        one name each takes turns of its own.
+        """
+        await asyncio.sleep(0)
+        while self.loop._ready:  # type: ignore[attr-defined]  # noqa: ASYNC110 nobody tells
             await asyncio.sleep(0)
 
     async def _start(self, node: str) -> None:

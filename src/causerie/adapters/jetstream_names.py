@@ -327,7 +327,10 @@ class Transaction:
         return None
 
     def borrowed(self, address: str) -> int:
-        """Counts the names in use that count against an address."""
+        """Counts the names in use that count against an address. If one comes to be counted then,
+        its list is written even if it is as it was: two such decisions cannot both hold.
+        """
+        self._renewed.add(address_key(address))
         counted = self._counted_for(address).values()
         return sum(not one.created and bool(self._alive(one.nodes)) for one in counted)
 
