@@ -4,6 +4,7 @@ import random
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.server.support import (
     UNLIMITED,
     V1,
@@ -22,7 +23,7 @@ from tests.server.support import (
 from causerie.adapters.memory import RECENT
 from causerie.chat.presence import SHORTEST_INTERVAL
 from causerie.chat.typing import FORGOTTEN_AFTER
-from causerie.ports import Failed
+from causerie.ports import Commit, Failed
 from causerie.server.live_room import LiveRoom
 from causerie.server.rooms import CONTENT_COST, FRAMING_COST, Start
 from causerie.server.settings import HubSettings
@@ -386,6 +387,27 @@ def test_a_conversation_of_which_something_is_still_to_be_given_is_not_let_go_of
     dan.tell("Alice", "nine")
     v1(server, "Eve").tell("Alice", "ten")
     assert len(alice.connection.listeners) == 1, "and when all is given, they are"
+
+
+def test_what_comes_in_one_stroke_with_that_for_which_its_conversation_is_let_go_of_is_shown() -> (
+    None
+):
+    """As in a cluster, where an author on another node keeps no room of this one open."""
+    server = MemoryServer(settings=HubSettings(rate=0.0, rooms=1))
+    alice, bob, carol = v1(server, "Alice"), v1(server, "Bob"), v1(server, "Carol")
+    carols, bobs = (friend.tell("Alice", "hello")["room"] for friend in (carol, bob))
+    bob.quit()
+    assert list(alice.connection.listeners) == [live_room(server, bobs)]
+    alice.take()
+    entries = []
+    for room, content in ((carols, "one"), (bobs, "two"), (bobs, "three")):
+        last = server.store.rooms[room][-1]
+        entries.append(replace(last, seq=last.seq + 1, prev=last.seq, id=content, content=content))
+        server.store.add(entries[-1])
+    server.hub.committed(Commit([], entries))
+    assert sorted(alice.contents()) == ["one", "three", "two"]
+    carol.tell("Alice", "four")
+    assert alice.contents() == ["four"]
 
 
 def test_who_reads_nothing_is_behind_in_so_many_conversations_and_then_cut() -> None:

@@ -188,6 +188,9 @@ class Hub:
                 except Exception as fault:  # noqa: BLE001 `_room_failed` logs it
                     room.skip(entry.seq, entry.id)
                     self._room_failed(room, fault, parties=(entry.identity, entry.peer))
+            elif entry.peer:
+                # Its conversation was let go of because of what stands before it in here.
+                self.addressed(entry)
         for outcome in commit.outcomes:
             connection, command_id = self._in_flight.pop(id(outcome.draft))
             room = self.rooms.get(outcome.draft.room)
