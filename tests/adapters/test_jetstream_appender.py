@@ -19,7 +19,9 @@ from tests.adapters.jetstream_nodes import (
 
 from causerie.adapters import jetstream_appender
 from causerie.adapters.jetstream_client import Told, Unanswered
+from causerie.adapters.jetstream_health import Health
 from causerie.adapters.jetstream_link import Link
+from causerie.adapters.jetstream_log import WINDOW
 from causerie.adapters.jetstream_outbox import Slot
 from causerie.adapters.jetstream_stroke import Ack, Part, store_all
 from causerie.adapters.jetstream_subjects import message_id
@@ -75,6 +77,23 @@ async def test_an_old_draft_that_is_looked_for_keeps_nobody_else_waiting(
     await here.settle()
     assert [entry.id for entry in await here.read()] == ["new", "old", "after"]
     assert here.observer.outcomes[-1] == Rejected(no_text, "failed")
+
+
+async def test_what_was_said_long_ago_by_another_node_and_was_lost_on_its_way_holds_up_nobody(
+    two: tuple[Node, Node],
+) -> None:
+    here, there = two
+    await here.watch("room")
+    here.lose(lambda _message: True)
+    await there.append(draft("1"))
+    retry = _again(draft("1"), wall() - int(WINDOW * 1e6))
+    health: list[Health] = []
+    here.link.on_health(health.append)
+    # The recorder checks that no outcome comes before its entry.
+    here.hand_over(retry, draft("2", identity="bob", room="other"))
+    await here.settle()
+    assert [entry.id for entry in here.observer.entries["room"]] == ["1"]
+    assert "away" not in health
 
 
 class Deaf(dict[str, Told]):

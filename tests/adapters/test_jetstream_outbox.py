@@ -102,7 +102,7 @@ def test_what_was_found_before_it_came_here_is_told_after_what_is_here() -> None
     first, known = draft("1"), draft("2")
     outbox = outbox_with(first)
     entry = placed(known, seq=3, prev=0, timestamp=1)
-    outbox.put_found(known, entry)
+    outbox.put_found(known, entry, since=7.0)
     (slot,) = stamped(outbox.take())
     assert outbox.outcomes(owes_nothing) == []
     outbox.acknowledged([slot], 5)

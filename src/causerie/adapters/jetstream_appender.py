@@ -250,7 +250,10 @@ class Appender:
         return found
 
     def _found_late(self, draft: Draft, entry: Entry) -> None:
-        self.outbox.put_found(draft, entry)
+        self.outbox.put_found(draft, entry, since=self._loop.time())
+        # Another node may have stored it a moment ago: of a watched room the outcome waits for it.
+        self._tails.note(entry.room, entry.seq, entry.timestamp)
+        self._stored(entry)
         self._settled()
 
     async def _without_stored(self, slots: Sequence[Slot]) -> list[Slot]:

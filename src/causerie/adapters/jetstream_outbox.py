@@ -112,11 +112,11 @@ class Outbox:
         else:
             self._waiting.append(slot)
 
-    def put_found(self, draft: Draft, entry: Entry) -> None:
+    def put_found(self, draft: Draft, entry: Entry, *, since: float) -> None:
         """Takes a draft under whose (identity, id) there was an entry before, and its outcome with
         it: that is told after those of the drafts that are here.
         """
-        slot = Slot(draft, 0.0)
+        slot = Slot(draft, since)
         slot.outcome = _compared(draft, entry)
         self._due.append(slot)
 
