@@ -144,6 +144,11 @@ async def test_a_replica_that_has_not_got_so_far_is_asked_again(
     monkeypatch.setattr(link, "gather", late)
     assert (await stream.last([subject], upto=2)).keys() == {subject}
     assert asked >= 3
+    asked = 0
+    subject = stream.subjects.pointer("alice", "~talk")
+    pointers = stream.subjects.pointers("alice")
+    assert await stream.moved([pointers], since=3, upto=3) == {pointers: 3}
+    assert asked >= 3
 
 
 async def test_ids_are_known_that_were_stored_and_asking_stores_nothing(

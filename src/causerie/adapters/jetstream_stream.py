@@ -200,10 +200,15 @@ class Stream:
         return found
 
     async def _last(self, request: Mapping[str, object]) -> Sequence[Message]:
-        *messages, end = await self._direct(request)
-        if end.status != "204":
-            # The first message of the stream is there: whoever has it not lags behind.
-            raise _TooLittle(f"a replica has not got so far ({end.status})")
+        return (await self._got_so_far(request, "204"))[:-1]
+
+    async def _got_so_far(self, request: Mapping[str, object], *ends: str) -> list[Message]:
+        """Asks for last messages, the stream's first among them: whoever has not even that has not
+        got up to where they are looked for.
+        """
+        messages = await self._direct(request)
+        if (status := messages[-1].status) not in ends:
+            raise _TooLittle(f"a replica has not got so far ({status})")
         return messages
 
     async def moved(self, filters: Sequence[str], *, since: int, upto: int) -> dict[str, int]:
@@ -225,14 +230,8 @@ class Stream:
             "seq": since,
             "up_to_seq": upto,
         }
-        *messages, end = await self._until(lambda: self._direct(request))
+        *messages, end = await self._until(lambda: self._got_so_far(request, "204", "413"))
         match end.status:
-            case "204":
-                moved: dict[str, int] = {}
-                for found in map(_found, messages):
-                    subject = f"{found.subject.rpartition('.')[0]}.*"
-                    moved[subject] = max(found.seq, moved.get(subject, 0))
-                return moved
             case "413" if len(filters) == 1:
                 # Too many conversations to tell.
                 last = await self.last_of(filters[0])
@@ -242,8 +241,11 @@ class Stream:
                 first = await self._moved(filters[:half], since=since, upto=upto)
                 return first | await self._moved(filters[half:], since=since, upto=upto)
             case _:
-                await asyncio.sleep(REST)
-                raise Unanswered("a replica lags behind")
+                moved: dict[str, int] = {}
+                for found in map(_found, messages):
+                    subject = f"{found.subject.rpartition('.')[0]}.*"
+                    moved[subject] = max(found.seq, moved.get(subject, 0))
+                return moved
 
     async def page(self, subject: str, *, after: int, limit: int) -> Page:
         """Reads the messages of a subject that have a greater seq than `after`, `limit` (at least
