@@ -199,6 +199,22 @@ async def test_what_is_no_entry_keeps_nobody_from_theirs(two: tuple[Node, Node])
     assert [entry.id for entry in here.observer.told] == ["1"]
 
 
+@pytest.mark.parametrize("payload", [b"", b"x", b"0", b"-1000000", b"1000000", b"1"])
+async def test_what_is_no_pointer_keeps_nobody_from_theirs(
+    two: tuple[Node, Node], payload: bytes
+) -> None:
+    here, there = two
+    here.log.follow("bob")
+    pointer = here.log._stream.subjects.pointer("bob", "~bad")
+    for subject in (pointer, f"{pointer}0", f"{pointer}1"):
+        await there.link.request(subject, payload, within=WITHIN)
+    await here.log._follower.compare()
+    await there.append(private("1", room="~talk"))
+    await until(lambda: bool(here.observer.told), "what is addressed")
+    assert [entry.id for entry in here.observer.told] == ["1"]
+    assert here.observer.failure is None
+
+
 async def test_what_is_for_two_is_told_though_one_of_them_has_gone(
     two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,8 @@ from causerie.chat.identity import is_conversation
 
 ROOMS: Final = 50_000
 """Conversations of which it is remembered how far they were told."""
+DISTANCES: Final = {b"1": 1, b"2": 2}
+"""By what stands in a pointer, how far ahead the entry is: each of the two has a pointer."""
 AGAIN_AFTER: Final = 0.5
 """Seconds after a read that has failed."""
 
@@ -151,8 +153,12 @@ class Follower:
         self._point(identity, message.subject, pointer, message.payload)
 
     def _point(self, identity: str, subject: str, pointer: int, distance: bytes) -> None:
-        room = room_of(subject)
-        seq = pointer - int(distance)
+        try:
+            room, seq = room_of(subject), pointer - DISTANCES[distance]
+        except (KeyError, ValueError):
+            # As below: it must not keep the others from theirs.
+            _logger.exception("what points to no entry is passed over", subject=subject)
+            return
         self._tails.note(room, seq, 0)
         followed = self._followed.get(identity)
         if followed is not None and seq > followed.since:
@@ -183,7 +189,7 @@ class Follower:
                     _logger.warning("a private entry cannot be read yet", error=str(error))
                     await asyncio.sleep(AGAIN_AFTER)
                     continue
-                except msgspec.MsgspecError:
+                except (msgspec.MsgspecError, ValueError):
                     # Nobody but a server of ours writes there.
                     _logger.exception("a private entry cannot be read", room=room, seq=seq)
                 self._pointed.popleft()
