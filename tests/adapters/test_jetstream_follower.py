@@ -239,6 +239,31 @@ async def test_what_is_for_two_is_told_though_one_of_them_has_gone(
     assert [entry.id for entry in here.observer.told] == ["1", "3"]
 
 
+async def test_who_goes_as_something_is_read_for_both_leaves_the_other_theirs(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    here.log.follow("alice")
+    lose_pointers(here)
+    await there.append(private("1", room="~talk"))
+    await here.append(draft("after that"))
+    here.log.follow("bob")
+    lose_pointers(here)
+    await there.append(private("2", room="~talk"))
+    follower = here.log._follower
+    first_untold = follower.first_untold
+
+    async def first_untold_and_gone(newest: Sequence[Entry]) -> Entry | None:
+        first = await first_untold(newest)
+        here.log.unfollow("alice")
+        return first
+
+    monkeypatch.setattr(follower, "first_untold", first_untold_and_gone)
+    await here.watch("~talk")
+    # Bob was not here when it was said; whoever is told of it hears what follows.
+    assert [entry.id for entry in here.observer.told] == ["1"]
+
+
 async def test_a_pointer_that_was_lost_is_found_by_comparing(nats_server: NatsServer) -> None:
     prefix = new_prefix()
     async with node(nats_server.url, prefix) as here, node(nats_server.url, prefix) as there:

@@ -105,8 +105,10 @@ class Follower:
 
     def tell(self, first: Entry) -> None:
         """Tells of the first entry of its conversation that was not told, unless it was by now."""
-        floor = self._floor(first)
-        if floor is not None and first.seq > floor:
+        # It was found for both. One may have gone since, and the other not have been here yet when
+        # it was said; but what is told behind it is the other's as well.
+        is_for_somebody = not self._followed.keys().isdisjoint((first.identity, first.peer))
+        if is_for_somebody and first.seq > self._told.get(first.room, 0):
             self._note_told(first.room, first.seq)
             self._addressed(first)
 
