@@ -7,8 +7,9 @@ from functools import partial
 import pytest
 from tests.adapters.jetstream_nodes import WITHIN, nats_server, new_prefix
 
+from causerie.adapters import jetstream_stream
 from causerie.adapters.jetstream_link import Link, LinkError, Lost, Message, Unanswered
-from causerie.adapters.jetstream_stream import Found, State, Stream, StreamError
+from causerie.adapters.jetstream_stream import Found, Page, State, Stream, StreamError
 from causerie.adapters.jetstream_subjects import Subjects
 from causerie.adapters.nats_server import NatsServer
 
@@ -40,6 +41,12 @@ async def put(link: Link, subject: str, payload: bytes = b"", message_id: str = 
     headers = {"Nats-Msg-Id": message_id} if message_id else None
     answer = await link.request(subject, payload, within=WITHIN, headers=headers)
     return int(json.loads(answer.payload)["seq"])
+
+
+async def newest(stream: Stream, filters: list[str], *, since: int, upto: int) -> dict[str, int]:
+    """Finds the newest of some subjects; tells their seqs."""
+    found = [each async for each in stream.newest(filters, since=since, upto=upto)]
+    return {each.subject: each.seq for each in found}
 
 
 async def test_whoever_comes_first_gives_the_stream_its_epoch(link: Link) -> None:
@@ -147,7 +154,7 @@ async def test_a_replica_that_has_not_got_so_far_is_asked_again(
     asked = 0
     subject = stream.subjects.pointer("alice", "~talk")
     pointers = stream.subjects.pointers("alice")
-    assert await stream.moved([pointers], since=3, upto=3) == {pointers: 3}
+    assert await newest(stream, [pointers], since=3, upto=3) == {subject: 3}
     assert asked >= 3
 
 
@@ -176,19 +183,20 @@ async def test_the_conversations_of_an_identity_are_listed(link: Link, stream: S
     assert await stream.rooms_of("carol") == ([], last)
 
 
-async def test_it_is_told_whose_conversations_have_something_new(
-    link: Link, stream: Stream
-) -> None:
+async def test_the_newest_of_each_conversation_of_many_is_found(link: Link, stream: Stream) -> None:
     subjects = stream.subjects
     names = [f"user-{number}" for number in range(8)]
     filters = [subjects.pointers(name) for name in names]
-    assert await stream.moved([], since=1, upto=1) == {}
+    assert await newest(stream, [], since=1, upto=1) == {}
     old = [await put(link, subjects.pointer(name, "~old")) for name in names]
-    new = [await put(link, subjects.pointer(names[2], room)) for room in ("~b", "~a")]
+    b, _, a = [await put(link, subjects.pointer(names[2], room)) for room in ("~b", "~a", "~a")]
     last = await put(link, subjects.pointer(names[3], "~new"))
-    moved = await stream.moved(filters, since=old[-1] + 1, upto=last)
-    assert moved == {filters[2]: new[-1], filters[3]: last}
-    assert await stream.moved(filters, since=last + 1, upto=last) == {}
+    assert await newest(stream, filters, since=old[-1] + 1, upto=last) == {
+        subjects.pointer(names[2], "~b"): b,
+        subjects.pointer(names[2], "~a"): a,
+        subjects.pointer(names[3], "~new"): last,
+    }
+    assert await newest(stream, filters, since=last + 1, upto=last) == {}
 
 
 async def test_more_identities_than_one_question_holds_are_asked_about(
@@ -196,17 +204,22 @@ async def test_more_identities_than_one_question_holds_are_asked_about(
 ) -> None:
     filters = [stream.subjects.pointers(f"user-{number}") for number in range(25_000)]
     assert sum(map(len, filters)) > link.max_payload
-    last = await put(link, stream.subjects.pointer("user-24999", "~talk"))
-    assert await stream.moved(filters, since=2, upto=last) == {filters[-1]: last}
+    pointers = [stream.subjects.pointer(f"user-{number}", "~talk") for number in (0, 24_999)]
+    first, last = [await put(link, pointer) for pointer in pointers]
+    assert await newest(stream, filters, since=2, upto=last) == {
+        pointers[0]: first,
+        pointers[1]: last,
+    }
 
 
 @pytest.mark.slow
 async def test_more_conversations_than_one_answer_holds_are_told_of(
-    link: Link, stream: Stream
+    link: Link, stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subjects = stream.subjects
     names = ["one", "many", "few"]
     filters = [subjects.pointers(name) for name in names]
+    await put(link, subjects.pointer("one", "~talk"))
 
     def send(batch: int, reply: str) -> None:
         for number in range(1, 1_001):
@@ -220,11 +233,29 @@ async def test_more_conversations_than_one_answer_holds_are_told_of(
     for batch in range(2):
         await link.exchange(partial(send, batch), within=WITHIN, until=lambda _message: True)
     many = (await stream.state()).last
-    last = await put(link, subjects.pointer("few", "~talk"))
-    # Of the one with too many the leader is asked.
-    moved = await stream.moved(filters, since=many, upto=last)
-    assert moved == {filters[1]: many, filters[2]: last}
-    assert await stream.moved(filters, since=last, upto=last) == {filters[2]: last}
+    few = subjects.pointer("few", "~talk")
+    last = await put(link, few)
+    found = await newest(stream, filters, since=2, upto=last)
+    assert len(found) == 2_002
+    assert found[few] == last
+    found = await newest(stream, filters, since=many - 1, upto=last)
+    assert sorted(found.values()) == [many - 1, many, last]
+    assert await newest(stream, filters, since=last, upto=last) == {few: last}
+    # They are read, and a replica that has less than the leader is asked again.
+    page = stream.page
+    left = 3
+
+    async def page_of_a_replica(subject: str, *, after: int, limit: int) -> Page:
+        nonlocal left
+        left -= 1
+        return Page((), 0) if left > 0 else await page(subject, after=after, limit=limit)
+
+    monkeypatch.setattr(stream, "page", page_of_a_replica)
+    assert len(await newest(stream, filters, since=many - 1, upto=last)) == 3
+    left = 1_000_000
+    monkeypatch.setattr(jetstream_stream, "READ_WITHIN", 0.05)
+    with pytest.raises(Unanswered, match="a replica lags behind"):
+        await newest(stream, filters, since=many - 1, upto=last)
 
 
 async def test_what_nobody_answers_fails_in_time(

@@ -17,7 +17,7 @@ import structlog
 
 from causerie.adapters.jetstream_link import Interest, Link, LinkError, Message
 from causerie.adapters.jetstream_reader import Reader
-from causerie.adapters.jetstream_stream import PAGE, READ_WITHIN, Patience, Stream
+from causerie.adapters.jetstream_stream import Stream
 from causerie.adapters.jetstream_subjects import room_of
 from causerie.adapters.jetstream_tails import Tails
 from causerie.chat.entry import Entry
@@ -208,22 +208,11 @@ class Follower:
         if not compared:
             return
         last = (await self._stream.state()).last
-        filters = {self._stream.subjects.pointers(each): each for each in compared}
+        # Of a conversation the newest is enough: how far it was told is known.
         since = min(followed.looked for followed in compared.values()) + 1
-        newest = await self._stream.moved(list(filters), since=since, upto=last)
-        for subject, pointer in newest.items():
-            identity = filters[subject]
-            await self._catch_up(identity, compared[identity].looked, subject, upto=pointer)
+        filters = {self._stream.subjects.pointers(each): each for each in compared}
+        async for found in self._stream.newest(list(filters), since=since, upto=last):
+            identity = filters[f"{found.subject.rpartition('.')[0]}.*"]
+            self._point(identity, found.subject, found.seq, found.payload)
         for followed in compared.values():
             followed.looked = last
-
-    async def _catch_up(self, identity: str, after: int, subject: str, *, upto: int) -> None:
-        """Reads pointers up to one that is there: a replica that has less is asked again."""
-        patience = Patience(READ_WITHIN)
-        while after < upto:
-            page = await self._stream.page(subject, after=after, limit=PAGE)
-            for found in page.messages:
-                self._point(identity, found.subject, found.seq, found.payload)
-                after = found.seq
-            if after < upto and not page.pending:
-                await patience.rest()

@@ -7,7 +7,7 @@ choosing a new leader, and a replica that answers may not have all that is there
 import asyncio
 import json
 from base64 import b64decode
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 from causerie.adapters.jetstream_link import Link, LinkError, Lost, Message, Unanswered
@@ -211,41 +211,50 @@ class Stream:
             raise _TooLittle(f"a replica has not got so far ({status})")
         return messages
 
-    async def moved(self, filters: Sequence[str], *, since: int, upto: int) -> dict[str, int]:
-        """Tells which of some filters, each of all pointers of an identity, have a message with a
-        seq from `since` to `upto`, which must be there; and the seq of the last that is known.
+    async def newest(
+        self, filters: Sequence[str], *, since: int, upto: int
+    ) -> AsyncIterator[Found]:
+        """Finds the last message of each subject that some filters match, each all pointers of an
+        identity, as far as it has a seq from `since` to `upto`, which must be there. Others that
+        have no smaller one may be among them.
 
         Raises:
             LinkError: NATS does not answer in time.
         """
-        moved: dict[str, int] = {}
-        for start in range(0, len(filters), SUBJECTS):
-            some = filters[start : start + SUBJECTS]
-            moved.update(await self._moved(some, since=since, upto=upto))
-        return moved
+        waiting = [filters[at : at + SUBJECTS] for at in range(0, len(filters), SUBJECTS)]
+        while waiting:
+            some = waiting.pop()
+            request = {
+                "multi_last": [*some, self.subjects.begin],
+                "seq": since,
+                "up_to_seq": upto,
+            }
+            *messages, end = await self._until(
+                lambda asked=request: self._got_so_far(asked, "204", "413")  # type: ignore[misc]
+            )
+            for found in map(_found, messages):
+                yield found
+            if end.status == "413" and len(some) > 1:
+                half = len(some) // 2
+                waiting += [some[:half], some[half:]]
+            elif end.status == "413":
+                # So many conversations that they are not told at once.
+                async for found in self._since(some[0], since):
+                    yield found
 
-    async def _moved(self, filters: Sequence[str], *, since: int, upto: int) -> dict[str, int]:
-        request = {
-            "multi_last": [*filters, self.subjects.begin],
-            "seq": since,
-            "up_to_seq": upto,
-        }
-        *messages, end = await self._until(lambda: self._got_so_far(request, "204", "413"))
-        match end.status:
-            case "413" if len(filters) == 1:
-                # Too many conversations to tell.
-                last = await self.last_of(filters[0])
-                return {} if last is None or last.seq < since else {filters[0]: last.seq}
-            case "413":
-                half = len(filters) // 2
-                first = await self._moved(filters[:half], since=since, upto=upto)
-                return first | await self._moved(filters[half:], since=since, upto=upto)
-            case _:
-                moved: dict[str, int] = {}
-                for found in map(_found, messages):
-                    subject = f"{found.subject.rpartition('.')[0]}.*"
-                    moved[subject] = max(found.seq, moved.get(subject, 0))
-                return moved
+    async def _since(self, subject: str, since: int) -> AsyncIterator[Found]:
+        """Reads all that there is when this is called: a replica that has less is asked again."""
+        last = await self.last_of(subject)
+        upto = last.seq if last else 0
+        after = since - 1
+        patience = Patience(READ_WITHIN)
+        while after < upto:
+            page = await self.page(subject, after=after, limit=PAGE)
+            for found in page.messages:
+                yield found
+                after = found.seq
+            if after < upto and not page.pending:
+                await patience.rest()
 
     async def page(self, subject: str, *, after: int, limit: int) -> Page:
         """Reads the messages of a subject that have a greater seq than `after`, `limit` (at least
