@@ -98,6 +98,35 @@ async def test_a_server_that_has_not_caught_up_is_not_believed(
     assert here.observer.failure is None
 
 
+async def test_a_server_is_not_believed_for_what_it_said_before_the_node_stood_still(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jetstream_log, "SAY_AGAIN_AFTER", 0.01)
+    here, there = two
+    await here.watch("room")
+    here.lose(lambda _message: True)
+    await there.append(draft("1"))
+    state = here.log._stream.state
+    loop = asyncio.get_running_loop()
+    clock = loop.time
+    answers = 0
+
+    async def state_of_one_that_was_cut_off() -> State:
+        nonlocal answers
+        answers += 1
+        now = await state()
+        if answers > 1:
+            return now
+        monkeypatch.setattr(loop, "time", lambda: clock() + 60)
+        return State(now.epoch, 0)
+
+    monkeypatch.setattr(here.log._stream, "state", state_of_one_that_was_cut_off)
+    here.log._look.set()
+    await until(lambda: answers > 1 or here.observer.failure is not None, "another answer")
+    assert here.observer.failure is None
+    await until(lambda: "room" in here.observer.entries, "what was lost")
+
+
 async def until_looked(here: Node) -> None:
     """Waits until the node has found the stream to be the one that it was, by its newest entry."""
     newest = here.log._tails.newest()
@@ -199,7 +228,7 @@ async def test_that_other_entries_stand_there_is_believed_when_it_has_been_said_
         return lies.pop()(found) if lies else found
 
     monkeypatch.setattr(stream, "at", lying)
-    monkeypatch.setattr(jetstream_log, "SAY_AGAIN_AFTER", 0)
+    monkeypatch.setattr(jetstream_log, "SAY_AGAIN_AFTER", 0.01)
     if is_believed:
         monkeypatch.setattr(jetstream_log, "BELIEVED_AFTER", 0.1)
     await here.log._check()
