@@ -206,6 +206,30 @@ async def test_conversations_are_told_when_a_replica_has_caught_up_with_them(
     assert behind == 0
 
 
+async def test_conversations_are_not_told_by_a_leader_that_knows_less_than_the_node(
+    here: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await here.append(private("one", room="~one"))
+    reader, stream = here.log._reader, here.log._stream
+    rooms_of = stream.rooms_of
+    before = await rooms_of("alice")
+    await here.append(private("two", room="~two"))
+    left = 2
+
+    async def of_one_that_was_cut_off(identity: str) -> tuple[list[str], int]:
+        nonlocal left
+        left -= 1
+        return before if left >= 0 else await rooms_of(identity)
+
+    monkeypatch.setattr(stream, "rooms_of", of_one_that_was_cut_off)
+    talks = await reader.conversations("alice", after="", limit=10)
+    assert [talk.room for talk in talks] == ["~one", "~two"]
+    left = 1_000_000
+    monkeypatch.setattr(jetstream_reader, "READ_WITHIN", 0.05)
+    with pytest.raises(Unanswered, match="the leader lags behind"):
+        await reader.conversations("alice", after="", limit=10)
+
+
 async def test_a_room_that_never_rests_is_not_counted_for_ever(
     here: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:

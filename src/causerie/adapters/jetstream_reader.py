@@ -265,7 +265,14 @@ class Reader:
         self, identity: str, *, after: str, limit: int
     ) -> Sequence[Conversation]:
         """Lists private conversations."""
-        pointers, upto = await self._stream.rooms_of(identity)
+        # Not by a server that led the others and was cut off: somebody here may have been told of
+        # what it does not know, and nobody is told twice.
+        known, patience = self._known.in_stream(), Patience(READ_WITHIN, "the leader")
+        while True:
+            pointers, upto = await self._stream.rooms_of(identity)
+            if upto >= known:
+                break
+            await patience.rest()
         names = sorted(map(room_of, pointers))
         rooms = [room for room in names if room > after][: max(0, min(limit, GREATEST))]
         subjects = [self._subjects.entry(room) for room in rooms]
