@@ -216,6 +216,34 @@ async def test_what_is_no_pointer_keeps_nobody_from_theirs(
     assert here.observer.failure is None
 
 
+async def test_what_cannot_be_read_keeps_nobody_from_theirs(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jetstream_follower, "AGAIN_AFTER", 0.01)
+    here, there = two
+    here.log.follow("bob")
+    await here.append(draft("the subscription is there"))
+    reader = here.log._reader
+    entry_at = reader.entry_at
+    is_readable = False
+    asked: list[int] = []
+
+    async def entry_at_if_it_can_be_read(seq: int) -> Entry:
+        asked.append(seq)
+        if seq == asked[0] and not is_readable:
+            raise Unanswered("for a test")
+        return await entry_at(seq)
+
+    monkeypatch.setattr(reader, "entry_at", entry_at_if_it_can_be_read)
+    await there.append(private("1", room="~one"))
+    await until(lambda: len(asked) > 1, "that it is tried again")
+    await there.append(private("2", room="~two"))
+    await until(lambda: bool(here.observer.told), "what is addressed")
+    is_readable = True
+    await until(lambda: len(here.observer.told) == 2, "what could not be read")
+    assert [entry.id for entry in here.observer.told] == ["2", "1"]
+
+
 async def test_what_is_for_two_is_told_though_one_of_them_has_gone(
     two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:

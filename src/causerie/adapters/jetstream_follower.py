@@ -190,6 +190,8 @@ class Follower:
                 except LinkError as error:
                     _logger.warning("a private entry cannot be read yet", error=str(error))
                     await asyncio.sleep(AGAIN_AFTER)
+                    # The others first: it may be this one alone that cannot.
+                    self._pointed.rotate(-1)
                     continue
                 except (msgspec.MsgspecError, ValueError):
                     # Nobody but a server of ours writes there.
