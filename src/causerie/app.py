@@ -27,6 +27,7 @@ from causerie.server.http import ALIVE, Health, http_app, http_protocol
 from causerie.server.hub import Hub
 from causerie.server.listening import BACKLOG, is_loopback_only, listen
 from causerie.server.logs import configure_logs
+from causerie.server.loop_share import LoopShare
 from causerie.server.pauses import Pauses
 from causerie.server.settings import HubSettings
 from causerie.server.web import WebClient
@@ -151,6 +152,7 @@ class App:
             bus=backend.bus,
         )
         pauses = Pauses(loop) if config.watch_loop else None
+        share = LoopShare()
         port = sockets[0].getsockname()[1]
         host = f"[{config.host}]" if ":" in config.host else config.host
         url = f"http://{host}:{port}"
@@ -162,7 +164,7 @@ class App:
                     pauses.take if pauses else None,
                     partial(take_census, hub) if pauses else None,
                 ),
-                http=http_protocol(REQUEST_TIMEOUT),
+                http=http_protocol(REQUEST_TIMEOUT, share),
                 ws=websocket_protocol(
                     hub.accept,
                     WebSocketSettings(
@@ -172,6 +174,7 @@ class App:
                         max_connections=config.max_connections or None,
                         compression=config.compression == "on",
                     ),
+                    share=share,
                 ),
                 lifespan="off",
                 log_config=None,

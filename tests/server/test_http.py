@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from tests.server.wire_peer import masked, request, serving, until
+from tests.server.wire_peer import NoTime, masked, request, serving, until
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from causerie.server.census import Census
@@ -316,6 +316,29 @@ async def test_a_handshake_that_is_handed_on_as_it_is_is_answered_as_by_the_long
     one.headers.pop("date", None)
     other.headers.pop("date", None)
     assert one == other
+
+
+async def test_what_comes_when_there_is_no_time_for_it_is_read_in_a_later_turn() -> None:
+    async with serving(share=NoTime()) as server:
+        peer, _ = await server.open()
+        peer.send(masked(1, b"hello"))
+        assert await peer.frame() == (1, b"hello")
+        other = await server.connect()
+        head = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        for number in range(len(head)):
+            other.send(head[number : number + 1])
+            await asyncio.sleep(0)
+        assert (await other.answer()).status == 200
+
+
+async def test_who_goes_before_there_is_time_leaves_nothing() -> None:
+    async with serving(share=NoTime()) as server:
+        peer = await server.connect()
+        peer.send(request())
+        await until(lambda: server.connections)
+        peer.writer.transport.abort()
+        await until(lambda: not server.connections)
+        assert server.ears == [] or server.ears[0].is_closed
 
 
 async def test_a_handshake_after_another_request_on_the_same_connection_opens() -> None:

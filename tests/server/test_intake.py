@@ -24,7 +24,9 @@ from tests.server.wire_peer import (
     until,
 )
 
+from causerie.server import loop_share
 from causerie.server.intake import BY_RECEIVER, UNSENT, Intake, Readers
+from causerie.server.loop_share import LoopShare
 from causerie.server.reader import Closed, Fault, Message, Ping, Reader
 from causerie.server.scanner import ScannedFrame
 from causerie.server.tracing import TracedReader
@@ -56,6 +58,7 @@ class Taker(Intake):
     """Writes down what it is told, and does then what a test wants to be done."""
 
     _readers: ClassVar[Readers]
+    _share: ClassVar[LoopShare]
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,13 +86,20 @@ def word(told: Message | Ping | Closed | Fault) -> bytes:
 
 
 @pytest.fixture
-def taker_class() -> type[Taker]:
-    """A server's own: its connections share their readers."""
+def clock() -> list[float]:
+    """The time, which stands still unless it is moved."""
+    return [100.0]
+
+
+@pytest.fixture
+def taker_class(clock: list[float]) -> type[Taker]:
+    """A server's own: its connections share their readers, and the time for being read."""
 
     class OneServersTaker(Taker):
         _readers = Readers(
             lambda: Reader(max_message=100_000, binary=False, logger=LOGGER), max_message=100_000
         )
+        _share = LoopShare(lambda: clock[0])
 
     return OneServersTaker
 
@@ -192,6 +202,57 @@ async def test_what_comes_before_the_next_turn_waits_behind_the_rest(taker: Take
     taker._read(masked(TEXT, b"last"))
     await until(lambda: len(taker.told) > len(texts))
     assert taker.told == [*texts, b"last"]
+
+
+async def test_what_comes_when_all_have_had_their_time_is_read_in_a_later_turn(
+    taker_class: type[Taker], clock: list[float]
+) -> None:
+    one, other, third = taker_class(), taker_class(), taker_class()
+    one._read_in_turn(masked(TEXT, b"1"))
+    clock[0] += 2 * loop_share.SHARE
+    for number in (b"2", b"3"):
+        other._read_in_turn(masked(TEXT, number))
+        third._read_in_turn(masked(TEXT, number))
+    assert (one.told, other.told, third.told) == ([b"1"], [], [])
+
+    def spend() -> None:
+        clock[0] += loop_share.SHARE
+
+    other.then = spend
+    await asyncio.sleep(0)
+    assert (other.told, third.told) == ([b"2", b"3"], [])
+    one._read_in_turn(masked(TEXT, b"4"))
+    await asyncio.sleep(0)
+    assert (one.told, third.told) == ([b"1", b"4"], [b"2", b"3"])
+    assert [taker.tap.stops for taker in (one, other, third)] == [0, 0, 0]
+
+
+async def test_who_sends_much_meanwhile_is_not_read_until_it_is_its_turn(
+    taker: Taker, clock: list[float]
+) -> None:
+    texts = numbered(2_000)
+    taker._read_in_turn(masked(TEXT, b"first"))
+    clock[0] += 2 * loop_share.SHARE
+    for text in texts:
+        taker._read_in_turn(masked(TEXT, text))
+    assert not taker.tap.is_read
+    await until(lambda: len(taker.told) > len(texts))
+    assert taker.told == [b"first", *texts]
+    assert taker.tap.is_read
+
+
+async def test_what_is_kept_waits_for_its_turn_and_for_all_reasons_to_go(
+    taker: Taker, clock: list[float]
+) -> None:
+    taker._read_in_turn(masked(TEXT, b"1"))
+    clock[0] += 2 * loop_share.SHARE
+    taker._read_in_turn(masked(TEXT, b"2"))
+    taker._hold(BY_RECEIVER)
+    await asyncio.sleep(0)
+    assert taker.told == [b"1"]
+    taker._release(BY_RECEIVER)
+    assert taker.told == [b"1", b"2"]
+    assert taker.tap.is_read
 
 
 # Being held.

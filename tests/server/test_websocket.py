@@ -17,6 +17,7 @@ from tests.server.wire_peer import (
     PONG,
     TEXT,
     Ear,
+    NoTime,
     Peer,
     Server,
     fill,
@@ -31,6 +32,7 @@ from tests.server.wire_peer import (
 from uvicorn.server import ServerState
 
 from causerie.server.handshake import Handshake
+from causerie.server.loop_share import LoopShare
 from causerie.server.reader import Reader
 from causerie.server.socket import Socket
 from causerie.server.websocket import WebSocketSettings, websocket_protocol
@@ -163,7 +165,7 @@ async def bare(**settings: Any) -> AsyncIterator[tuple[Server, set[Any]]]:
         server.ears.append(Ear(socket, subprotocol, address))
         return server.ears[-1]
 
-    protocol = websocket_protocol(accept, WebSocketSettings(**settings))
+    protocol = websocket_protocol(accept, WebSocketSettings(**settings), share=LoopShare())
     tcp = await asyncio.get_running_loop().create_server(
         lambda: protocol(server.uvicorn.config, state, {}), "127.0.0.1", 0
     )
@@ -175,6 +177,15 @@ async def bare(**settings: Any) -> AsyncIterator[tuple[Server, set[Any]]]:
             peer.writer.transport.abort()
         tcp.close()
         await until(lambda: not state.connections)
+
+
+async def test_what_was_said_before_the_end_counts_though_there_was_no_time_for_it() -> None:
+    async with serving(share=NoTime()) as server:
+        peer, ear = await server.open()
+        peer.send(masked(TEXT, b"a line") + masked(CLOSE, (1000).to_bytes(2)))
+        peer.writer.write_eof()
+        await until(lambda: ear.is_closed)
+        assert ear.told == [b"a line"]
 
 
 async def test_the_protocol_needs_no_other_to_read_a_handshake_that_comes_in_pieces() -> None:

@@ -12,6 +12,7 @@ import uvicorn
 
 from causerie.server.http import http_app, http_protocol
 from causerie.server.listening import listen
+from causerie.server.loop_share import LoopShare
 from causerie.server.socket import Socket
 from causerie.server.websocket import WebSocketSettings, websocket_protocol
 from causerie.testing.framing import (
@@ -40,6 +41,7 @@ __all__ = [
     "TEXT",
     "Answer",
     "Ear",
+    "NoTime",
     "Peer",
     "Server",
     "deflated",
@@ -64,6 +66,14 @@ async def until(condition: Callable[[], object], why: str = "") -> None:
         while not condition():  # noqa: ASYNC110 any condition, and a turn of the loop is short
             await asyncio.sleep(0)
     assert condition(), why
+
+
+class NoTime(LoopShare):
+    """Has everything wait for a later turn, as where thousands send at once."""
+
+    def is_spent(self) -> bool:
+        super().is_spent()
+        return True
 
 
 def masked(opcode: int, payload: bytes = b"", *, fin: bool = True, rsv: int = 0) -> bytes:
@@ -239,6 +249,7 @@ async def serving(
     *,
     binary: Callable[[Socket, bytes], None] | None = None,
     request_timeout: float = 5.0,
+    share: LoopShare | None = None,
     **settings: Any,
 ) -> AsyncIterator[Server]:
     """Serves on the loopback until the block ends, when nothing may be left behind."""
@@ -254,10 +265,13 @@ async def serving(
             server.ears.append(ear)
             return ear
 
+        share = share or LoopShare()
         config = uvicorn.Config(
             http_app(lambda: "ok"),
-            http=http_protocol(request_timeout),
-            ws=websocket_protocol(accept, WebSocketSettings(**settings), binary=binary),
+            http=http_protocol(request_timeout, share),
+            ws=websocket_protocol(
+                accept, WebSocketSettings(**settings), share=share, binary=binary
+            ),
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -22,6 +22,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from causerie.resources import protocol_path
 from causerie.server.census import Census
+from causerie.server.loop_share import LoopShare
 from causerie.server.pauses import Longest
 from causerie.server.sweep import Sweep
 from causerie.server.upgrade import Upgrade, read_upgrade
@@ -102,8 +103,9 @@ def _condition(body: dict[str, object], *, is_well: bool) -> Response:
     return JSONResponse(body, status, {"Cache-Control": "no-store"})
 
 
-def http_protocol(request_timeout: float) -> type[H11Protocol]:
-    """Makes the class that uvicorn is given as its `http`.
+def http_protocol(request_timeout: float, share: LoopShare) -> type[H11Protocol]:
+    """Makes the class that uvicorn is given as its `http`. `share` is the time that all connections
+    of the loop have for being read.
 
     It adds three things to uvicorn's own. Whoever takes longer than `request_timeout` seconds to
     send a request, or to read what waits of an answer, is cut, and so is who sends nothing at all.
@@ -114,12 +116,16 @@ def http_protocol(request_timeout: float) -> type[H11Protocol]:
 
     class BoundHttpProtocol(_HttpProtocol):
         _sweep = Sweep(request_timeout)
+        _share = share
 
     return BoundHttpProtocol
 
 
 class _HttpProtocol(H11Protocol):
     _sweep: ClassVar[Sweep]
+    _share: ClassVar[LoopShare]
+    _kept = b""
+    """What has come and is read when it is its turn."""
 
     def connection_made(  # type: ignore[override] # as uvicorn has it
         self, transport: asyncio.Transport
@@ -128,6 +134,19 @@ class _HttpProtocol(H11Protocol):
         self._sweep.watch(self)
 
     def data_received(self, data: bytes) -> None:
+        if not self._share.is_spent():
+            self._read(data)
+            return
+        if not self._kept:
+            self._share.later(self._read_kept)
+        self._kept += data
+
+    def _read_kept(self) -> None:
+        data, self._kept = self._kept, b""
+        if data and not self.transport.is_closing():
+            self._read(data)
+
+    def _read(self, data: bytes) -> None:
         upgrade = read_upgrade(data) if self.conn.their_state is h11.IDLE else None
         if upgrade is not None and not self._has_begun():
             self._hand_over(upgrade)

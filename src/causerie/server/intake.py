@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar, Final, cast
 
+from causerie.server.loop_share import LoopShare
 from causerie.server.reader import BYTES_IN_FRAMES, Reader, whole_text
 from causerie.server.scanner import ScannedFrame
 from causerie.server.tracing import TracedReader
@@ -66,6 +67,7 @@ class Intake(asyncio.Protocol, ABC):
     __slots__ = ("_held", "_inflates", "_reader", "_transport", "_unread")
 
     _readers: ClassVar[Readers]
+    _share: ClassVar[LoopShare]
     _transport: asyncio.Transport
 
     def __init__(self) -> None:
@@ -83,6 +85,20 @@ class Intake(asyncio.Protocol, ABC):
         """Deals with a text that came whole and alone."""
 
     # Reading.
+
+    def _read_in_turn(self, data: bytes) -> None:
+        """Reads what has come, or keeps it until it is its turn."""
+        if not self._share.is_spent():
+            self._read(data)
+            return
+        if not self._unread and not self._held:
+            self._share.later(self._read_kept)
+        self._unread += data
+        if len(self._unread) > _SLICE:
+            self._hold(_TURN)
+
+    def _read_kept(self) -> None:
+        self._release(_TURN)
 
     def _read(self, data: bytes) -> None:
         """Reads what has come, or keeps it while there is a reason not to."""

@@ -32,6 +32,7 @@ from uvicorn.server import ServerState
 
 from causerie.server.handshake import Declined, Handshake, Opened
 from causerie.server.intake import BY_RECEIVER, UNSENT, Intake, Readers
+from causerie.server.loop_share import LoopShare
 from causerie.server.reader import Closed, Fault, Message, Ping, Reader
 from causerie.server.scanner import ScannedFrame
 from causerie.server.socket import Acceptor, Receiver, Socket
@@ -236,7 +237,7 @@ class WebSocketProtocol(Intake):
         if self._phase is _OPEN:
             self._bytes_in += len(data)
             self._tell(self._receiver.heard)
-            self._read(data)
+            self._read_in_turn(data)
         elif self._phase is _CLOSING:
             self._read(data)
         elif self._handshake is not None:
@@ -246,7 +247,11 @@ class WebSocketProtocol(Intake):
                 self._answered(answer)
 
     def eof_received(self) -> None:
-        """Ends: a peer that has stopped sending has gone, since half a WebSocket is of no use."""
+        """Ends: a peer that has stopped sending has gone, since half a WebSocket is of no use. What
+        it has said by then counts.
+        """
+        if self._unread:
+            self._read_on()
         self._shared.sweep.watch(self)
 
     def pause_writing(self) -> None:
@@ -565,9 +570,11 @@ def websocket_protocol(
     accept: Acceptor,
     settings: WebSocketSettings,
     *,
+    share: LoopShare,
     binary: Callable[[Socket, bytes], None] | None = None,
 ) -> type[WebSocketProtocol]:
     """Makes the class that uvicorn is given as its `ws`: whatever it opens, `accept` receives.
+    `share` is the time that all connections of the loop have for being read.
 
     `binary` is told of binary messages; without it, as in the chat, they close with 1003.
     """
@@ -576,6 +583,7 @@ def websocket_protocol(
         __slots__ = ()
         _shared = _Shared(accept, settings, binary)
         _readers = Readers(_shared.new_reader, max_message=settings.max_message)
+        _share = share
 
     return BoundWebSocketProtocol
 
