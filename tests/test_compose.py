@@ -153,8 +153,6 @@ class Cluster:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(self.names)
-            stack.callback(self.stop_proxy, signal.SIGTERM)
-            self.start_proxy()
             for name in NATS:
                 stack.enter_context(self._nats(name))
             self.nodes = {name: self._node(name) for name in NODES}
@@ -162,6 +160,9 @@ class Cluster:
                 stack.callback(node.kill)
             with ThreadPoolExecutor() as pool:
                 list(pool.map(self._start, self.nodes.values()))
+            # Not before: for seconds it sends nobody to a node that was not there when it asked.
+            stack.callback(self.stop_proxy, signal.SIGTERM)
+            self.start_proxy()
             wait_until(lambda: self.status("/readyz") == HTTPStatus.OK, "the proxy")
             self._stack = stack.pop_all()
         return self
