@@ -91,7 +91,8 @@ class Located(msgspec.Struct, frozen=True, kw_only=True):
     """Where a reader goes on from."""
 
     after: int
-    """The entries to send are those with a greater seq, up to the shown head."""
+    """The entries to send are those with a greater seq, up to the shown head. It is the `prev` of
+    the first of them; that entry may have been removed."""
     recovered: Literal["complete", "partial", "none"]
     missing: int = 0
     """`partial`: how many entries between the cursor and the first to send are left out."""
@@ -124,7 +125,7 @@ class LogObserver(Protocol):
 
 
 class Log(Protocol):
-    """The rooms' logs, append-only.
+    """The rooms' logs: entries are added at the end, and only `trim` takes some from the beginning.
 
     *Durable*: an entry in a `Commit` survives the loss of the process and of power. *Atomic*: a
     draft is stored whole, with its seq, prev and place among duplicates, or not at all; of many
@@ -219,10 +220,10 @@ class Log(Protocol):
         """Finds where a reader with the cursor (`epoch`, `seq`, `id`) goes on.
 
         The cursor holds if the epoch is the log's and the entry at `seq` has that id (seq 0 with an
-        empty id is before all entries). Otherwise `none`, with `after` so that the newest `limit`
-        entries up to `upto` follow; never a guess. That the id stands elsewhere proves nothing: in
-        a log restored from an older copy it may have been sent again, after entries that the reader
-        has never seen, and to go on from there would hide them.
+        empty id is before all entries, where none was removed). Otherwise `none`, with `after` so
+        that the newest `limit` entries up to `upto` follow; never a guess. That the id stands
+        elsewhere proves nothing: in a log restored from an older copy it may have been sent again,
+        after entries that the reader has never seen, and to go on from there would hide them.
 
         With at most `limit` entries between the cursor and `upto` (inclusive) the answer is
         `complete`; with more it is `partial`, the newest `limit` follow, and `missing` counts the
@@ -253,6 +254,25 @@ class Log(Protocol):
     ) -> None:
         """Lists an identity's private conversations in the order of their room names, from the
         first that is greater than `after`.
+        """
+
+    def trim(self, *, before: int, keep: int, done: Callable[[int | Failed], None]) -> None:
+        """Removes the oldest entries of every room for good: those said earlier than `before` (0:
+        none for its age), and all but the newest `keep` (0: none for its rank). Tells how many
+        this call has removed.
+
+        The newest entry of a room is never removed, so that the head stays what it is, `seq` goes
+        on increasing and the next entry names what was before it. What is left of a room is its
+        end, without a hole; the oldest entry left names in `prev` one that is gone. What is removed
+        is read, located, listed and found no more: its id may be stored again, a cursor at it is
+        answered by `none`, and so is the one before all entries of a room that was trimmed. Nothing
+        is told of that in commits; what is removed before it could be told never is, and the first
+        entry told after it names another before it than the last that was.
+
+        It is done in slices, so that nothing else waits long. A crash leaves a room trimmed less
+        far; its oldest entry may then name one before it that never was. Another call, of this node
+        or another, removes what this one has not. In a cluster, whose clocks differ, an entry may
+        outlive `before` by as much until then.
         """
 
     def close(self, within: float = 4.0) -> None:

@@ -13,6 +13,7 @@ from causerie.testing.contracts_directory import DirectoryContract
 from causerie.testing.contracts_log import LogContract
 from causerie.testing.contracts_machine import MachineContract
 from causerie.testing.contracts_reading import ReadingContract
+from causerie.testing.contracts_trimming import TrimmingContract
 
 
 class MemoryStorage(Storage):
@@ -79,6 +80,9 @@ class TestLogInAnyOrderOfSteps(Shuffled, LogContract): ...
 
 
 class TestReading(Plain, ReadingContract): ...
+
+
+class TestTrimming(Plain, TrimmingContract): ...
 
 
 class TestReadingWithGaps(WithGaps, ReadingContract): ...

@@ -15,6 +15,7 @@ from causerie.testing.contracts_directory import ALICE, BOB, DirectoryContract
 from causerie.testing.contracts_log import LogContract
 from causerie.testing.contracts_machine import MachineContract
 from causerie.testing.contracts_reading import ReadingContract
+from causerie.testing.contracts_trimming import TrimmingContract
 
 
 class SharedStorage(Storage):
@@ -89,6 +90,9 @@ class TestLogInAnyOrderOfSteps(Shuffled, LogContract): ...
 
 
 class TestReading(Plain, ReadingContract): ...
+
+
+class TestTrimming(Plain, TrimmingContract): ...
 
 
 class TestDirectory(Plain, DirectoryContract): ...

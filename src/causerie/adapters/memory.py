@@ -185,6 +185,15 @@ class MemoryLog:
         """Lists private conversations."""
         self._read(lambda: self._store.conversations(identity, after=after, limit=limit), done)
 
+    def trim(self, *, before: int, keep: int, done: Callable[[int | Failed], None]) -> None:
+        """Removes the oldest entries, all at once."""
+
+        def remove() -> None:
+            removed = self._store.trim(before=before, keep=keep)
+            self._answer(lambda: done(removed))
+
+        self._enqueue(remove)
+
     def close(self, within: float = 4.0) -> None:
         """Commits, tells the outcome, and lets go; nothing here takes time."""
         del within

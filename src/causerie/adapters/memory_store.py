@@ -120,19 +120,38 @@ class MemoryStore:
             for room in islice(rooms, limit)
         ]
 
+    def trim(self, *, before: int, keep: int) -> int:
+        """Removes the oldest entries; tells how many."""
+        removed = 0
+        for entries in self.rooms.values():
+            count = max(
+                bisect_left(entries, before, key=lambda entry: entry.timestamp),
+                len(entries) - keep if keep else 0,
+            )
+            gone = entries[: min(count, len(entries) - 1)]
+            for entry in gone:
+                del self.by_id[entry.identity, entry.id]
+            del entries[: len(gone)]
+            removed += len(gone)
+        return removed
+
 
 def _seq(entry: Entry) -> int:
     return entry.seq
 
 
 def _holds(entries: Sequence[Entry], seq: int, id: str) -> bool:
-    """Tells whether the entry at `seq` has that id; 0 with an empty id is before all entries."""
+    """Tells whether the entry at `seq` has that id; 0 with an empty id is before all entries, of
+    which none was removed.
+    """
     if seq == 0:
-        return not id
+        return not id and not _before(entries, 0)
     index = bisect_left(entries, seq, key=_seq)
     return index < len(entries) and (entries[index].seq, entries[index].id) == (seq, id)
 
 
 def _before(entries: Sequence[Entry], index: int) -> int:
-    """Tells the seq of the entry before an index; 0 before the first."""
-    return entries[index - 1].seq if index > 0 else 0
+    """Tells the seq of the entry before an index, which may be gone; 0 before the first."""
+    if index > 0:
+        return entries[index - 1].seq
+    return entries[0].prev if entries else 0

@@ -4,6 +4,7 @@ The suites themselves are beside it:
 
 - `causerie.testing.contracts_log.LogContract`
 - `causerie.testing.contracts_reading.ReadingContract`
+- `causerie.testing.contracts_trimming.TrimmingContract`
 - `causerie.testing.contracts_directory.DirectoryContract`
 - `causerie.testing.contracts_machine.MachineContract`: both ports against a model, by Hypothesis
 - `causerie.testing.contracts_bus.BusContract`, which has a `Switchboard` of its own
@@ -336,6 +337,12 @@ class Rig:
         """Lists private conversations."""
         answer = Answer[Sequence[Conversation]]()
         self.log.conversations(identity, after=after, limit=limit, done=answer)
+        return self.wait(answer)
+
+    def trim(self, *, before: int = 0, keep: int = 0) -> int:
+        """Removes the oldest entries of every room; tells how many."""
+        answer = Answer[int]()
+        self.log.trim(before=before, keep=keep, done=answer)
         return self.wait(answer)
 
     # The directory.

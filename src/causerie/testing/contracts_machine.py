@@ -167,6 +167,14 @@ class AdapterMachine(RuleBasedStateMachine):
         found = [entry for entry in entries if entry.seq > after]
         assert found == later[max(0, len(later) - limit) :]
 
+    @rule(room=st.sampled_from(ALL_ROOMS), at=INDEXES, keep=st.integers(0, 4))
+    def trim(self, room: str, at: int, keep: int) -> None:
+        self.settle()
+        entries = self.log.rooms.get(room, [])
+        before = entries[at].timestamp if 0 <= at < len(entries) else 0
+        removed = self.rig.trim(before=before, keep=keep)
+        assert removed == self.log.trim(before=before, keep=keep)
+
     @rule(identity=IDENTITIES)
     def conversations(self, identity: str) -> None:
         self.settle()

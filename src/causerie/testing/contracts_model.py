@@ -31,6 +31,7 @@ class LogModel:
 
     def __init__(self) -> None:
         self.rooms: dict[str, list[Entry]] = {}
+        """None of them is empty: the newest entry stays."""
 
     def copy(self) -> "LogModel":
         """Copies it, as a backup does."""
@@ -91,14 +92,29 @@ class LogModel:
         """Says where a reader goes on."""
         entries = self.rooms.get(room, [])
         shown = [entry for entry in entries if entry.seq <= upto]
-        newest = shown[len(shown) - limit - 1].seq if len(shown) > limit else 0
-        places = [(0, ""), *((entry.seq, entry.id) for entry in entries)]
+        first = entries[0].prev if entries else 0
+        newest = shown[len(shown) - limit - 1].seq if len(shown) > limit else first
+        places = [(entry.seq, entry.id) for entry in entries]
+        if not first:
+            places.append((0, ""))
         if not same_epoch or (seq, id) not in places:
             return Located(after=newest, recovered="none")
         behind = len([entry for entry in shown if entry.seq > seq])
         if behind > limit:
             return Located(after=newest, recovered="partial", missing=behind - limit)
         return Located(after=seq, recovered="complete")
+
+    def trim(self, *, before: int, keep: int) -> int:
+        """Removes the oldest entries of each room; says how many."""
+        removed = 0
+        for room, entries in self.rooms.items():
+            *others, last = entries
+            left = [entry for entry in others if entry.timestamp >= before]
+            if keep:
+                left = left[max(0, len(left) - (keep - 1)) :]
+            self.rooms[room] = [*left, last]
+            removed += len(others) - len(left)
+        return removed
 
     def conversations(self, identity: str) -> list[tuple[str, str, Entry]]:
         """Lists private conversations: the room, the other's name, and the newest entry."""
