@@ -21,10 +21,11 @@ from tests.adapters.sqlite_storage import SqliteStorage
 from causerie.adapters.sqlite import FolderInUse, open_archive
 from causerie.adapters.sqlite_archive import SqliteArchive
 from causerie.adapters.sqlite_file import DATABASE, StorageError, Unfinished
+from causerie.archive import copy
 from causerie.chat.entry import Draft, Entry
 from causerie.chat.names import parse_username
 from causerie.ports import Claimed, Repeated, Stored, Taken
-from causerie.testing.contracts import Rig
+from causerie.testing.contracts import Rig, draft
 
 
 @pytest.fixture
@@ -65,6 +66,26 @@ async def test_all_that_was_put_in_is_read_again_in_its_order(tmp_path: Path) ->
     assert comparable(await read_all(again)) == comparable(chat)
     assert await again.count() == 2_500
     again.close()
+
+
+async def test_what_is_left_of_a_log_that_was_trimmed_is_read_and_moved(
+    storage: SqliteStorage, tmp_path: Path
+) -> None:
+    rig = Rig(storage)
+    rooms = ("red", "blue")
+    rig.store(*(draft(f"{room} {n}", room=room) for n in range(20) for room in rooms))
+    rig.trim(keep=3)
+    left = [entry for room in rooms for entry in rig.read(room)]
+    rig.close()
+    archive, target = open_archive(storage.folder), open_archive(tmp_path / "target")
+    assert await archive.count() == 6
+    found = (await read_all(archive)).entries
+    assert sorted(found, key=str) == sorted(left, key=str)
+    copied = await copy(archive, target, lambda _phase, _done, _total: None)
+    assert (copied.rooms, copied.entries) == (2, 6)
+    assert comparable(await read_all(target)) == comparable(await read_all(archive))
+    archive.close()
+    target.close()
 
 
 async def test_each_room_is_numbered_without_gaps(archive: SqliteArchive) -> None:

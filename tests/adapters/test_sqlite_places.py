@@ -29,10 +29,21 @@ class Log:
         self.generation = generation
         self.places = Places(self.connection, generation=generation)
         self.entries: list[Placed] = []
+        """All that were ever stored."""
+        self.left: list[Placed] = []
 
     def begin_again(self) -> None:
         """As after a crash: what was not in the database is gone."""
         self.places = Places(self.connection, generation=self.generation)
+
+    def remove(self, room: int, count: int) -> None:
+        """Removes so many of the oldest entries of a room, from the table and the indexes."""
+        for place, _room, seq, found_by in [each for each in self.left if each[1] == room][:count]:
+            self.connection.execute("DELETE FROM entries WHERE place = ?", (place,))
+            self.connection.execute("DELETE FROM places_by_room WHERE place = ?", (place,))
+            self.connection.execute("DELETE FROM places_by_id WHERE place = ?", (place,))
+            self.places.forget(room, seq)
+            self.left.remove((place, room, seq, found_by))
 
     def store(self, *rooms: int, commits: bool = True) -> None:
         """Stores an entry in each of these rooms, in one batch."""
@@ -49,10 +60,15 @@ class Log:
         if commits:
             self.places.committed()
         self.entries += batch
+        self.left += batch
 
-    def of(self, room: int) -> list[int]:
-        """The places of a room."""
-        return [entry[0] for entry in self.entries if entry[1] == room]
+    def of(self, room: int, *, after: int = 0, upto: int = EVERYTHING) -> list[int]:
+        """The places of what is left in a room after one seq and up to another."""
+        return [place for place, of, seq, _ in self.left if of == room and after < seq <= upto]
+
+    def last(self, room: int) -> int:
+        """The seq of a room's newest entry."""
+        return max((seq for _, of, seq, _ in self.left if of == room), default=0)
 
     def indexed(self) -> list[int]:
         """How many are in each index, and up to where both are complete."""
@@ -79,6 +95,10 @@ class Machine(RuleBasedStateMachine):
     def begin_again(self) -> None:
         self.log.begin_again()
 
+    @rule(room=st.integers(1, ROOMS), count=st.integers(1, 9))
+    def remove(self, room: int, count: int) -> None:
+        self.log.remove(room, min(count, len(self.log.of(room)) - 1))
+
     @rule(
         room=st.integers(1, ROOMS + 1),
         after=st.one_of(st.integers(0, 30), st.just(EVERYTHING)),
@@ -88,7 +108,7 @@ class Machine(RuleBasedStateMachine):
     def look_forward(self, room: int, after: int, upto: int, limit: int) -> None:
         log = self.log
         found = log.places.by_room(log.connection, room, after=after, upto=upto, limit=limit)
-        assert found == log.of(room)[after:upto][:limit]
+        assert found == log.of(room, after=after, upto=upto)[:limit]
 
     @rule(
         room=st.integers(1, ROOMS + 1),
@@ -98,7 +118,7 @@ class Machine(RuleBasedStateMachine):
     def look_back(self, room: int, before: int, limit: int) -> None:
         log = self.log
         found = log.places.by_room_back(log.connection, room, before=before, limit=limit)
-        assert found == log.of(room)[: max(0, before - 1)][::-1][:limit]
+        assert found == log.of(room, upto=before - 1)[::-1][:limit]
 
     @invariant()
     def every_entry_is_found_by_its_id(self) -> None:
@@ -107,7 +127,24 @@ class Machine(RuleBasedStateMachine):
         log = self.log
         hashes = [entry[3] for entry in log.entries]
         found = log.places.by_id(log.connection, [*hashes, hash_id(1, "never"), hash_id(2, "1")])
-        assert set(found) == {entry[0] for entry in log.entries}
+        # Of what was removed it may find where it was.
+        assert {entry[0] for entry in log.left} <= set(found) <= {each[0] for each in log.entries}
+
+    @invariant()
+    def nothing_that_was_removed_is_in_the_indexes(self) -> None:
+        if hasattr(self, "log"):
+            left = {entry[0] for entry in self.log.left}
+            for index in ("places_by_room", "places_by_id"):
+                rows = self.log.connection.execute(f"SELECT place FROM {index}")
+                assert {place for (place,) in rows} <= left
+
+    @invariant()
+    def every_room_begins_where_it_does(self) -> None:
+        if not hasattr(self, "log"):
+            return
+        for room in range(1, ROOMS + 2):
+            first = self.log.places.first(self.log.connection, room)
+            assert first == min((seq for _, of, seq, _ in self.log.left if of == room), default=1)
 
     @invariant()
     def every_room_ends_where_it_does(self) -> None:
@@ -115,7 +152,7 @@ class Machine(RuleBasedStateMachine):
             return
         for room in range(1, ROOMS + 2):
             head = self.log.places.head(self.log.connection, room)
-            assert head == len(self.log.of(room))
+            assert head == self.log.last(room)
 
 
 TestMachine = Machine.TestCase

@@ -19,7 +19,8 @@ CHECKPOINT_AT: Final = 4_000
 """With so many pages in the log of changes (16 MiB) it is copied into the database."""
 CACHE_KIB: Final = 16_384
 
-_COUNT: Final = "SELECT ifnull(max(place), 0) FROM entries"
+_COUNT: Final = "SELECT count(*) FROM entries"
+_LAST: Final = "SELECT ifnull(max(place), 0) FROM entries"
 _AFTER: Final = f"""
     SELECT e.place, room.name, {ROW} FROM entries AS e
     JOIN rooms AS room ON room.key = e.room
@@ -70,12 +71,12 @@ class SqliteArchive:
         self._folder.require_whole()
 
     async def count(self) -> int:
-        """Counts the entries: their places have no gaps worth speaking of."""
-        return self._do(self._last_place)
+        """Counts the entries."""
+        return self._do(lambda: self._number(_COUNT))
 
     async def read(self) -> AsyncIterator[Sequence[Entry]]:
         """Reads all entries."""
-        last = self._do(self._last_place)
+        last = self._do(lambda: self._number(_LAST))
         after = 0
         while rows := self._do(lambda: list(self._connection.execute(_AFTER, (after, last)))):  # noqa: B023 called at once
             yield [entry_of(room, row) for _, room, *row in rows]
@@ -136,10 +137,10 @@ class SqliteArchive:
         """Notes that it is whole."""
         self._do(lambda: note_whole(self._connection, is_whole=True))
 
-    def _last_place(self) -> int:
-        rows: list[tuple[int]] = list(self._connection.execute(_COUNT))
-        ((place,),) = rows
-        return place
+    def _number(self, sql: str) -> int:
+        rows: list[tuple[int]] = list(self._connection.execute(sql))
+        ((number,),) = rows
+        return number
 
     def _append(self, entries: Sequence[Entry]) -> None:
         plan = self._entries.plan_copies(entries)

@@ -1,7 +1,8 @@
 """Entries in SQLite: how they are stored, and how their rows are read.
 
-In here no number of a room is left out and nothing is deleted: the entry before `seq` is the one
-at `seq - 1`, and how many lie between two is their difference.
+In here no number of a room is left out, and what is removed are its first entries (sqlite_trim.py):
+the entry before `seq` is the one at `seq - 1`, or was, and how many lie between two is their
+difference.
 """
 
 from collections import OrderedDict

@@ -19,6 +19,7 @@ from causerie.adapters.sqlite_entries import (
 )
 from causerie.adapters.sqlite_file import DataFolder, close, explained
 from causerie.adapters.sqlite_places import Places, hash_id
+from causerie.adapters.sqlite_trim import SLICE, Trim
 from causerie.adapters.sqlite_writer import Answers, Checkpointer, Job, Writer
 from causerie.chat.entry import Draft, Entry
 from causerie.ports import (
@@ -83,12 +84,24 @@ class Reader:
         def answer() -> None:
             found: _Answer | Failed
             try:
-                found = look()
+                found = self._look(look)
             except Exception as error:  # noqa: BLE001 one read fails, whatever is wrong with it
                 found = Failed(f"{type(error).__name__}: {error}")
             self._answers.add(partial(done, found))
 
         self._queue.put(answer)
+
+    def _look(self, look: Callable[[], _Answer]) -> _Answer:
+        """Looks something up as it was at one moment: of what it finds first nothing is gone when
+        it is come to.
+        """
+        self._connection.execute("BEGIN")
+        try:
+            return look()
+        finally:
+            # Some faults of the disk have ended it already.
+            if not self._connection.get_autocommit():
+                self._connection.execute("ROLLBACK")
 
     def _run(self) -> None:
         while (answer := self._queue.get()) is not None and not self._stopping:
@@ -176,12 +189,18 @@ class SqliteLog:
         self._watches.pop(room, None)
         self._told.discard(room)
 
-    def do(self, run: Callable[[], _Answer], done: Callable[[_Answer | Failed], None]) -> None:
+    def do(
+        self,
+        run: Callable[[], _Answer],
+        done: Callable[[_Answer | Failed], None],
+        *,
+        weight: int = 0,
+    ) -> None:
         """Has `run` called by the writer's thread, after the drafts appended so far.
 
         What it writes, after `begin`, is in one transaction with them, or a later one, and durable
         no later than what is appended afterwards. Once it is, the loop's thread calls `done` with
-        its answer.
+        its answer. It writes about as much as `weight` drafts.
         """
 
         def job() -> Callable[[], None]:
@@ -192,7 +211,7 @@ class SqliteLog:
                 answer = Failed(str(error))
             return lambda: None if self._ended else done(answer)
 
-        self._writer.put(Job(job))
+        self._writer.put(Job(job, weight))
 
     def follow(self, identity: str) -> None:
         """Does nothing: all that is stored is stored by this node."""
@@ -283,10 +302,11 @@ class SqliteLog:
 
         def look() -> Located:
             key = room_key(self._reading, room)
+            first = self._places.first(self._reading, key)
             head = self._places.head(self._reading, key)
             end = min(upto, head)
-            if epoch != self._epoch or not self._holds(key, head, seq=seq, id=id):
-                return Located(after=max(0, end - limit), recovered="none")
+            if epoch != self._epoch or not self._holds(key, first, head, seq=seq, id=id):
+                return Located(after=max(first - 1, end - limit), recovered="none")
             missing = end - seq - limit
             if missing > 0:
                 return Located(after=end - limit, recovered="partial", missing=missing)
@@ -294,14 +314,16 @@ class SqliteLog:
 
         self._ask(look, done)
 
-    def _holds(self, room: int, head: int, *, seq: int, id: str) -> bool:
-        """Tells whether the entry at `seq` has that id; 0 with an empty id is before all."""
-        if not 0 < seq <= head:
-            return seq == 0 and not id
+    def _holds(self, room: int, first: int, head: int, *, seq: int, id: str) -> bool:
+        """Tells whether the entry at `seq` has that id; 0 with an empty id is before all, of which
+        none was removed.
+        """
+        if not first <= seq <= head:
+            return seq == first - 1 == 0 and not id
         return self._at(room, seq)[0] == id
 
     def _at(self, room: int, seq: int) -> tuple[str, int]:
-        """The id and the time of the entry at a seq that is not behind the head."""
+        """The id and the time of the entry at a seq, which is there."""
         (place,) = self._places.by_room(self._reading, room, after=seq - 1, upto=seq, limit=1)
         rows: list[Any] = self._reading.execute(_AT, (place,)).fetchall()
         ((id, timestamp),) = rows
@@ -320,8 +342,9 @@ class SqliteLog:
 
         def look() -> int:
             key = room_key(self._reading, room)
+            first = self._places.first(self._reading, key)
             end = min(upto, self._places.head(self._reading, key))
-            after = max(0, end - limit)
+            after = max(first - 1, end - limit)
             # Times increase with seq: halve the stretch between the last that is known not to be
             # later, or not to be told, and the first that is known to be later.
             later = end + 1
@@ -368,6 +391,19 @@ class SqliteLog:
             timestamp=timestamp,
             members=(one,) if one == other else (one, other),
         )
+
+    def trim(self, *, before: int, keep: int, done: Callable[[int | Failed], None]) -> None:
+        """Removes the oldest entries; the file does not shrink, but has room for as many others."""
+        Trim(
+            self._places,
+            reading=self._reading,
+            writing=self.connection,
+            read=self._ask,
+            write=partial(self.do, weight=SLICE),
+            before=before,
+            keep=keep,
+            done=done,
+        ).go_on()
 
     def close(self, within: float = 4.0) -> None:
         """Commits, tells the outcome, and lets go of the folder.

@@ -41,6 +41,7 @@ _BY_ROOM_BACK: Final = """
     SELECT place FROM places_by_room WHERE room = ? AND seq < ? ORDER BY seq DESC LIMIT ?
 """
 _HEAD: Final = "SELECT max(seq) FROM places_by_room WHERE room = ?"
+_FIRST: Final = "SELECT min(seq) FROM places_by_room WHERE room = ?"
 _ADD_BY_ID: Final = """
     INSERT OR IGNORE INTO places_by_id (hash, place)
     SELECT value ->> 0, value ->> 1 FROM jsonb_each(?)
@@ -117,6 +118,13 @@ class Places:
             self._merge = None
             self._merged += 1
 
+    def forget(self, room: int, upto: int) -> None:
+        """Finds a room's entries up to a seq no more, which are gone from the table and the
+        indexes. Their ids may still lead to where they were.
+        """
+        for generation in self._generations:
+            generation.forget(room, upto)
+
     def committed(self) -> None:
         """All that was added and written so far is durable: other threads find it from now on."""
         self._committed = self._added
@@ -186,6 +194,15 @@ class Places:
         ((head,),) = rows
         return head or 0
 
+    def first(self, connection: apsw.Connection, room: int) -> int:
+        """The seq of a room's first entry that is left; 1 if it has never had one."""
+        rows: list[tuple[int | None]] = list(connection.execute(_FIRST, (room,)))
+        ((first,),) = rows
+        if first is not None:
+            return first
+        left = (stretch.first_left for stretch in self._stretches(room) if stretch.is_left)
+        return next(left, 1)
+
     def _stretches(self, room: int) -> list["_Stretch"]:
         """The newest part of a room, in its order."""
         found = [generation.by_room.get(room) for generation in self._generations]
@@ -195,11 +212,27 @@ class Places:
 class _Stretch:
     """The places of a room's entries from a first seq on, without a gap."""
 
-    __slots__ = ("first", "places")
+    __slots__ = ("first", "gone", "places")
 
     def __init__(self, first: int, place: int) -> None:
         self.first = first
         self.places = [place]
+        self.gone = 0
+        """How many of them, from the first on, lead nowhere any more."""
+
+    @property
+    def is_left(self) -> bool:
+        """Whether any of its entries is."""
+        return self.gone < len(self.places)
+
+    @property
+    def first_left(self) -> int:
+        """The seq of the first that is left."""
+        return self.first + self.gone
+
+    def forget(self, upto: int) -> None:
+        """Those up to a seq are gone."""
+        self.gone = max(self.gone, min(len(self.places), upto + 1 - self.first))
 
     def last_up_to(self, place: int) -> int:
         """The seq of the last one that is not behind a place; before the first if all are."""
@@ -207,20 +240,20 @@ class _Stretch:
 
     def after(self, seq: int, upto: int, limit: int) -> list[int]:
         """At most so many after one seq, up to another."""
-        start = max(0, seq + 1 - self.first)
+        start = max(self.gone, seq + 1 - self.first)
         end = min(start + max(0, limit), upto + 1 - self.first)
         return self.places[start : max(start, end)]
 
     def before(self, seq: int, limit: int) -> list[int]:
         """At most so many before a seq, the last first."""
-        end = max(0, min(len(self.places), seq - self.first))
-        return self.places[max(0, end - limit) : end][::-1]
+        end = max(self.gone, min(len(self.places), seq - self.first))
+        return self.places[max(self.gone, end - limit) : end][::-1]
 
 
 class _Generation:
     """Some of the newest entries, in the order of their places."""
 
-    __slots__ = ("by_id", "by_room", "last", "size", "twins")
+    __slots__ = ("by_id", "by_room", "gone", "last", "size", "twins")
 
     def __init__(self) -> None:
         self.by_id: dict[int, int] = {}
@@ -228,6 +261,8 @@ class _Generation:
         """More with a hash that is in `by_id`: there are none, unless somebody has looked for some
         for a long time."""
         self.by_room: dict[int, _Stretch] = {}
+        self.gone: set[int] = set()
+        """The places that lead nowhere any more."""
         self.size = 0
         self.last = 0
 
@@ -246,6 +281,14 @@ class _Generation:
                 stretch.places.append(place)
             self.size += 1
             self.last = place
+
+    def forget(self, room: int, upto: int) -> None:
+        """A room's entries up to a seq are gone."""
+        stretch = self.by_room.get(room)
+        if stretch is not None:
+            known = stretch.gone
+            stretch.forget(upto)
+            self.gone.update(stretch.places[known : stretch.gone])
 
 
 class _At(NamedTuple):
@@ -281,11 +324,14 @@ class _Merge:
         by_id = [(known, generation.by_id[known]) for known in hashes]
         if not at.hash:
             by_id += generation.twins
+        if generation.gone:
+            by_id = [row for row in by_id if row[1] not in generation.gone]
         by_room: list[tuple[int, int, int]] = []
         room, within = at.room, at.within
         while room < len(self._rooms) and len(by_room) < size:
             name = self._rooms[room]
             stretch = generation.by_room[name]
+            within = max(within, stretch.gone)
             places = stretch.places[within : within + size - len(by_room)]
             first = stretch.first + within
             by_room += [(name, seq, place) for seq, place in enumerate(places, first)]

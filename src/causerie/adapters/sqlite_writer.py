@@ -102,6 +102,8 @@ class Job(msgspec.Struct, frozen=True, eq=False):
     run: Callable[[], Callable[[], None]]
     """Does it, and gives the answer that the loop is to call once it is durable. If it writes, it
     begins the transaction where there is none (`begin`)."""
+    weight: int = 0
+    """It writes about as much as so many drafts."""
 
 
 def begin(connection: apsw.Connection) -> None:
@@ -219,7 +221,7 @@ class Writer:
             self._answers.add(partial(self._committed, outcomes), *answers)
         elif answers:
             self._answers.add(*answers)
-        self._since_checkpoint += len(drafts)
+        self._since_checkpoint += len(drafts) + sum([job.weight for job in jobs])
         if self._since_checkpoint >= CHECKPOINT_EVERY:
             self._since_checkpoint = 0
             self._checkpoint()
