@@ -42,6 +42,8 @@ from causerie.adapters.jetstream_subjects import message_id
 from causerie.adapters.nats_server import NatsServer
 from causerie.chat.entry import Entry
 from causerie.ports import Repeated, Stored
+from causerie.testing.contracts import draft
+from causerie.testing.contracts import private as whispered
 
 __all__ = ["nats_server"]
 
@@ -50,6 +52,26 @@ __all__ = ["nats_server"]
 async def archive(nats_server: NatsServer) -> AsyncIterator[JetStreamArchive]:
     async with in_nats(nats_server.url) as archive:
         yield archive
+
+
+async def test_what_is_left_of_a_log_that_was_trimmed_is_read(nats_server: NatsServer) -> None:
+    prefix = new_prefix()
+    async with node(nats_server.url, prefix) as one:
+        await one.append(*(whispered(f"{n}", room="~talk") for n in range(20)))
+        await one.append(*(draft(f"{n}", identity="bob") for n in range(20)))
+        done = asyncio.Event()
+        one.log.trim(before=0, keep=3, done=lambda _removed: done.set())
+        await done.wait()
+    async with in_nats(nats_server.url, prefix) as archive:
+        assert await archive.count() == 6
+        found = (await read_all(archive)).entries
+        assert [(entry.room, entry.id) for entry in found] == [
+            *(("~talk", f"{n}") for n in (17, 18, 19)),
+            *(("room", f"{n}") for n in (17, 18, 19)),
+        ]
+        # It can be gone on with, as after a move that was interrupted.
+        await archive.append([message(0)])
+        assert await archive.count() == 7
 
 
 def moments_ago(entry: Entry) -> Entry:

@@ -106,3 +106,27 @@ def test_only_so_many_wait_and_the_rest_is_read_later() -> None:
     assert len(chain._held) == jetstream_chain.HELD
     assert len(chain.take(log[0])) == jetstream_chain.HELD + 1
     assert chain.gap() == Gap(jetstream_chain.HELD + 1, log[-1].seq)
+
+
+def test_what_is_gone_from_the_stream_is_passed_over() -> None:
+    *_, third, fourth, fifth = room([2, 4, 6, 8, 9])
+    chain = Chain()
+    chain.begin(2)
+    assert chain.take(fourth) == []
+    assert chain.gap() == Gap(2, 6)
+    # What is left begins with that at 6, or after it.
+    assert chain.skip(4) == []
+    assert chain.gap() == Gap(4, 6)
+    assert chain.take(third) == [third, fourth]
+    assert chain.skip(4) == [], "no further back"
+    assert chain.take(fifth) == [fifth]
+
+
+def test_what_waits_for_what_is_gone_is_let_through() -> None:
+    *_, fourth, fifth = room([2, 4, 6, 8, 9])
+    chain = Chain()
+    chain.begin(2)
+    chain.take(fifth)
+    chain.take(fourth)
+    assert chain.skip(fourth.prev) == [fourth, fifth]
+    assert (chain.head, chain.gap()) == (9, None)

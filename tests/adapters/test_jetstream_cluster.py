@@ -11,7 +11,7 @@ from causerie.adapters.jetstream_link import LinkError
 from causerie.adapters.jetstream_stream import Stream
 from causerie.adapters.jetstream_subjects import message_id
 from causerie.chat.entry import Draft
-from causerie.ports import Stored
+from causerie.ports import Failed, Stored
 from causerie.testing.contracts import draft
 
 __all__ = ["nats_cluster"]
@@ -55,6 +55,46 @@ async def test_with_the_leader_killed_under_load_all_is_stored_once_and_told_in_
             outcomes = each.observer.outcomes
             assert [outcome.draft for outcome in outcomes] == said[number]
             assert [o.entry for o in outcomes if isinstance(o, Stored)] == mine
+
+
+@pytest.mark.slow
+@pytest.mark.real
+async def test_with_the_leader_killed_while_rooms_are_trimmed_the_end_of_each_is_left(
+    nats_cluster: NatsCluster,
+) -> None:
+    prefix = new_prefix()
+    rooms = [f"room-{number}" for number in range(40)]
+    async with (
+        node(nats_cluster.urls, prefix, replicas=3) as here,
+        node(nats_cluster.urls, prefix, replicas=3) as there,
+    ):
+        leader = await asyncio.to_thread(nats_cluster.wait_for_stream, prefix)
+        drafts = [draft(f"{room} {n}", room=room) for n in range(60) for room in rooms]
+        await here.append(*drafts)
+        await here.watch("room-0")
+        answers = [trimmed(here, keep=7), trimmed(there, keep=7)]
+        await asyncio.to_thread(nats_cluster.kill, leader)
+        await asyncio.gather(*answers)
+        # What one has not got to, another does.
+        while isinstance(await trimmed(there, keep=7), Failed):
+            pass
+        for room in rooms:
+            left = [f"{room} {number}" for number in range(53, 60)]
+            for each in (here, there):
+                found = await each.read(room)
+                assert [entry.id for entry in found] == left
+                assert [entry.prev for entry in found[1:]] == [entry.seq for entry in found[:-1]]
+                assert found[0].prev > 0
+        (outcome,) = await there.append(draft("next", room="room-0"))
+        assert isinstance(outcome, Stored)
+        told = here.observer.entries
+        await until(lambda: told.get("room-0") == [outcome.entry], "what comes next")
+
+
+def trimmed(node: Node, *, keep: int) -> asyncio.Future[int | Failed]:
+    answer: asyncio.Future[int | Failed] = asyncio.get_running_loop().create_future()
+    node.log.trim(before=0, keep=keep, done=answer.set_result)
+    return answer
 
 
 @pytest.mark.slow

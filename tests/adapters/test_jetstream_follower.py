@@ -228,7 +228,7 @@ async def test_what_cannot_be_read_keeps_nobody_from_theirs(
     is_readable = False
     asked: list[int] = []
 
-    async def entry_at_if_it_can_be_read(seq: int) -> Entry:
+    async def entry_at_if_it_can_be_read(seq: int) -> Entry | None:
         asked.append(seq)
         if seq == asked[0] and not is_readable:
             raise Unanswered("for a test")
@@ -254,7 +254,7 @@ async def test_what_is_for_two_is_told_though_one_of_them_has_gone(
     reader = here.log._reader
     entry_at = reader.entry_at
 
-    async def entry_at_late(seq: int) -> Entry:
+    async def entry_at_late(seq: int) -> Entry | None:
         here.log.unfollow("alice")
         return await entry_at(seq)
 

@@ -41,6 +41,19 @@ def test_outcomes_are_told_in_the_order_of_the_drafts_and_no_sooner() -> None:
     assert outbox.oldest is None
 
 
+def test_a_draft_whose_id_leads_to_what_is_gone_is_sent_under_another() -> None:
+    outbox = outbox_with(draft("1"), draft("2"))
+    one, two = stamped(outbox.take())
+    known_as = one.message_id
+    outbox.send_as(one, "another")
+    assert outbox.copied(known_as, 7, 3) is None
+    assert outbox.copied("another", 7, 3) is one
+    outbox.acknowledged([one, two], 8)
+    entry = outbox.stored(one)
+    assert (entry.id, entry.seq, entry.prev) == ("1", 7, 3)
+    assert outbox.copied("another", 7, 3) is None
+
+
 def test_a_repeat_of_what_is_on_its_way_gets_its_outcome_with_it() -> None:
     first, again, other = draft("1"), draft("1"), draft("1", content="other")
     outbox = outbox_with(first, again)

@@ -98,6 +98,9 @@ async def test_messages_are_found_by_their_places(link: Link, stream: Stream) ->
     assert seqs == [2, 3, 4, 5]
     assert await stream.at(3) == Found(blue, 3, b"x")
     assert await stream.at(6) is None
+    assert await stream.next(3) == Found(blue, 3, b"x")
+    assert await stream.next(3, red) == Found(red, 4, b"x")
+    assert await stream.next(6) is None
     nowhere = stream.subjects.entry("nowhere")
     last = await stream.last([red, blue, nowhere])
     assert last == {red: Found(red, 5, b"x"), blue: Found(blue, 3, b"x")}

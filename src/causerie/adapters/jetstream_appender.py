@@ -21,6 +21,7 @@ from causerie.adapters.jetstream_outbox import UNKNOWN, Outbox, Slot, owners
 from causerie.adapters.jetstream_reader import Reader
 from causerie.adapters.jetstream_stream import Stream
 from causerie.adapters.jetstream_stroke import Part, store_all
+from causerie.adapters.jetstream_subjects import next_message_id
 from causerie.adapters.jetstream_tails import Tails
 from causerie.adapters.jetstream_tasks import Tasks
 from causerie.chat.entry import Draft, Entry
@@ -274,8 +275,14 @@ class Appender:
 
     async def _ask(self, slot: Slot) -> None:
         seq = await self._stream.stored_as(slot.message_id)
-        if seq is not None:
-            self._found(slot, await self._reader.entry_at(seq))
+        if seq is None:
+            return
+        entry = await self._reader.entry_at(seq)
+        if entry is None:
+            # It was removed so soon that NATS would still take this one for its repetition.
+            self.outbox.send_as(slot, next_message_id(slot.message_id, seq))
+        else:
+            self._found(slot, entry)
 
     def _found(self, slot: Slot, entry: Entry) -> None:
         """Settles a draft by the entry under its id: its own, if it was sent before in vain."""

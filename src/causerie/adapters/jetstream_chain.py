@@ -62,6 +62,14 @@ class Chain:
         """Learns that the stream has an entry of the room with this seq."""
         self._known = max(self._known, seq)
 
+    def skip(self, upto: int) -> list[Entry]:
+        """Learns that what was missing up to a seq is gone from the stream, and lets through what
+        follows on that.
+        """
+        assert self.head is not None, "before it has begun nothing is missing"
+        self.head = max(self.head, upto)
+        return self._let_through()
+
     def gap(self) -> Gap | None:
         """Tells what is missing; the oldest, where there are several gaps."""
         head = self.head

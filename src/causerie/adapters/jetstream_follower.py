@@ -124,7 +124,9 @@ class Follower:
             return None
         oldest = newest[0]
         if oldest.prev > floor:
-            (oldest,) = await self._reader.read(oldest.room, after=floor, upto=oldest.prev, limit=1)
+            older = await self._reader.read(oldest.room, after=floor, upto=oldest.prev, limit=1)
+            # They may have been removed.
+            oldest = older[0] if older else oldest
         return next((entry for entry in (oldest, *newest) if entry.seq > floor), None)
 
     def _floor(self, entry: Entry) -> int | None:
@@ -184,9 +186,7 @@ class Follower:
                 room, seq = self._pointed[0]
                 try:
                     if not self._is_told(room, seq):
-                        first = await self.first_untold([await self._reader.entry_at(seq)])
-                        if first is not None and not self._is_told(room, seq):
-                            self.tell(first)
+                        await self._read(room, seq)
                 except LinkError as error:
                     _logger.warning("a private entry cannot be read yet", error=str(error))
                     await asyncio.sleep(AGAIN_AFTER)
@@ -197,6 +197,14 @@ class Follower:
                     # Nobody but a server of ours writes there.
                     _logger.exception("a private entry cannot be read", room=room, seq=seq)
                 self._pointed.popleft()
+
+    async def _read(self, room: str, seq: int) -> None:
+        entry = await self._reader.entry_at(seq)
+        if entry is None:
+            return  # it was removed: there are newer ones, with pointers of their own
+        first = await self.first_untold([entry])
+        if first is not None and not self._is_told(room, seq):
+            self.tell(first)
 
     # What was lost.
 

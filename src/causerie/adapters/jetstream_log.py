@@ -18,6 +18,7 @@ from causerie.adapters.jetstream_stream import State, Stream
 from causerie.adapters.jetstream_subjects import Subjects
 from causerie.adapters.jetstream_tails import Mark, Tails
 from causerie.adapters.jetstream_tasks import Tasks
+from causerie.adapters.jetstream_trimmer import Trimmer
 from causerie.adapters.jetstream_watcher import Watcher
 from causerie.chat.entry import Draft, Entry
 from causerie.ports import (
@@ -121,6 +122,8 @@ class JetStreamLog:
         self._answers = Answers()
         self._finds = Answers()
         """Those that may take long, and for which the others are not to wait."""
+        self._trims = Answers()
+        """Calls of `trim`, which may take minutes."""
         self._look = asyncio.Event()
         self._marks: list[Mark] = []
         self._drained = asyncio.Event()
@@ -128,6 +131,7 @@ class JetStreamLog:
         tails = Tails(state.last)
         self._tails = tails
         self._reader = Reader(stream, state.epoch, tails)
+        self._trimmer = Trimmer(stream, self._reader)
         self._watcher = Watcher(
             link,
             stream,
@@ -278,6 +282,10 @@ class JetStreamLog:
         """Lists private conversations."""
         self._answers.ask(self._reader.conversations(identity, after=after, limit=limit), done)
 
+    def trim(self, *, before: int, keep: int, done: Callable[[int | Failed], None]) -> None:
+        """Removes the oldest entries."""
+        self._trims.ask(self._trimmer.trim(before=before, keep=keep), done)
+
     async def drain(self, within: float) -> bool:
         """Waits until all that was appended has its outcome, for so many seconds at most; tells
         whether it has.
@@ -310,6 +318,7 @@ class JetStreamLog:
         self._tasks.stop()
         self._answers.stop()
         self._finds.stop()
+        self._trims.stop()
 
     # Telling.
 

@@ -175,6 +175,12 @@ class Outbox:
                 slot.prev = before[room]
             before[room] = slot.seq
 
+    def send_as(self, slot: Slot, message_id: str) -> None:
+        """Has a draft stored under another message id."""
+        del self._sent[slot.message_id]
+        slot.message_id = message_id
+        self._sent[message_id] = slot
+
     def stored(self, slot: Slot) -> Entry:
         """Settles a draft that is stored, and whose `prev` is known; gives its entry."""
         entry = slot.entry

@@ -2,19 +2,24 @@
 
 In the stream the rooms stand mixed. It tells, for any seq, what the next entry of a room is and how
 many follow that one; so a place in a room is found by halving what lies between.
+
+The first entries of a room may be removed at any time, the newest never is. So whoever has a later
+entry of a room than one that is missing does not lag behind: that one is gone.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from typing import Final, Protocol
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import suppress
+from functools import wraps
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
 import msgspec
 
 from causerie.adapters.jetstream_entries import decode_entry, timestamp_of
-from causerie.adapters.jetstream_link import Unanswered
+from causerie.adapters.jetstream_link import LinkError, Unanswered
 from causerie.adapters.jetstream_search import Mark, Search
 from causerie.adapters.jetstream_stream import READ_WITHIN, Found, Patience, Stream
-from causerie.adapters.jetstream_subjects import message_id, room_of
+from causerie.adapters.jetstream_subjects import message_id, next_message_id, room_of
 from causerie.chat.entry import Entry
 from causerie.ports import Conversation, Head, Located
 
@@ -33,7 +38,30 @@ AHEAD: Final = 200
 """Entries read at a time while one is looked for."""
 
 TRIES: Final = 20
-"""How often a count is taken anew that was disturbed by new entries."""
+"""How often something is looked up anew that was disturbed by new entries, or by removals."""
+
+
+_Arguments = ParamSpec("_Arguments")
+_Answer = TypeVar("_Answer")
+
+
+class RemovedError(LinkError):
+    """What was there a moment ago has been removed: who looks again finds what is left."""
+
+
+def _again(
+    look: Callable[_Arguments, Coroutine[Any, Any, _Answer]],
+) -> Callable[_Arguments, Coroutine[Any, Any, _Answer]]:
+    """Has something looked up from the beginning where a room was trimmed meanwhile."""
+
+    @wraps(look)
+    async def looked(*arguments: _Arguments.args, **keywords: _Arguments.kwargs) -> _Answer:
+        for _ in range(TRIES):
+            with suppress(RemovedError):
+                return await look(*arguments, **keywords)
+        raise RemovedError("the room is trimmed again and again")
+
+    return looked
 
 
 class Known(Protocol):
@@ -65,12 +93,15 @@ class Reader:
         before, found = await asyncio.gather(
             self._end(room, after), self._forward(room, after, upto, limit)
         )
-        return _chained(room, found, before.seq if before else 0)
+        if not found:
+            return []
+        prev = before.seq if before else await self._removed_before(room, found[0].seq)
+        return _chained(room, found, prev)
 
     async def _forward(
         self, room: str, after: int, upto: int, limit: int, *, is_there: bool = False
     ) -> list[Found]:
-        """Reads forward; `is_there`: there is an entry at `upto`."""
+        """Reads forward; `is_there`: there is an entry at `upto`, or was."""
         subject = self._subjects.entry(room)
         expected = upto if is_there else min(upto, self._known.in_room(room))
         patience = Patience(READ_WITHIN)
@@ -89,6 +120,7 @@ class Reader:
             if not page.pending:
                 await patience.rest()
 
+    @_again
     async def read_back(self, room: str, *, before: int, limit: int) -> list[Entry]:
         """Reads backward."""
         end = await self._end(room, before - 1)
@@ -96,9 +128,16 @@ class Reader:
             return []
         low = await self._ahead_of(room, end.seq, min(limit, GREATEST))
         found = await self._forward(room, low.seq, end.seq, GREATEST, is_there=True)
+        if not found:
+            return []
         surplus = max(0, len(found) - limit)
-        return _chained(room, found[surplus:], found[surplus - 1].seq if surplus else low.seq)
+        if surplus:
+            prev = found[surplus - 1].seq
+        else:
+            prev = low.seq or await self._removed_before(room, found[0].seq)
+        return _chained(room, found[surplus:], prev)
 
+    @_again
     async def locate(
         self, room: str, *, seq: int, id: str, epoch: str, upto: int, limit: int
     ) -> Located:
@@ -113,12 +152,15 @@ class Reader:
         return Located(after=after, recovered="partial", missing=missing)
 
     async def _holds(self, room: str, seq: int, id: str) -> bool:
-        """Tells whether the entry at `seq` has that id; 0 with an empty id is before all."""
+        """Tells whether the entry at `seq` has that id; 0 with an empty id is before all, of which
+        none was removed.
+        """
         if not 0 < seq <= GREATEST:
-            return seq == 0 and not id
+            return seq == 0 and not id and not await self._removed(room)
         (found,) = await self._forward(room, seq - 1, seq, 1) or (None,)
         return found is not None and id == decode_entry(found.payload, room="", seq=0, prev=0).id
 
+    @_again
     async def locate_time(self, room: str, *, timestamp: int, upto: int, limit: int) -> int:
         """Finds the seq after which all is later."""
         end = await self._end(room, upto)
@@ -130,20 +172,23 @@ class Reader:
             return end.seq
         async for found in self._walk(room, first, end.seq):
             if timestamp_of(found.payload) > timestamp:
-                before = await self._end(room, found.seq - 1)
-                return before.seq if before else 0
+                return await self.before(room, found.seq)
         return end.seq
 
     async def _before_newest(self, room: str, end: Found | None, limit: int) -> int:
-        """The seq of the entry before the newest `limit` up to an end; 0 if there is none."""
-        if end is None or limit <= 0:
-            return end.seq if end else 0
+        """The seq of the entry before the newest `limit` up to an end, which may be gone; 0 if
+        there never was one.
+        """
+        if end is None:
+            return await self._removed(room)
+        if limit <= 0:
+            return end.seq
         limit = min(limit, GREATEST)
         low = await self._ahead_of(room, end.seq, limit)
         surplus = low.left - 1 - limit
         if surplus <= 0:
-            return low.seq
-        return (await self._forward(room, low.seq, end.seq, surplus, is_there=True))[-1].seq
+            return low.seq or await self._removed(room)
+        return _some(await self._forward(room, low.seq, end.seq, surplus, is_there=True))[-1].seq
 
     async def _ahead_of(self, room: str, end: int, limit: int) -> Mark:
         """Finds an entry ahead of the newest `limit` (at least 1) up to an entry, with a few others
@@ -166,14 +211,14 @@ class Reader:
         """
         if timestamp_of(end.payload) < timestamp:
             return None
-        (first,) = await self._forward(room, after, end.seq, 1, is_there=True)
+        (first,) = _some(await self._forward(room, after, end.seq, 1, is_there=True))
         if timestamp_of(first.payload) >= timestamp:
             return first.seq
         search = Search(await self._rank(room, first.seq, end.seq), Mark(end.seq, 1))
         while search.between > FEW:
             probe = search.probe()
             mark = await self._rank(room, probe, end.seq)
-            (message,) = await self._forward(room, mark.seq - 1, mark.seq, 1, is_there=True)
+            (message,) = _some(await self._forward(room, mark.seq - 1, mark.seq, 1, is_there=True))
             is_behind = timestamp_of(message.payload) >= timestamp
             search.tell(probe, mark, is_behind=is_behind)
         async for message in self._walk(room, search.low.seq + 1, end.seq):
@@ -206,6 +251,8 @@ class Reader:
                 self._stream.page(subject, after=end, limit=1),
             )
             if page.messages and beyond.total == again.total:
+                if page.messages[0].seq > end:
+                    raise RemovedError("it was removed")
                 return Mark(page.messages[0].seq, page.total - beyond.total)
         raise Unanswered("the room is too lively to be counted")
 
@@ -219,13 +266,46 @@ class Reader:
         subject = self._subjects.entry(room)
         return (await self._stream.last([subject], upto=upto)).get(subject)
 
+    async def before(self, room: str, seq: int) -> int:
+        """The seq of the entry before one, which may be gone; 0 if there never was one."""
+        end = await self._end(room, seq - 1)
+        return end.seq if end else await self._removed_before(room, seq)
+
+    @_again
+    async def before_newest(self, room: str, limit: int) -> int:
+        """The seq of the entry before the newest `limit`; 0 if there never was one."""
+        return await self._before_newest(room, await self._end(room, GREATEST), limit)
+
+    @_again
+    async def last_earlier(self, room: str, timestamp: int, end: Found) -> int:
+        """The seq of the last entry up to one that was said earlier than a time; 0 if none ever
+        was.
+        """
+        first = await self._since(room, timestamp, 0, end)
+        return end.seq if first is None else await self.before(room, first)
+
+    async def _removed(self, room: str) -> int:
+        """The seq of the last of a room's entries that were removed, or are about to be, or 0."""
+        subject = self._subjects.trimmed(room)
+        found = (await self._stream.last([subject])).get(subject)
+        return int(found.payload) if found is not None else 0
+
+    async def _removed_before(self, room: str, first: int) -> int:
+        """The seq of the entry that was before the first one that is there, or of one after that
+        while that one is about to be removed as well; 0 if there never was one.
+        """
+        return min(await self._removed(room), first - 1)
+
     # By ids and identities.
 
     async def find(self, identity: str, id: str, *, room: str, since: int) -> Entry | None:
         """Finds what an identity has said under an id."""
-        seq = await self._stream.stored_as(message_id(identity, id))
-        if seq is not None:
-            return await self.entry_at(seq)
+        known_as = message_id(identity, id)
+        while (seq := await self._stream.stored_as(known_as)) is not None:
+            entry = await self.entry_at(seq)
+            if entry is not None:
+                return entry
+            known_as = next_message_id(known_as, seq)
         if not since:
             # Who does not say when has not tried before, or a moment ago. To read a room from its
             # beginning, for everybody who is not in it, would take minutes.
@@ -237,6 +317,7 @@ class Reader:
                 return found
         return None
 
+    @_again
     async def find_in(self, room: str, identity: str, id: str, *, since: int) -> Entry | None:
         """Finds it in a room, among what was said since a time (with the clocks' difference)."""
         end = await self._end(room, GREATEST)
@@ -252,14 +333,17 @@ class Reader:
                 return await self.entry_at(found.seq)
         return None
 
-    async def entry_at(self, seq: int) -> Entry:
-        """Reads the entry at a seq that is known to be there, of whichever room."""
+    async def entry_at(self, seq: int) -> Entry | None:
+        """Reads the entry at a seq that is known to be there, of whichever room; None if it was
+        removed.
+        """
         patience = Patience(READ_WITHIN)
-        while (found := await self._stream.at(seq)) is None:
+        while (found := await self._stream.next(seq)) is None:
             await patience.rest()
+        if found.seq > seq:
+            return None
         room = room_of(found.subject)
-        before = await self._end(room, seq - 1)
-        return decode_entry(found.payload, room=room, seq=seq, prev=before.seq if before else 0)
+        return decode_entry(found.payload, room=room, seq=seq, prev=await self.before(room, seq))
 
     async def conversations(
         self, identity: str, *, after: str, limit: int
@@ -278,6 +362,10 @@ class Reader:
         subjects = [self._subjects.entry(room) for room in rooms]
         # Not from a replica that has less: nobody is told later of what is there by now.
         found = await self._stream.last(subjects, upto=upto)
+        later = [subject for subject in subjects if subject not in found]
+        if later:
+            # What was the last is gone, since more was said.
+            found |= await self._stream.last(later)
         talks = []
         for room in rooms:
             last = found[self._subjects.entry(room)]
@@ -299,6 +387,13 @@ def head_of(epoch: str, last: Entry | None, recent: Sequence[Entry] = ()) -> Hea
         members=tuple(sorted({last.identity, last.peer})) if last.peer else (),
         recent=recent,
     )
+
+
+def _some(found: Sequence[Found]) -> Sequence[Found]:
+    """What was found, if it was: it is known to have been there."""
+    if not found:
+        raise RemovedError("it was removed")
+    return found
 
 
 def _chained(room: str, found: Sequence[Found], prev: int) -> list[Entry]:

@@ -177,6 +177,18 @@ class Stream:
         )
         return None if message.status else _found(message)
 
+    async def next(self, seq: int, subject: str = "") -> Found | None:
+        """Finds the first message at a seq or after, of a subject, which may be a filter, or of
+        any. None: whoever has answered has none. Who has a later one than that at a seq, and not
+        that one, does not lag behind: it was removed.
+
+        Raises:
+            LinkError: NATS does not answer in time.
+        """
+        request = {"seq": seq, "next_by_subj": subject or self.subjects.all}
+        (message,) = await self._until(lambda: self._direct(request, until=lambda _message: True))
+        return None if message.status else _found(message)
+
     async def last(
         self, subjects: Sequence[str], *, upto: int = 0, since: int = 0
     ) -> dict[str, Found]:
@@ -286,6 +298,22 @@ class Stream:
         message = told["message"]
         return Found(message["subject"], message["seq"], b64decode(message.get("data", "")))
 
+    async def counts(self) -> dict[str, int]:
+        """Counts the entries of all rooms, by their subjects.
+
+        Raises:
+            LinkError: NATS does not answer in time.
+        """
+        counts: dict[str, int] = {}
+        while True:
+            request = {"subjects_filter": self.subjects.entries, "offset": len(counts)}
+            told = await self._until(lambda asked=request: self._api(self._info, asked))  # type: ignore[misc]
+            if "error" in told:
+                raise StreamError(told["error"]["description"])
+            counts |= told["state"].get("subjects") or {}
+            if len(counts) >= told.get("total", 0):
+                return counts
+
     async def rooms_of(self, identity: str) -> tuple[list[str], int]:
         """Lists the subjects of an identity's pointers, and tells the seq of the newest message
         that was there then.
@@ -333,6 +361,47 @@ class Stream:
             return None
 
         return await self._until(ask)
+
+    # Removing.
+
+    async def note_trimmed(self, room: str, upto: int, *, known: int) -> int | None:
+        """Stores how far a room is trimmed, if nobody has since the note at `known` (0: none);
+        gives the seq of the note, or None if somebody has.
+
+        Raises:
+            LinkError: NATS does not answer in time.
+        """
+        answer = await self._until(
+            lambda: self._link.request(
+                self.subjects.trimmed(room),
+                b"%d" % upto,
+                headers={"Nats-Expected-Last-Subject-Sequence": str(known)},
+                within=ASK_AGAIN_AFTER,
+            )
+        )
+        told = json.loads(answer.payload)
+        match _error_code(told):
+            case 0:
+                return int(told["seq"])
+            case code if code == WRONG_LAST_SEQUENCE:
+                return None
+            case _:
+                raise Unanswered(f"NATS says {answer.payload!r}")
+
+    async def purge(self, subject: str, upto: int) -> int:
+        """Removes the messages of a subject, or of all that a filter has, up to a seq; tells how
+        many. One that is not answered is made again: it may tell too few.
+
+        Raises:
+            LinkError: NATS refuses, or does not answer in time.
+        """
+        purge = f"$JS.API.STREAM.PURGE.{self.subjects.stream}"
+        # It goes up to that seq, and leaves it.
+        request = {"filter": subject, "seq": upto + 1}
+        told = await self._until(lambda: self._api(purge, request))
+        if "error" in told:
+            raise StreamError(told["error"]["description"])
+        return int(told["purged"])
 
     # Asking.
 

@@ -7,6 +7,7 @@ With the prefix `causerie` and a room whose name in base32 is `nrxwe3di`:
 | `causerie.log.begin` | the first message of the stream: it says nothing |
 | `causerie.log.e.nrxwe3di` | the entries of the room |
 | `causerie.log.i.<who>.nrxwe3di` | of an identity's conversations: one pointer for each entry |
+| `causerie.log.i.trimmed.nrxwe3di` | of a room that was trimmed: the seq up to which it was |
 | `causerie.live.…` | what NATS publishes again of all that, as it is stored |
 """
 
@@ -53,6 +54,14 @@ class Subjects:
         """All of these of an identity."""
         return f"{self._pointer}{hashed(identity)}.*"
 
+    def all_pointers(self, room: str) -> str:
+        """All of these to a room's entries, whosever; and how far it was trimmed."""
+        return f"{self._pointer}*.{token(room)}"
+
+    def trimmed(self, room: str) -> str:
+        """Where it is stored how far a room was trimmed. No identity's hash is this."""
+        return f"{self._pointer}trimmed.{token(room)}"
+
     def live_pointers(self, identity: str) -> str:
         """Where they are published as they are stored."""
         return f"{self._live_pointer}{hashed(identity)}.*"
@@ -85,6 +94,13 @@ def message_id(identity: str, id: str) -> str:
     """The id by which NATS knows a repeated message: what an identity says under an id."""
     # No identity has a line break in it, so that no two pairs come to the same.
     return _digest(f"{identity}\n{id}")
+
+
+def next_message_id(message_id: str, seq: int) -> str:
+    """The id under which something is stored again whose entry, at a seq, was removed so soon that
+    NATS still knows the id that it was stored under.
+    """
+    return _digest(f"{message_id}\n{seq}")
 
 
 def _digest(text: str) -> str:

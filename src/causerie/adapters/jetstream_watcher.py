@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from causerie.adapters.jetstream_chain import Chain
 from causerie.adapters.jetstream_entries import decode_entry, timestamp_of
 from causerie.adapters.jetstream_link import Interest, Link, LinkError, Message
-from causerie.adapters.jetstream_reader import Reader, head_of
+from causerie.adapters.jetstream_reader import GREATEST, Reader, head_of
 from causerie.adapters.jetstream_stream import READ_WITHIN, Patience, Stream
 from causerie.adapters.jetstream_tails import Tails
 from causerie.adapters.jetstream_tasks import Tasks
@@ -185,16 +185,19 @@ class Watcher:
         patience = Patience(READ_WITHIN, "the leader")
         while True:
             found = await self._stream.last_of(self._stream.subjects.entry(room))
-            if (found.seq if found else 0) >= self._tails.in_room(room):
-                break
+            if (found.seq if found else 0) < self._tails.in_room(room):
+                await patience.rest()
+                continue
+            if found is None:
+                self._tails.note(room, 0, 0)
+                return head_of(self._epoch, None)
+            last = decode_entry(found.payload, room=room, seq=found.seq, prev=0)
+            self._tails.note(room, last.seq, last.timestamp)
+            recent = await self._reader.read_back(room, before=last.seq + 1, limit=RECENT)
+            if recent:
+                return head_of(self._epoch, last, tuple(recent))
+            # It is not the newest any more, and has been removed.
             await patience.rest()
-        if found is None:
-            self._tails.note(room, 0, 0)
-            return head_of(self._epoch, None)
-        last = decode_entry(found.payload, room=room, seq=found.seq, prev=0)
-        self._tails.note(room, last.seq, last.timestamp)
-        recent = await self._reader.read_back(room, before=last.seq + 1, limit=RECENT)
-        return head_of(self._epoch, last, tuple(recent))
 
     def _tell_head(
         self,
@@ -266,14 +269,29 @@ class Watcher:
                 self._through(())
                 return
             prev, through = gap.after, []
+            first = entries[0] if entries else await self._following(watch.room, gap.after)
+            if first is not None and first.prev > prev:
+                prev = first.prev
+                through += watch.chain.skip(prev)
             for entry in entries:
                 through += watch.chain.take(replace(entry, prev=prev))
                 prev = entry.seq
                 self._tails.note(watch.room, entry.seq, entry.timestamp)
             self._through(through)
-            if not entries:
+            if watch.chain.head == gap.after:
                 await asyncio.sleep(AGAIN_AFTER)
         watch.stop_filling = None
+
+    async def _following(self, room: str, after: int) -> Entry | None:
+        """Reads the entry after a seq, where what was to be read is not there: if it was removed,
+        that names what was. None if NATS does not answer.
+        """
+        try:
+            following = await self._reader.read(room, after=after, upto=GREATEST, limit=1)
+        except LinkError as error:
+            _logger.warning("a gap cannot be read yet", error=str(error))
+            return None
+        return following[0] if following else None
 
     # What was lost.
 
