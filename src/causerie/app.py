@@ -47,6 +47,8 @@ END_TIMEOUT: Final = 4.8
 _FILE_LIMITS: Final = (65_536, 10_240)
 """Open files to ask for where as many as the hard limit allows are refused; the last is what macOS
 grants everybody (OPEN_MAX)."""
+DAY: Final = 24 * 60 * 60.0
+"""In seconds."""
 LATE: Final = 1.0
 """Seconds by which a timer is so late that the process must have been held up: stopped, or busy."""
 READ_FIRST: Final = 0.05
@@ -138,6 +140,8 @@ class App:
             rate=config.rate_limit,
             grace=config.grace,
             heartbeat=config.heartbeat,
+            keep_for=config.keep_days * DAY,
+            keep_last=config.keep_last,
             version=f"causerie/{__version__}",
         )
         hub = self._hub = Hub(

@@ -312,17 +312,19 @@ def test_a_fault_in_serving_one_ends_its_connection_and_the_others_are_served(
     assert_nothing_is_left(server)
 
 
-def test_a_log_that_lacks_what_it_has_shown_ends_the_connection(
+def test_what_has_been_removed_from_the_log_is_passed_over_and_what_follows_betrays_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server = server_with(250)
-    alice = v1(server, "Alice")
+    alice, bob = v1(server, "Alice"), v1(server, "Bob", "lobby")
     monkeypatch.setattr(
         server.log, "read", lambda _room, *, done, **_: server.later(lambda: done(()))
     )
-    alice.send("join", room="lobby", **START)
-    server.run()
-    assert alice.socket.close_code == 1011
+    alice.join(**START)
+    assert alice.contents() == []
+    assert listener(alice).live
+    bob.say("next")
+    assert alice.only("message")["prev"] == 250
 
 
 # Many at once.

@@ -284,6 +284,24 @@ def test_the_ring_follows_the_log_over_gaps() -> None:
     assert room.run(listener) == (b"".join(one.frame(Variant.V1) for one in gaps[1:]), 9)
 
 
+def test_the_ring_forgets_what_is_old_and_what_is_too_much_and_never_the_newest() -> None:
+    room = empty_room()
+    publish(room, *(framed(seq) for seq in range(1, 11)))
+    begun = framed(0).entry.timestamp
+
+    def remembered() -> list[int]:
+        return [seq for seq in range(1, 11) if room.recent(seq) is not None]
+
+    room.forget_oldest(before=0, keep=0)
+    assert remembered() == list(range(1, 11))
+    room.forget_oldest(before=begun + 4, keep=0)
+    assert remembered() == list(range(4, 11))
+    room.forget_oldest(before=begun + 5, keep=3)
+    assert remembered() == [8, 9, 10]
+    room.forget_oldest(before=begun + 100, keep=2)
+    assert remembered() == [10]
+
+
 def test_the_ring_gives_no_more_than_about_32_kib_at_a_time() -> None:
     room = empty_room()
     entries = [framed(seq, "x" * 3_000) for seq in range(1, 31)]

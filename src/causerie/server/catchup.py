@@ -29,11 +29,13 @@ READS_AT_ONCE = 16
 class Page:
     """A read of the log: what comes after a place, for those who stand there."""
 
-    __slots__ = ("_runs", "after", "entries", "room", "unserved", "waiting")
+    __slots__ = ("_runs", "after", "entries", "room", "unserved", "upto", "waiting")
 
     def __init__(self, room: LiveRoom, after: int) -> None:
         self.room = room
         self.after = after
+        self.upto = 0
+        """The newest that may be read, once it is asked for."""
         self.entries: Sequence[FramedEntry] = ()
         """Empty before the answer."""
         self.waiting: list[Listener] = []
@@ -187,10 +189,11 @@ class CatchUp:
         while self._unread and self._reads < READS_AT_ONCE:
             page = self._unread.popleft()
             self._reads += 1
+            page.upto = page.room.shown
             self._log.read(
                 page.room.name,
                 after=page.after,
-                upto=page.room.shown,
+                upto=page.upto,
                 limit=READ_ENTRIES,
                 done=partial(self._have_read, page),
             )
@@ -200,8 +203,14 @@ class CatchUp:
         if isinstance(answer, Failed) or not answer:
             for listener in waiting:
                 listener.queued = False
-                if self._listens(listener):
+                if not self._listens(listener):
+                    continue
+                if isinstance(answer, Failed):
                     listener.connection.close(CloseCode.INTERNAL_ERROR, "the log cannot be read")
+                else:
+                    # It has been removed. What follows names one before it that they do not have.
+                    listener.cursor = page.upto
+                    self.enqueue(listener)
             self._finish_if_served(page)
             return
         page.entries = [FramedEntry(entry) for entry in answer]

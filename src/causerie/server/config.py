@@ -119,6 +119,14 @@ class Config:
     grace: float = 15.0
     """Seconds after a lost connection before the others are told that somebody has left."""
 
+    keep_days: float = 0.0
+    """Days after which what was said is removed for good, but for the newest message of each room
+    and private conversation; 0 to keep it for ever."""
+
+    keep_last: int = 0
+    """Messages to keep of each room and private conversation: the newest; 0 for all. With keep_days
+    too, what is beyond either limit is removed, shortly after the start and then every hour."""
+
     compression: Literal["off", "on"] = "off"
     """Compress messages of 512 bytes and more, and pages of history, for clients that offer to
     (permessage-deflate). A page takes a quarter to two fifths of its bytes then, and up to twice
@@ -136,7 +144,14 @@ class Config:
 
     def __post_init__(self) -> None:
         _between("port", self.port, 0, 65_535)
-        for name in ("rate_limit", "max_connections", "names_per_address", "grace"):
+        for name in (
+            "rate_limit",
+            "max_connections",
+            "names_per_address",
+            "grace",
+            "keep_days",
+            "keep_last",
+        ):
             _between(name, getattr(self, name), 0, 1_000_000_000)
         _between("heartbeat", self.heartbeat, 1, 3600)
         _between("workers", self.workers, 1, MOST_WORKERS)

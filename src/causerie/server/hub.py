@@ -28,6 +28,7 @@ from causerie.server.name_calls import NameCalls
 from causerie.server.neighbours import Neighbours
 from causerie.server.origin import network_of
 from causerie.server.plain import PlainConnection
+from causerie.server.retention import Retention
 from causerie.server.rooms import Rooms
 from causerie.server.sessions import Sessions
 from causerie.server.settings import Clock, HubSettings
@@ -99,6 +100,7 @@ class Hub:
             stopped_typing=partial(self.types, is_typing=False),
             changed=self.rooms.tick,
         )
+        self.retention = Retention(log, self.rooms, self.timers, clock, settings)
         self.connections: dict[Connection, None] = {}
         # Drafts on their way, by the object's id: whose they are, and under which id of a command.
         self._in_flight: dict[int, tuple[Connection, str | None]] = {}

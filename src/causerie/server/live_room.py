@@ -102,6 +102,17 @@ class LiveRoom:
         if self._by_seq.pop(framed.seq, None) is not None:
             del self._successors[framed.entry.prev]
 
+    def forget_oldest(self, *, before: int, keep: int) -> None:
+        """Takes out the entries said earlier than a time, and all but the newest `keep` (0: none
+        for that); the newest one of all stays.
+        """
+        recent = list(self._by_seq.values())
+        surplus = len(recent) - keep if keep else 0
+        for index, framed in enumerate(recent[:-1]):
+            if index >= surplus and framed.entry.timestamp >= before:
+                break
+            self.forget(framed)
+
     @property
     def remembered(self) -> int:
         """How many entries are in the ring."""

@@ -155,11 +155,24 @@ class Rooms:
             if not self._is_open(oldest_room):
                 self._ring_closed -= 1
 
-    def _sweep_ring(self) -> None:
-        """Lets go of the entries of closed rooms. Done when they are the most: that costs no more
-        than remembering them did, and people who come and go push no live room's entries out.
+    def forget(self, *, before: int, keep: int) -> None:
+        """Lets go of the entries that the log has been told to remove (`causerie.ports.Log.trim`):
+        whoever stands before them is served from the log, which has them no more.
         """
-        self._ring = deque(kept for kept in self._ring if self._is_open(kept[0]))
+        for room in self._open.values():
+            room.forget_oldest(before=before, keep=keep)
+        self._sweep_ring()
+
+    def _sweep_ring(self) -> None:
+        """Lets go of the entries of closed rooms, and of those that were forgotten. Done when the
+        former are the most: that costs no more than remembering them did, and people who come and
+        go push no live room's entries out.
+        """
+        self._ring = deque(
+            kept
+            for kept in self._ring
+            if self._is_open(kept[0]) and kept[0].recent(kept[1].seq) is kept[1]
+        )
         self._ring_bytes = sum(cost for _, _, cost in self._ring)
         self._ring_closed = 0
 

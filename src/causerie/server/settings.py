@@ -46,6 +46,10 @@ class HubSettings:
     """How long the silent holder of a name has to answer when somebody else asks for it."""
     plain_replay: int = 100
     """Entries that `since` replays at most."""
+    keep_for: float = 0.0
+    """After so long what was said is removed, but for the newest entry of each room. 0: never."""
+    keep_last: int = 0
+    """Of each room the newest so many entries are kept, and the others removed. 0: all are kept."""
     ring: int = 32 * 1024 * 1024
     """Memory for recent entries, of all rooms together."""
     catch_up: int = 256 * 1024
