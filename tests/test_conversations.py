@@ -10,10 +10,11 @@ import io
 import json
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import cycle
 from pathlib import Path
+from queue import SimpleQueue
 from random import Random, SystemRandom
 from typing import Any, assert_never, get_args
 
@@ -23,7 +24,9 @@ from tests.support.server_process import ServerProcess
 from websockets.asyncio.client import ClientConnection, connect
 
 from causerie.adapters.nats_server import NatsServer
+from causerie.adapters.sqlite import open_folder
 from causerie.check import HELD, Choice, Report, check
+from causerie.ports import Failed
 from causerie.resources import protocol_path
 from causerie.server.settings import HubSettings
 from causerie.testing.conversations import (
@@ -137,6 +140,19 @@ async def test_they_can_be_played_again_and_again_with_one_server() -> None:
                 await play(conversation, driver, greeting, chance)
 
 
+def trim(data: Path) -> None:
+    """Removes all but the newest entry of each room from a data folder."""
+    calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+    log, _ = open_folder(
+        data, clock=int, call_threadsafe=calls.put, schedule=calls.put, names_per_address=0
+    )
+    removed: list[int | Failed] = []
+    log.trim(before=0, keep=1, done=removed.append)
+    while not removed:
+        calls.get(timeout=20)()
+    log.close()
+
+
 class RealServer(WebSocketDriver):
     """A driver that has the server's process in its hand."""
 
@@ -170,6 +186,10 @@ class RealServer(WebSocketDriver):
                 self._server.kill()
                 shutil.rmtree(self._data)
                 self._copy.rename(self._data)
+                self._server.start()
+            case "keeps the newest alone":
+                self._server.kill()
+                trim(self._data)
                 self._server.start()
             case "cannot read its log" | "can read its log":
                 raise AssertionError("a real disk cannot be told to fail")

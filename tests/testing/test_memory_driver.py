@@ -152,6 +152,17 @@ async def test_a_server_can_be_put_back_to_an_earlier_copy() -> None:
     assert [entry["id"] for entry in page["entries"]] == ["1"]  # type: ignore[attr-defined]
 
 
+async def test_a_server_can_keep_the_newest_alone() -> None:
+    driver = MemoryDriver()
+    link = await hello(driver)
+    await ask(link, type="join", room="r")
+    await speak(link, "1")
+    await speak(link, "2")
+    await driver.control("keeps the newest alone")
+    page = await ask(await hello(driver), type="history", room="r")
+    assert [entry["id"] for entry in page["entries"]] == ["2"]  # type: ignore[attr-defined]
+
+
 async def test_a_server_can_be_kept_from_reading_its_log() -> None:
     driver = MemoryDriver()
     link = await hello(driver)

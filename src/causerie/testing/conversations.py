@@ -48,6 +48,7 @@ Action = Literal[
     "loses its log",
     "is copied",
     "goes back to its copy",
+    "keeps the newest alone",
     "cannot read its log",
     "can read its log",
 ]

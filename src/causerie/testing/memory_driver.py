@@ -77,6 +77,10 @@ class MemoryDriver:
                 assert self._backup is not None, "it was copied before"
                 self._die()
                 self.servers = self._start(self._backup)
+            case "keeps the newest alone":
+                store = self._die()
+                store.trim(before=0, keep=1)
+                self.servers = self._start(store)
             case "cannot read its log":
                 self._fail_reads("the disk has gone")
             case "can read its log":

@@ -39,7 +39,7 @@ from causerie.wire.codes import ErrorCode
 from causerie.wire.errors import CauserieError
 
 _CUTS_EVERYBODY: Final[frozenset[Action]] = frozenset(
-    {"is killed", "loses its log", "goes back to its copy"}
+    {"is killed", "loses its log", "goes back to its copy", "keeps the newest alone"}
 )
 
 MARGIN: Final = 0.8
