@@ -1,6 +1,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 from tests.adapters.jetstream_nodes import (
@@ -16,6 +17,7 @@ from tests.adapters.jetstream_nodes import (
 )
 
 from causerie.adapters import jetstream_watcher
+from causerie.adapters.jetstream_reader import GREATEST
 from causerie.adapters.nats_server import NatsServer
 from causerie.chat.entry import Entry
 from causerie.ports import Failed, Head, Stored
@@ -245,6 +247,26 @@ async def test_the_outcome_of_a_draft_waits_for_what_stands_before_its_entry(
     # The recorder checks that no outcome comes before its entry.
     await here.settle()
     assert [entry.id for entry in here.observer.entries["room"]] == ["1", "2"]
+
+
+async def test_what_is_no_entry_behind_what_was_removed_ends_nothing(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, _ = two
+    await here.watch("room")
+    (watch,) = here.log._watcher._watches.values()
+
+    async def removed(_room: str, *, after: int, upto: int, limit: int) -> list[Entry]:
+        del after, limit
+        if upto < GREATEST:
+            return []
+        raise msgspec.DecodeError("for a test")
+
+    monkeypatch.setattr(here.log._reader, "read", removed)
+    watch.chain.note(1_000)
+    here.log._watcher._let(watch, ())
+    await until(lambda: watch.is_unreadable, "the end of the room")
+    assert here.observer.failure is None
 
 
 async def test_an_outcome_waits_no_longer_when_nobody_wants_its_entry(

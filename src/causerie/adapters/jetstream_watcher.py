@@ -258,6 +258,10 @@ class Watcher:
                 entries = await self._reader.read(
                     watch.room, after=gap.after, upto=gap.upto, limit=AT_ONCE
                 )
+                # Where nothing is there, it was removed: what follows names it.
+                following = entries or await self._reader.read(
+                    watch.room, after=gap.after, upto=GREATEST, limit=1
+                )
             except LinkError as error:
                 _logger.warning("a gap cannot be read yet", error=str(error))
                 await asyncio.sleep(AGAIN_AFTER)
@@ -269,9 +273,8 @@ class Watcher:
                 self._through(())
                 return
             prev, through = gap.after, []
-            first = entries[0] if entries else await self._following(watch.room, gap.after)
-            if first is not None and first.prev > prev:
-                prev = first.prev
+            if following and following[0].prev > prev:
+                prev = following[0].prev
                 through += watch.chain.skip(prev)
             for entry in entries:
                 through += watch.chain.take(replace(entry, prev=prev))
@@ -281,17 +284,6 @@ class Watcher:
             if watch.chain.head == gap.after:
                 await asyncio.sleep(AGAIN_AFTER)
         watch.stop_filling = None
-
-    async def _following(self, room: str, after: int) -> Entry | None:
-        """Reads the entry after a seq, where what was to be read is not there: if it was removed,
-        that names what was. None if NATS does not answer.
-        """
-        try:
-            following = await self._reader.read(room, after=after, upto=GREATEST, limit=1)
-        except LinkError as error:
-            _logger.warning("a gap cannot be read yet", error=str(error))
-            return None
-        return following[0] if following else None
 
     # What was lost.
 
