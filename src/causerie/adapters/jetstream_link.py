@@ -193,16 +193,6 @@ class Link:
 
     # Asking.
 
-    def open_inbox(self, told: Told) -> str:
-        """Makes a subject to be answered on, until `close_inbox`, or until the connection is lost:
-        then nothing more comes, and the inbox is closed.
-        """
-        return self._inboxes.open(told)
-
-    def close_inbox(self, reply: str) -> None:
-        """Takes no more answers there."""
-        self._inboxes.close(reply)
-
     async def request(
         self, subject: str, payload: bytes = b"", *, within: float, headers: Headers | None = None
     ) -> Message:
