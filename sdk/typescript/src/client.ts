@@ -213,6 +213,14 @@ export class Client implements AsyncIterable<ClientEvent> {
     return this.#machine.username;
   }
 
+  /**
+   * Whether there is a connection, but somebody else has the name: who comes back waits for it, or
+   * takes another (`rename`).
+   */
+  get waitsForName(): boolean {
+    return this.#machine.waitsForName;
+  }
+
   /** Where the server is. */
   get url(): string {
     return this.#shell.url;
@@ -358,7 +366,7 @@ export class Client implements AsyncIterable<ClientEvent> {
 
   /**
    * Takes another name; answers it as the server writes it, when the key that came from `storage`
-   * is kept there under that name too.
+   * is kept there under that name too. While the client `waitsForName`, it goes on under the other.
    *
    * @throws `CommandRefused` when the name is not to be had.
    */

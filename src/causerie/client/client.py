@@ -92,6 +92,13 @@ class Client:
         return self._machine.username
 
     @property
+    def waits_for_name(self) -> bool:
+        """Whether there is a connection, but somebody else has the name: who comes back waits for
+        it, or takes another (`rename`).
+        """
+        return self._machine.waits_for_name
+
+    @property
     def url(self) -> str:
         """Where the server is."""
         return self._shell.url
@@ -230,7 +237,7 @@ class Client:
 
     async def rename(self, username: str) -> str:
         """Takes another name; returns it as the server writes it, when the key is kept under that
-        name too (see `connect`).
+        name too (see `connect`). While the client `waits_for_name`, it goes on under the other.
 
         Raises:
             CommandRefused: The name is not to be had.

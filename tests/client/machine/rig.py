@@ -87,18 +87,26 @@ class Rig:
     def connect(self, **fields: Any) -> None:
         """A connection is opened, and the server says welcome at once."""
         self.machine.connected(self.now)
-        hello = self.one_frame("hello")
-        self.receive(welcome(hello["id"], **fields))
+        self.welcome(**fields)
+
+    def welcome(self, **fields: Any) -> None:
+        """The hello that has just gone out is answered."""
+        self.receive(welcome(self.one_frame("hello")["id"], **fields))
 
     def settle(self) -> None:
         """The question for private conversations is answered: there are none."""
         self.receive(RoomsPage(id=self.one_frame("rooms")["id"], rooms=[]))
 
-    def cut(self) -> None:
-        """The connection is lost, and another one opened."""
+    def reopen(self) -> None:
+        """The connection is lost, and another one opened, on which the server is silent."""
         self.machine.disconnected(self.now, 1006)
         self.advance(1.0)
-        self.connect()
+        self.machine.connected(self.now)
+
+    def cut(self) -> None:
+        """The connection is lost, and another one opened."""
+        self.reopen()
+        self.welcome()
 
     def answer_join(self, *, recovered: Any = None, **fields: Any) -> str:
         """The join that has just gone out is answered."""

@@ -22,7 +22,7 @@ from causerie.client.machine.events import (
     SendFailed,
     Unknown,
 )
-from causerie.client.machine.states import Connected
+from causerie.client.machine.states import Closed, Connected
 from causerie.wire.codec import encode
 from causerie.wire.codes import ErrorCode
 from causerie.wire.commands import (
@@ -327,6 +327,63 @@ def test_a_rename_that_is_refused_fails_at_once_and_changes_nothing() -> None:
     assert isinstance(failed.error, NameRefused)
     assert rig.machine.username == "Alice"
     assert isinstance(rig.machine.state, Connected)
+
+
+def coming_back() -> Rig:
+    """Somebody whose connection is there again, and whose name somebody else has."""
+    rig = connected()
+    rig.reopen()
+    rig.refuse(rig.one_frame("hello")["id"], ErrorCode.NAME_TAKEN, retry_after=5000)
+    rig.events()
+    return rig
+
+
+def test_who_waits_for_a_name_may_take_another_and_says_there_what_was_to_be_said() -> None:
+    rig = coming_back()
+    said = rig.send(SendPrivate(to="Carol", content="Hello!"))
+    assert rig.frames() == []
+    id = rig.send(Hello(username="Bob"))
+    hello = rig.one_frame("hello")
+    assert (hello["id"], hello["username"], "returning" in hello) == (id, "Bob", False)
+    rig.receive(welcome(id, username="Bob"))
+    assert rig.machine.username == "Bob"
+    assert isinstance(rig.machine.state, Connected)
+    [answered] = [event for event in rig.events() if isinstance(event, Answered)]
+    assert answered.id == id
+    assert rig.one_frame("private")["id"] == said
+
+
+def test_a_name_that_is_waited_for_is_waited_for_where_another_is_not_to_be_had() -> None:
+    rig = coming_back()
+    wishes = [rig.send(Hello(username="Bob")), rig.send(Hello(username=" "))]
+    rig.refuse(rig.one_frame("hello")["id"], ErrorCode.NAME_TAKEN)
+    rig.refuse(rig.one_frame("hello")["id"], ErrorCode.NAME_INVALID)
+    assert [event.id for event in rig.events() if isinstance(event, Failed)] == wishes
+    assert not isinstance(rig.machine.state, Closed)
+    rig.advance(5.0)
+    hello = rig.one_frame("hello")
+    assert (hello["username"], hello["returning"]) == ("Alice", True)
+    rig.receive(welcome(hello["id"]))
+    assert isinstance(rig.machine.state, Connected)
+
+
+def test_a_rename_is_no_way_round_a_server_that_cannot_answer() -> None:
+    rig = connected()
+    rig.reopen()
+    rig.refuse(rig.one_frame("hello")["id"], ErrorCode.UNAVAILABLE, retry_after=1000)
+    rig.send(Hello(username="Bob"))
+    assert rig.frames() == []
+
+
+def test_another_name_that_was_asked_for_on_a_lost_connection_is_asked_for_again() -> None:
+    rig = coming_back()
+    id = rig.send(Hello(username="Bob"))
+    rig.frames()
+    rig.reopen()
+    hello = rig.one_frame("hello")
+    assert (hello["username"], hello["returning"]) == ("Alice", True)
+    rig.receive(welcome(hello["id"]))
+    assert [frame["id"] for frame in rig.frames() if frame["type"] == "hello"] == [id]
 
 
 def test_answers_and_refusals_that_nobody_waits_for_are_nothing() -> None:

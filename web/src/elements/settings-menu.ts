@@ -228,12 +228,13 @@ export class SettingsMenu extends LocalizedElement {
     if (name === "" || name === this.session.chat.username) {
       return;
     }
-    if (this.session.chat.state.state !== "Connected") {
+    const { client, chat } = this.session;
+    if (chat.state.state !== "Connected" && !client.waitsForName) {
       this.#tell("trouble", say("web-needs-connection")); // and not perhaps in an hour
       return;
     }
     try {
-      const username = await this.session.client.rename(name);
+      const username = await client.rename(name);
       this.#choose({ username });
       this.#close();
     } catch (error) {

@@ -30,7 +30,7 @@ import type { Event, Unknown } from "./events.js";
 import { type Greeted, Link, REASONS, type Reasons } from "./link.js";
 import { Output } from "./output.js";
 import { readFrame, readHistory } from "./reading.js";
-import { Requests } from "./requests.js";
+import { RENAMES, Requests } from "./requests.js";
 import { Rooms } from "./rooms.js";
 import type { State } from "./states.js";
 import { type Position, Subscriptions } from "./subscriptions.js";
@@ -174,6 +174,11 @@ export class Machine {
     return this.#link.welcome;
   }
 
+  /** Whether there is a connection, but somebody else has the name: another may be taken. */
+  get waitsForName(): boolean {
+    return this.#link.waitsForName;
+  }
+
   /** The last measured round trip; undefined while one is not connected. */
   get rttMs(): number | undefined {
     return this.state.state === "Connected" ? this.#link.rttMs : undefined;
@@ -294,7 +299,7 @@ export class Machine {
         this.#requests.add(id, "ask:", command);
         break;
       case "hello":
-        this.#requests.add(id, "ask:", this.#link.rename(id, command.username));
+        this.#requests.add(id, RENAMES, this.#link.rename(id, command.username));
         break;
       default:
         command satisfies never;
@@ -345,9 +350,13 @@ export class Machine {
   /** Sends what may be sent now: joins first, then what waits. */
   #pump(now: number): void {
     const link = this.#greeted();
-    if (link === undefined) return;
-    this.#subscriptions.sendJoins(link, now);
-    this.#requests.send(link, this.#subscriptions.maySend, now);
+    if (link !== undefined) {
+      this.#subscriptions.sendJoins(link, now);
+      this.#requests.send(link, this.#subscriptions.maySend, now);
+    } else if (this.#link.waitsForName) {
+      const hello = this.#requests.takeRename(now);
+      if (hello !== undefined) this.#link.takeOther(hello, now);
+    }
   }
 
   /** When something may go out that cannot now, for its own sake or the pacer's. */
@@ -426,6 +435,7 @@ export class Machine {
 
   #welcomed(welcome: Welcome, now: number): void {
     if (this.#link.welcomed(welcome, now)) {
+      this.#requests.answered(welcome.id, welcome); // who took another name asked for it
       this.#subscriptions.listConversations();
     } else if (this.#greeted() !== undefined) {
       // It answers a rename, or tells of one by another connection of the same identity. That of a

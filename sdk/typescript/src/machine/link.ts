@@ -37,12 +37,16 @@ export interface Greeting {
   readonly kind: "greeting";
   readonly id: string;
   readonly saidAt: number;
+  /** What it is again if hello is refused, which asks for another name than the one had last. */
+  readonly insteadOf?: Holding;
 }
 
 /** A connection on which hello is to be said again at a time. */
 export interface Holding {
   readonly kind: "holding";
   readonly againAt: number;
+  /** Somebody else has the name, for now. */
+  readonly isForName: boolean;
 }
 
 /** A connection on which the server has said welcome. */
@@ -157,6 +161,11 @@ export class Link {
     return this.connection.kind !== "none";
   }
 
+  /** Whether there is a connection, and somebody else has the name, for now. */
+  get waitsForName(): boolean {
+    return this.connection.kind === "holding" && this.connection.isForName;
+  }
+
   /** The command that asks for another name. */
   rename(id: string, username: string): Hello {
     return hello(this.#credentials, id, username, false);
@@ -167,6 +176,14 @@ export class Link {
     const { state } = this.state;
     assert(state === "Connecting" || state === "Reconnecting", "nobody wanted a connection");
     this.#sayHello(now);
+  }
+
+  /** Says hello under another name than the one that is waited for. */
+  takeOther(hello: Hello, now: number): void {
+    const { id } = hello;
+    assert(this.connection.kind === "holding" && id !== undefined, "a name is waited for");
+    this.connection = { kind: "greeting", id, saidAt: now, insteadOf: this.connection };
+    this.#out.write(hello);
   }
 
   /** The server has answered a hello; answers whether it was the one of this connection. */
@@ -198,21 +215,25 @@ export class Link {
   }
 
   /**
-   * The server has refused a command; answers whether it was this connection's hello.
+   * The server has refused a command; answers whether it was this connection's own hello.
    *
    * Hello is said again at a time, or this is the end.
-   * Who has been here before waits for the name as long as it takes; a newcomer had better hear at
-   * once that somebody else has it.
+   * Who has been here before waits for the name as long as it takes, or takes another; a newcomer
+   * had better hear at once that somebody else has it.
    */
   helloRefused(id: string, refused: CommandRefused, againAt: number | undefined): boolean {
     const greeting = this.connection;
     if (greeting.kind !== "greeting" || id !== greeting.id) return false;
+    if (greeting.insteadOf !== undefined) {
+      this.connection = greeting.insteadOf;
+      return false;
+    }
     const { code } = refused;
-    const ofName = code === ErrorCode.NAME_TAKEN || code === ErrorCode.NAME_LIMIT;
-    if (againAt === undefined || (this.welcome === undefined && ofName)) {
+    const isForName = code === ErrorCode.NAME_TAKEN || code === ErrorCode.NAME_LIMIT;
+    if (againAt === undefined || (this.welcome === undefined && isForName)) {
       this.end(new HelloRefused(refused));
     } else {
-      this.connection = { kind: "holding", againAt };
+      this.connection = { kind: "holding", againAt, isForName };
       this.#out.tell({ event: "ServerError", error: refused });
     }
     return true;

@@ -18,11 +18,15 @@ import {
   InvalidCommand,
 } from "../errors.js";
 import { ErrorCode } from "../generated/codes.js";
-import type { Ack } from "../generated/frames.js";
+import type { Ack, Hello } from "../generated/frames.js";
+import { assert } from "./assert.js";
 import type { Answer } from "./events.js";
 import { type Greeted, serverTime } from "./link.js";
 import { type Item, isSaying, type Lane, Outbox, type Question, type Saying } from "./outbox.js";
 import type { Output } from "./output.js";
+
+/** The lane of those commands that ask for another name. */
+export const RENAMES: Lane = "ask:name";
 
 /**
  * The commands of one client that wait for their answers. `now` is in milliseconds, monotonic.
@@ -80,6 +84,15 @@ export class Requests {
       if (lane === undefined || !link.pacer.take(now)) return;
       this.#sendItem(this.#outbox.take(lane), link, now);
     }
+  }
+
+  /** The first of the renames that wait, if there is one: it is under way from now on. */
+  takeRename(now: number): Hello | undefined {
+    const lane = this.#outbox.ready((lane) => lane === RENAMES, now);
+    if (lane === undefined) return undefined;
+    const { command } = this.#outbox.take(lane);
+    assert(command.type === "hello", "nothing else is in their lane");
+    return command;
   }
 
   /** When `send` has something to do, but for the rate. */

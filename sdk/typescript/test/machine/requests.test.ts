@@ -278,9 +278,7 @@ test("a rename is answered and told", () => {
     { event: "Renamed", username: "Bob" },
     { event: "Answered", id, reply },
   ]);
-  rig.machine.disconnected(rig.now, 1006);
-  rig.advance(1_000);
-  rig.machine.connected(rig.now);
+  rig.reopen();
   expect(rig.oneFrame("hello").username).toBe("Bob");
 });
 
@@ -291,6 +289,60 @@ test("a rename that is refused fails at once and changes nothing", () => {
   expect(rig.events()).toMatchObject([{ event: "Failed", id, error: { name: "NameRefused" } }]);
   expect(rig.machine.username).toBe("Alice");
   expect(rig.machine.state.state).toBe("Connected");
+});
+
+/** Somebody whose connection is there again, and whose name somebody else has. */
+function comingBack(): Rig {
+  const rig = connected();
+  rig.reopen();
+  rig.refuse(rig.oneFrame("hello").id, ErrorCode.NAME_TAKEN, { retryAfter: 5_000 });
+  rig.events();
+  return rig;
+}
+
+test("who waits for a name may take another, and says there what was to be said", () => {
+  const rig = comingBack();
+  const said = rig.send({ type: "private", to: "Carol", content: "Hello!" });
+  expect(rig.frames()).toEqual([]);
+  const id = rig.send({ type: "hello", username: "Bob" });
+  const hello = rig.oneFrame("hello");
+  expect(hello).toMatchObject({ id, username: "Bob" });
+  expect(hello).not.toHaveProperty("returning");
+  rig.receive(welcome(id, { username: "Bob" }));
+  expect(rig.machine.username).toBe("Bob");
+  expect(rig.machine.state.state).toBe("Connected");
+  expect(rig.events()).toContainEqual(expect.objectContaining({ event: "Answered", id }));
+  expect(rig.oneFrame("private").id).toBe(said);
+});
+
+test("a name that is waited for is waited for where another is not to be had", () => {
+  const rig = comingBack();
+  const wishes = ["Bob", " "].map((username) => rig.send({ type: "hello", username }));
+  rig.refuse(rig.oneFrame("hello").id, ErrorCode.NAME_TAKEN);
+  rig.refuse(rig.oneFrame("hello").id, ErrorCode.NAME_INVALID);
+  expect(rig.events()).toMatchObject(wishes.map((id) => ({ event: "Failed", id })));
+  rig.advance(5_000);
+  const hello = rig.oneFrame("hello");
+  expect(hello).toMatchObject({ username: "Alice", returning: true });
+  rig.receive(welcome(hello.id));
+  expect(rig.machine.state.state).toBe("Connected");
+});
+
+test("a rename is no way round a server that cannot answer", () => {
+  const rig = connected();
+  rig.reopen();
+  rig.refuse(rig.oneFrame("hello").id, ErrorCode.UNAVAILABLE, { retryAfter: 1_000 });
+  rig.send({ type: "hello", username: "Bob" });
+  expect(rig.frames()).toEqual([]);
+});
+
+test("another name that was asked for on a lost connection is asked for again", () => {
+  const rig = comingBack();
+  const id = rig.send({ type: "hello", username: "Bob" });
+  rig.frames();
+  rig.reopen();
+  rig.welcome();
+  expect(rig.oneFrame("hello").id).toBe(id);
 });
 
 test("answers and refusals that nobody waits for are nothing", () => {

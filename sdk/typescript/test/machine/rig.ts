@@ -96,6 +96,11 @@ export class Rig {
   /** A connection is opened, and the server says welcome at once. */
   connect(fields: Partial<Welcome> = {}): void {
     this.machine.connected(this.now);
+    this.welcome(fields);
+  }
+
+  /** The hello that has just gone out is answered. */
+  welcome(fields: Partial<Welcome> = {}): void {
     this.receive(welcome(this.oneFrame("hello").id, fields));
   }
 
@@ -104,11 +109,17 @@ export class Rig {
     this.receive({ type: "rooms", id: this.oneFrame("rooms").id, rooms: [] });
   }
 
-  /** The connection is lost, and another one opened. */
-  cut(fields: Partial<Welcome> = {}): void {
+  /** The connection is lost, and another one opened, on which the server is silent. */
+  reopen(): void {
     this.machine.disconnected(this.now, 1006);
     this.advance(1_000);
-    this.connect(fields);
+    this.machine.connected(this.now);
+  }
+
+  /** The connection is lost, and another one opened. */
+  cut(fields: Partial<Welcome> = {}): void {
+    this.reopen();
+    this.welcome(fields);
   }
 
   /** The join that has just gone out is answered. */

@@ -27,7 +27,7 @@ from causerie.client.machine.link import Credentials, Greeted, Link, NoConnectio
 from causerie.client.machine.outbox import Lane
 from causerie.client.machine.output import Output
 from causerie.client.machine.reading import read_frame, read_history
-from causerie.client.machine.requests import Requests
+from causerie.client.machine.requests import RENAMES, Requests
 from causerie.client.machine.rooms import Rooms
 from causerie.client.machine.states import Closed, Connected, State
 from causerie.client.machine.subscriptions import Subscriptions
@@ -186,6 +186,11 @@ class Machine:
         return self._link.welcome
 
     @property
+    def waits_for_name(self) -> bool:
+        """Whether there is a connection, but somebody else has the name: another may be taken."""
+        return self._link.waits_for_name
+
+    @property
     def rtt_ms(self) -> int | None:
         """The last measured round trip; None while one is not connected."""
         return self._link.rtt_ms if isinstance(self.state, Connected) else None
@@ -288,7 +293,7 @@ class Machine:
                 self._requests.add(id, Lane("ask", ""), command)
             case Hello(username=username):
                 hello = self._link.credentials.hello(id, username, returning=False)
-                self._requests.add(id, Lane("ask", ""), hello)
+                self._requests.add(id, RENAMES, hello)
             case _:
                 assert_never(command)
         self._pump(now)
@@ -332,6 +337,8 @@ class Machine:
         if (link := self._greeted()) is not None:
             self._subscriptions.send_joins(link, now)
             self._requests.send(link, self._subscriptions.may_send, now)
+        elif self._link.waits_for_name and (hello := self._requests.take_rename(now)) is not None:
+            self._link.take_other(hello, now)
 
     def _next_command_at(self, link: Greeted) -> float | None:
         """When something may go out that cannot now, for its own sake or the pacer's."""
@@ -389,6 +396,7 @@ class Machine:
 
     def _welcomed(self, welcome: Welcome, now: float) -> None:
         if self._link.welcomed(welcome, now):
+            self._requests.answered(welcome.id, welcome)  # who took another name asked for it
             self._subscriptions.list_conversations()
         elif self._greeted() is not None:
             # It answers a rename, or tells of one by another connection of the same identity. That

@@ -72,12 +72,16 @@ class Greeting(msgspec.Struct, frozen=True):
 
     id: str
     said_at: float
+    instead_of: "Holding | None" = None
+    """What it is again if hello is refused, which asks for another name than the one had last."""
 
 
 class Holding(msgspec.Struct, frozen=True):
     """A connection on which hello is to be said again at a time."""
 
     again_at: float
+    is_for_name: bool
+    """Somebody else has the name, for now."""
 
 
 class Greeted(msgspec.Struct, frozen=True):
@@ -154,10 +158,22 @@ class Link:
         """Whether there is to be a connection, or an attempt to open one."""
         return not isinstance(self.state, Disconnected | Closed)
 
+    @property
+    def waits_for_name(self) -> bool:
+        """Whether there is a connection, and somebody else has the name, for now."""
+        return isinstance(self.connection, Holding) and self.connection.is_for_name
+
     def opened(self, now: float) -> None:
         """There is a connection: says hello."""
         assert isinstance(self.state, Connecting | Reconnecting), "nobody wanted a connection"
         self._say_hello(now)
+
+    def take_other(self, hello: Hello, now: float) -> None:
+        """Says hello under another name than the one that is waited for."""
+        assert isinstance(self.connection, Holding), "a name is waited for"
+        assert hello.id is not None, "it is answered"
+        self.connection = Greeting(id=hello.id, said_at=now, instead_of=self.connection)
+        self._out.write(hello)
 
     def welcomed(self, welcome: Welcome, now: float) -> bool:
         """The server has answered a hello; answers whether it was the one of this connection."""
@@ -185,20 +201,23 @@ class Link:
             self._out.tell(Renamed(username=welcome.username))
 
     def hello_refused(self, id: str, refused: CommandRefused, again_at: float | None) -> bool:
-        """The server has refused a command; answers whether it was this connection's hello.
+        """The server has refused a command; answers whether it was this connection's own hello.
 
         Hello is said again at a time, or this is the end.
-        Who has been here before waits for the name as long as it takes; a newcomer had better hear
-        at once that somebody else has it.
+        Who has been here before waits for the name as long as it takes, or takes another; a
+        newcomer had better hear at once that somebody else has it.
         """
         greeting = self.connection
         if not isinstance(greeting, Greeting) or id != greeting.id:
             return False
-        names = {ErrorCode.NAME_TAKEN, ErrorCode.NAME_LIMIT}
-        if again_at is None or (self.welcome is None and refused.code in names):
+        if greeting.instead_of is not None:
+            self.connection = greeting.instead_of
+            return False
+        is_for_name = refused.code in {ErrorCode.NAME_TAKEN, ErrorCode.NAME_LIMIT}
+        if again_at is None or (self.welcome is None and is_for_name):
             self.end(HelloRefused(refused))
         else:
-            self.connection = Holding(again_at=again_at)
+            self.connection = Holding(again_at=again_at, is_for_name=is_for_name)
             self._out.tell(ServerError(error=refused))
         return True
 

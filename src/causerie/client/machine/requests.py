@@ -29,6 +29,9 @@ from causerie.wire.commands import (
 )
 from causerie.wire.replies import Ack, Left
 
+RENAMES = Lane("ask", "name")
+"""The lane of those commands that ask for another name."""
+
 
 class Requests:
     """The commands of one client that wait for their answers. `now` is in seconds, monotonic.
@@ -75,6 +78,15 @@ class Requests:
         """Sends what may be sent now, the lanes in turn."""
         while (lane := self._outbox.ready(may_send, now)) and link.pacer.take(now):
             self._send_item(self._outbox.take(lane), link, now)
+
+    def take_rename(self, now: float) -> Hello | None:
+        """The first of the renames that wait, if there is one: it is under way from now on."""
+        lane = self._outbox.ready(RENAMES.__eq__, now)
+        if lane is None:
+            return None
+        command = self._outbox.take(lane).command
+        assert isinstance(command, Hello), "nothing else is in their lane"
+        return command
 
     def deadline(self, may_send: Callable[[Lane], bool]) -> float | None:
         """When `send` has something to do, but for the rate."""
