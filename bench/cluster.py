@@ -4,8 +4,8 @@
 
 Prints a table, in Markdown, of medians and of ratios to the server alone:
 
-- a room with 500 at each node, with 64 messages on their way, and at a steady 500 a second: the CPU
-  of a delivery at the nodes (NATS has its own column), and how late it is;
+- a room with 500 at each node, with 64 messages on their way, and at a steady 500 and 1,500 a
+  second: the CPU of a delivery at the nodes (NATS has its own column), and how late it is;
 - 2,000 rooms of two: durable acks a second, and how late they are at a steady pace;
 - what a node uses that nobody of a busy room is connected to, beside what it uses in the quiet;
 - when 10,000 clients of two processes have all again, of which one is killed.
@@ -80,6 +80,7 @@ def loads(seconds: float) -> list[Row]:
     """What each is put under."""
     burst = Fanout(members=500, in_flight=64, seconds=seconds)
     steady = Fanout(members=500, rate=500, seconds=seconds)
+    brisk = Fanout(members=500, rate=1_500, seconds=seconds)
     busy = Rooms(rooms=2_000, seconds=seconds)
     paced = Rooms(rooms=2_000, rate=2_500, seconds=seconds)
 
@@ -97,7 +98,7 @@ def loads(seconds: float) -> list[Row]:
 
         return Row(str(load), run, "cpu_us_per_ack", "acks_per_second")
 
-    return [fan(burst), fan(steady), small(busy), small(paced)]
+    return [fan(burst), fan(steady), fan(brisk), small(busy), small(paced)]
 
 
 class Taken(NamedTuple):
