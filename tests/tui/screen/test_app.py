@@ -345,7 +345,7 @@ async def test_a_thousand_messages_are_paged_back_to_the_first_with_the_place_ke
             assert set(shown) <= set(numbers(alice.lines)), shown
         assert len(timeline.entries) == 1000
         await alice.press("ctrl+home")
-        await alice.see("This is where the room begins", "number 0")
+        await alice.see("The messages begin here", "number 0")
         drawn = alice.messages.viewport.drawings
         assert drawn < 2500
         await alice.click("To the latest")

@@ -203,7 +203,7 @@ def test_a_lost_log_shows_a_break_and_what_is_new_a_line() -> None:
 def test_a_room_and_a_conversation_begin_with_a_word() -> None:
     assert texts(draw(BeginningRow(key="b"), scene(90)))[1:3] == [
         "  # lobby",
-        "  This is where the room begins. Everybody who comes can read what is said here.",
+        "  The messages begin here. Everybody who comes can read what is said here.",
     ]
     private = scene(90, is_private=True, title="Bob", words=FR)
     assert texts(draw(BeginningRow(key="b"), private))[1] == "  En privé avec Bob"

@@ -64,7 +64,7 @@ async def test_ten_thousand_messages_are_scrolled_and_only_those_in_sight_are_dr
         await filled(alice, 10_000)
         assert alice.messages.viewport.drawings < 200
         await alice.press("ctrl+home")
-        await alice.see("number 1 ", "This is where the room begins")
+        await alice.see("number 1 ", "The messages begin here")
         await alice.press("pagedown", "ctrl+end")
         await alice.see("number 10000")
         assert alice.messages.viewport.drawings < 500
