@@ -151,13 +151,20 @@ def _bars(comparison: Comparison, pyplot: Any) -> Any:
             [one.median - one.low for one in spreads],
             [one.high - one.median for one in spreads],
         ]
-        bars = axes.barh(names, medians, color=colours, height=0.7)
+        axes.barh(names, medians, color=colours, height=0.7)
         axes.errorbar(
             medians, names, xerr=errors, fmt="none", ecolor=pyplot.rcParams["text.color"], lw=0.8
         )
-        axes.bar_label(bars, [form.format(value) for value in medians], padding=8)
+        for name, one in zip(names, spreads, strict=True):
+            axes.annotate(
+                form.format(one.median),
+                (one.high, name),
+                xytext=(6, 0),
+                textcoords="offset points",
+                va="center",
+            )
         axes.set_title(title)
-        axes.set_xlim(0, max(one.high for one in spreads) * 1.25)
+        axes.set_xlim(0, max(one.high for one in spreads) * 1.35)
         axes.xaxis.set_visible(False)
         axes.spines["bottom"].set_visible(False)
         axes.tick_params(length=0)
