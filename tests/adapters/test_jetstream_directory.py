@@ -19,7 +19,7 @@ from tests.adapters.values_in_memory import ValuesInMemory
 from tests.support.line_process import PATIENCE, LineProcess
 from tests.support.nats import nats_server
 
-from causerie.adapters.jetstream_directory import JetStreamDirectory, release_name
+from causerie.adapters.jetstream_directory import HELD_AT_ONCE, JetStreamDirectory, release_name
 from causerie.adapters.jetstream_link import Headers, Link
 from causerie.adapters.jetstream_names import NAMES, Change, Value, name_key, node_key
 from causerie.adapters.jetstream_values import Values
@@ -365,7 +365,7 @@ async def test_what_is_said_here_waits_until_it_is_known_again_whose_the_names_a
     said.add_done_callback(lambda _: lost_by_then.extend(slow.lost))
     await slow.go_on(9)
     await slow.come_back()
-    await slow.go_on(3)
+    await slow.go_on(1)
     assert not said.done()
     # Its lease ends once more, before all is known.
     slow.stand_still()
@@ -375,6 +375,27 @@ async def test_what_is_said_here_waits_until_it_is_known_again_whose_the_names_a
     await slow.go_on(9)
     assert said.done()
     assert lost_by_then == slow.lost == [("alice", "k:a")]
+
+
+async def test_the_names_of_many_are_looked_after_a_few_at_a_time(slow: Slow) -> None:
+    one = slow.nodes["one"]
+    slow.values.waits = False
+    crowd = names(2 * HELD_AT_ONCE + 9)
+    for name in crowd:
+        slow.claim("one", name, f"k:{name.folded}")
+    await slow.go_on(0)
+    slow.stand_still()
+    taken = [crowd[number] for number in (0, HELD_AT_ONCE - 1, HELD_AT_ONCE, -1)]
+    for name in taken:
+        slow.claim("other", name, f"k:other-{name.folded}")
+    await slow.go_on(0)
+    slow.values.waits = True
+    await slow.come_back()
+    for _ in range(9):
+        await slow.go_on(1)
+        assert len(slow.values.waiting) <= 1
+    assert slow.lost == [(name.folded, f"k:{name.folded}") for name in taken]
+    await asyncio.wait_for(one.kept(), PATIENCE)
 
 
 async def test_who_comes_behind_one_that_has_failed_waits_for_those_before_it() -> None:

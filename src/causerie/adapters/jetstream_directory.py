@@ -1,7 +1,7 @@
 """A directory of names in NATS JetStream, on which the nodes of a cluster decide at once."""
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -12,6 +12,7 @@ from causerie.adapters.jetstream_lease import AGAIN_AFTER, LEASE, Lease
 from causerie.adapters.jetstream_names import (
     ADDRESSES,
     AwayError,
+    Record,
     Transaction,
     UnreadError,
     Value,
@@ -34,6 +35,10 @@ ANSWER_WITHIN: Final = 5.0
 
 LEAST: Final = 0.5
 """Seconds in which a lease is given up, however little time is left: names wait for that."""
+
+HELD_AT_ONCE: Final = 256
+"""Names that are looked after at a time. With all of ten thousand at once the node comes to nothing
+else for seconds, and its lease ends again meanwhile."""
 
 WARN_EVERY: Final = 10.0
 """Seconds after which it is said again that names cannot be decided on."""
@@ -128,6 +133,8 @@ class JetStreamDirectory:
         self._tasks: set[asyncio.Task[None]] = set()
         self._keeping: set[asyncio.Task[None]] = set()
         """Those by which a name is kept, or held on to: the log waits for them."""
+        self._holding = asyncio.Lock()
+        """Names are looked after a few at a time."""
         self._is_closed = False
         self._warns_from = float("-inf")
         self._lease = Lease(
@@ -333,26 +340,43 @@ class JetStreamDirectory:
     def _look_after_names(self) -> None:
         """Our lease had ended: others may have taken names that are in use here."""
         _logger.warning("this node was taken for gone", names=len(self._here))
-        for folded, here in self._here.items():
-            hold = partial(self._hold, folded, here.identity)
-            self._in_turn(self._keys(folded, here.identity), hold, self._keeping)
+        users = [(folded, here.identity) for folded, here in self._here.items()]
+        # Their turn is now, whenever they are come to: a claim must not pass them.
+        for begin in range(0, len(users), HELD_AT_ONCE):
+            some = dict(users[begin : begin + HELD_AT_ONCE])
+            keys = {
+                key for folded, identity in some.items() for key in self._keys(folded, identity)
+            }
+            self._in_turn(keys, partial(self._hold, some), self._keeping)
 
-    async def _hold(self, folded: str, identity: str, turn: _Turn) -> None:
-        """Makes sure that a name is in use here for whoever decides from now on, or tells that it
-        is no longer.
+    async def _hold(self, users: Mapping[str, str], turn: _Turn) -> None:
+        """Makes sure that names (and the identities that use them) are in use here for whoever
+        decides from now on, or tells of each that it is no longer.
         """
 
-        def decide(_: Rules, transaction: Transaction) -> bool:
-            record = transaction.renew(folded)
-            return record is not None and record.identity == identity and self._node in record.nodes
+        def decide(_: Rules, transaction: Transaction) -> list[str]:
+            return [folded for folded in here if not is_held(transaction.renew(folded))]
+
+        def is_held(record: Record | None) -> bool:
+            return (
+                record is not None
+                and record.identity == here[record.folded]
+                and self._node in record.nodes
+            )
 
         await turn()
-        if self._here_of(folded, identity) is None:
-            return
-        is_held, _ = await self._decide([name_key(folded)], decide)
-        if not is_held:
-            del self._here[folded]
-            self._lost(folded, identity)
+        async with self._holding:
+            here = {
+                folded: identity
+                for folded, identity in users.items()
+                if self._here_of(folded, identity) is not None
+            }
+            if not here:
+                return
+            lost, _ = await self._decide([name_key(folded) for folded in here], decide)
+            for folded in lost:
+                del self._here[folded]
+                self._lost(folded, here[folded])
 
     def _here_of(self, folded: str, identity: str) -> _Here | None:
         here = self._here.get(folded)
