@@ -134,9 +134,9 @@ async def test_without_the_extra_the_error_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "nats", None)
-    with pytest.raises(BackendError, match=r"pip install 'causerie\[cluster\]'"):
+    with pytest.raises(BackendError, match=r"pip install '\.\[cluster\]' in Causerie's checkout"):
         nats_server(tmp_path)
-    with pytest.raises(BackendError, match=r"pip install 'causerie\[cluster\]'"):
+    with pytest.raises(BackendError, match=r"pip install '\.\[cluster\]' in Causerie's checkout"):
         await open_backend(
             Config(nats=("nats://localhost",)), clock=now, tell_health=unexpected, lost=unexpected
         )

