@@ -80,6 +80,28 @@ def test_the_parts_of_a_history_fit_a_terminal_of_80_columns() -> None:
         assert len(row.removeprefix(FIGURES[name].title).split()) == len(parts)
 
 
+def test_one_result_has_what_it_is_called_above_it_on_one_line() -> None:
+    lines = written(Result("load: 5 members, alone", "ours", {"lost": 1})).splitlines()
+    assert [line.split() for line in lines] == [
+        ["load:", "5", "members,", "alone"],
+        ["lost", "1"],
+    ]
+
+
+def test_a_remark_is_broken_between_words_on_a_terminal_and_not_at_all_in_a_pipe() -> None:
+    said = "a remark of many words, " * 9 + "and an end"
+    result = Result("load", "ours", {"lost": 1}, remarks=(said,))
+    terminal = Terminal()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "80")
+        patch.setenv("TERM", "dumb")
+        write_table([result], terminal)
+    lines = [line.rstrip() for line in terminal.getvalue().splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert f"load: {said}" in " ".join(lines)
+    assert f"load: {said}" in written(result).splitlines()
+
+
 def test_what_a_title_has_no_room_for_is_told_below() -> None:
     idle = FIGURES["cpu_us_per_second_idle"]
     text = written(Result("idle", "ours", {"cpu_us_per_second_idle": 1.0}))

@@ -98,20 +98,14 @@ def remarks(result: Result) -> list[str]:
 def write_table(results: Sequence[Result], output: TextIO) -> None:
     """A row for each figure, a column for each result; below it what there is to remark."""
     loads = [result.load for result in results]
+    is_terminal = output.isatty()
     # What all are called stands above them once, or six would not fit beside one another.
-    common = common_words(loads) if len(loads) > 1 else 0
-    table = Table(
-        title=loads[0][:common].rstrip(" ,:") or None,
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        pad_edge=False,
-        header_style="bold",
-    )
+    common = common_words(loads) if len(loads) > 1 else len(loads[0])
+    table = Table(box=None, pad_edge=False, header_style="bold", show_header=len(loads) > 1)
     table.add_column("", no_wrap=True)
     for load in loads:
         heading = load[common:].replace(": ", ":\n")
-        if common and output.isatty():
+        if common and is_terminal:
             heading = fill(heading, HEADING, break_long_words=False)
         table.add_column(heading, justify="right")
     meanings = []
@@ -122,13 +116,15 @@ def write_table(results: Sequence[Result], output: TextIO) -> None:
             if figure.meaning:
                 meanings.append(f"{figure.title}: {figure.meaning}")
     # In a pipe nothing is to be cut off.
-    console = Console(file=output, width=None if output.isatty() else 1_000, soft_wrap=True)
-    console.print(table)
+    console = Console(file=output, width=None if is_terminal else 1_000, highlight=False)
+    if title := loads[0][:common].rstrip(" ,:"):
+        console.print(title, style="bold", soft_wrap=not is_terminal)
+    console.print(table, soft_wrap=True)
     for meaning in meanings:
-        console.print(meaning, style="dim", highlight=False)
+        console.print(meaning, style="dim", soft_wrap=not is_terminal)
     for result in results:
         for remark in remarks(result):
-            console.print(f"{result.load}: {remark}", style="yellow", highlight=False)
+            console.print(f"{result.load}: {remark}", style="yellow", soft_wrap=not is_terminal)
 
 
 def common_words(names: Sequence[str]) -> int:

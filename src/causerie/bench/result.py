@@ -54,7 +54,11 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "rooms_left": Figure("rooms left", 0),
     "tasks_warm": Figure("tasks, warm", 0),
     "tasks_left": Figure("tasks left", 0),
-    "rss_kb_per_connection": Figure("KB a connection", 1),
+    "rss_kb_per_connection": Figure(
+        "KB a connection",
+        1,
+        "how much its memory grew, shared out; means little with few",
+    ),
     "rss_kb_per_stalled": Figure("KB a stalled reader", 1),
     "cpu_us_per_second_idle": Figure(
         "CPU µs/s, one idle",
