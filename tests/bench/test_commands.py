@@ -182,7 +182,10 @@ def test_help_is_there_for_every_load(
     ("arguments", "said"),
     [
         (["--url", "wss://localhost"], "only ws:// can be measured"),
-        (["--url", "ws://127.0.0.1:1"], "nobody answers on 127.0.0.1:1 (Connection refused)."),
+        (
+            ["--url", "ws://127.0.0.1:1"],
+            "nobody answers on 127.0.0.1:1 (Connection refused): see that the server runs",
+        ),
         (["--members", "1000000"], "1,000,000 connections are more than the limit on open files"),
         (["--pid", "1"], "--pid is for a server that runs already: tell where with --url"),
         (

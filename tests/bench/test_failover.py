@@ -53,8 +53,9 @@ def test_one_process_alone_is_not_killed() -> None:
 
 
 def test_a_server_that_is_not_ours_is_not_killed(chat: TinyChat) -> None:
-    with pytest.raises(LoadFailed, match=NOT_OURS):
+    with pytest.raises(LoadFailed, match=NOT_OURS) as caught:
         run(Failover(), at_url(chat.url, None))
+    assert "--kill" not in str(caught.value), "this load has no such option"
     assert not chat.connections
 
 

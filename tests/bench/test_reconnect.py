@@ -57,7 +57,7 @@ def test_after_the_death_of_the_server_all_are_given_what_they_have_missed() -> 
 
 
 def test_a_server_that_is_not_ours_is_not_killed(chat: TinyChat) -> None:
-    with pytest.raises(LoadFailed, match=NOT_OURS):
+    with pytest.raises(LoadFailed, match=f"{NOT_OURS}, or --kill$"):
         run(Reconnect(kill=True), at_url(chat.url, None))
     assert not chat.connections
 

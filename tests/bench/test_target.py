@@ -117,7 +117,10 @@ def test_a_server_is_found_by_its_address(url: str, address: tuple[str, int]) ->
         ("wss://127.0.0.1", "only ws:// can be measured"),
         ("ftp://127.0.0.1", "is not the address of a server"),
         ("ws://127.0.0.1/other", "not spoken on /other, but on /, /ws and /chat"),
-        ("ws://no.such.host.invalid", "no.such.host.invalid has no IPv4 address"),
+        (
+            "ws://no.such.host.invalid",
+            r"no.such.host.invalid has no IPv4 address \(.+\): see that --url names",
+        ),
     ],
 )
 def test_what_cannot_be_measured_is_refused(url: str, said: str) -> None:

@@ -276,7 +276,10 @@ class Generator:
         if events & select.EPOLLOUT:
             if error := member.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                 host, port = self.address
-                raise LoadFailed(f"nobody answers on {host}:{port} ({os.strerror(error)})")
+                raise LoadFailed(
+                    f"nobody answers on {host}:{port} ({os.strerror(error)}): see that the server "
+                    "runs, and on that port"
+                )
             self._send(member, self.dialect.upgrade())
             self._poll.modify(member.descriptor, select.EPOLLIN)
             return

@@ -143,7 +143,7 @@ def run(
     if not isinstance(dialect, V1):
         raise LoadFailed(CANNOT_RESUME)
     if load.kill and not isinstance(target, OwnServer):
-        raise LoadFailed(NOT_OURS)
+        raise LoadFailed(f"{NOT_OURS}, or --kill")
     require_connections(load.clients + 1, processes, target)
     ran = crew.run(
         _work,

@@ -30,7 +30,7 @@ ENDS_WITHIN: Final = 10.0
 
 NOT_OURS: Final = (
     "only a server that causerie bench has started can be killed by it: leave out --url, and it "
-    "starts one, or --kill"
+    "starts one"
 )
 
 PATHS: Final = frozenset({"/", "/ws", "/chat"})
@@ -230,7 +230,10 @@ def at_url(url: str, pid: int | None) -> Target:
             host, parts.port or PORTS["ws"], socket.AF_INET, socket.SOCK_STREAM
         )
     except OSError as error:
-        raise LoadFailed(f"{host} has no IPv4 address ({error.strerror})") from None
+        raise LoadFailed(
+            f"{host} has no IPv4 address ({error.strerror}): see that --url names the machine, as "
+            "ws://localhost:8080 does"
+        ) from None
     address: tuple[str, int] = found[0][4][:2]  # type: ignore[assignment] # of IPv4
     if pid is not None:
         _require_listener(pid, address[1])
