@@ -24,6 +24,10 @@ LIMIT_MEANS: Final = (
 )
 NOT_HELD: Final = "**not held**"
 
+BRIEF: Final = (
+    "each figure is of one short run: where another table has the same load, that is of longer ones"
+)
+
 TRIAL: Final = "This was a trial. The targets are for `make bench`, of its full size and length."
 
 
@@ -81,7 +85,7 @@ def _fanout(comparison: Comparison, load: LoadInfo) -> Table:
 def _costs(comparison: Comparison, title: str, loads: Sequence[LoadInfo]) -> Table:
     """A row for each server, a column for each size."""
     name = cost_of(loads[0].group)
-    table = Table(title, ["server", *(f"{load.x:,}" for load in loads)], [])
+    table = Table(title, ["server", *(f"{load.x:,}" for load in loads)], [], [BRIEF])
     for server in comparison.servers:
         found = [comparison.figure(load.key, server.name, name) for load in loads]
         if any(found):

@@ -1,7 +1,16 @@
 from dataclasses import replace
 
 from bench.comparison.records import V1, Record, Spread
-from bench.comparison.tables import LIMIT_MEANS, NOT_HELD, TRIAL, Table, tables, targets, written
+from bench.comparison.tables import (
+    BRIEF,
+    LIMIT_MEANS,
+    NOT_HELD,
+    TRIAL,
+    Table,
+    tables,
+    targets,
+    written,
+)
 from bench.comparison.targets import Verdict
 from tests.bench.comparison.canned import comparison, run
 
@@ -61,6 +70,7 @@ def test_costs_stand_in_a_row_for_each_server_and_a_column_for_each_size() -> No
     [table] = [one for one in tables(found) if "against members" in one.title]
     assert list(table.header) == ["server", "10", "100"]
     assert [list(row) for row in table.rows] == [[V1, "5.00", "1.00"], ["Bun", "–", "0.40"]]
+    assert table.notes == [BRIEF]
 
 
 def test_parts_of_a_load_stand_beside_each_other_by_what_they_differ_in() -> None:
