@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 import uvloop
+from structlog.testing import capture_logs
 from tests.adapters.archives import message
 from tests.server.wire_peer import CLOSE, DEADLINE, PONG, TEXT, Peer, masked, request, until
 
 from causerie import app as module
 from causerie.adapters import sqlite_writer
+from causerie.adapters.nats_server import NatsServer
 from causerie.adapters.sqlite import StorageError
 from causerie.app import App, AppError
 from causerie.backends import BackendError, open_archive, release_name
@@ -97,6 +99,17 @@ async def test_the_server_listens_on_both_loopbacks_and_is_well(tmp_path: Path) 
         await server.connect("::1")
         assert (await server.get("/healthz"))["status"] == "ok"
         assert (tmp_path / "data").is_dir()
+
+
+async def test_the_log_tells_where_the_rooms_are_and_no_secret_of_theirs(tmp_path: Path) -> None:
+    with capture_logs() as logs:
+        async with running(tmp_path):
+            pass
+        with NatsServer(tmp_path / "nats") as nats:
+            async with running(tmp_path, nats=(nats.url.replace("//", "//ann:secret@"),)):
+                pass
+    told = [log["data"] for log in logs if log["event"] == "listening"]
+    assert told == [str(tmp_path), nats.url.replace("//", "//…@")]
 
 
 async def test_an_ipv6_address_is_told_in_brackets(tmp_path: Path) -> None:

@@ -281,7 +281,7 @@ def test_workers_do_not_begin_beside_rooms_that_were_kept_without_them(tmp_path:
         require_moved(data, running.url)
     # Whoever has moved everything knows; whoever has left something out by mistake does not.
     assert [log["event"] for log in logs if log["log_level"] == "warning"] == [
-        "what a server without workers has kept here is not shown"
+        "what a server without workers has kept here is not used"
     ]
 
 
@@ -312,7 +312,7 @@ async def test_a_server_without_workers_does_not_begin_beside_rooms_that_were_ke
     with capture_logs() as logs:
         await begin()
     assert [log["event"] for log in logs if log["log_level"] == "warning"] == [
-        "what a server with workers has kept here is not shown"
+        "what a server with workers has kept here is not used"
     ]
 
 

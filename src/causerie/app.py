@@ -22,7 +22,7 @@ import uvicorn
 from causerie.backends import StoreHealth, open_backend
 from causerie.resources import web_path
 from causerie.server.census import take_census
-from causerie.server.config import Config
+from causerie.server.config import Config, without_secrets
 from causerie.server.http import ALIVE, Health, http_app, http_protocol
 from causerie.server.hub import Hub
 from causerie.server.listening import BACKLOG, is_loopback_only, listen
@@ -221,7 +221,8 @@ class App:
         # What is there by now stays; the collector need not look at it again.
         gc.collect()
         gc.freeze()
-        _logger.info("listening", url=url, data=str(self._config.data), version=__version__)
+        place = without_secrets(",".join(self._config.nats)) or str(self._config.data)
+        _logger.info("listening", url=url, data=place, version=__version__)
         self._announce(url)
 
     async def _end(self, connections: Collection[_Connection]) -> None:

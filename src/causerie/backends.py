@@ -122,7 +122,7 @@ def require_moved(data: Path, url: str) -> None:
     if not _is(lambda: sqlite.holds_entries(data)):
         return
     if asyncio.run(_holds_entries((url,))):
-        _logger.warning("what a server without workers has kept here is not shown", data=str(data))
+        _logger.warning("what a server without workers has kept here is not used", data=str(data))
     else:
         command = _move_command(data, data / NATS_FOLDER)
         raise BackendError(
@@ -136,7 +136,7 @@ async def _require_moved_back(data: Path) -> None:
     if not _has_nats(data):
         return
     if _is(lambda: sqlite.holds_entries(data)):
-        _logger.warning("what a server with workers has kept here is not shown", data=str(data))
+        _logger.warning("what a server with workers has kept here is not used", data=str(data))
         return
     async with _own_nats(data) as url:
         has_rooms = await _holds_entries((url,))
