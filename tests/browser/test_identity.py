@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import WebSocketRoute, expect
 from tests.browser.conftest import Meet, Person
 from tests.support.server_process import ServerProcess
 
@@ -88,6 +88,41 @@ def test_a_name_that_is_not_to_be_had_is_told_in_the_settings(
     expect(bob.page.get_by_role("alert")).to_have_count(0)
     server.start()
     is_called(bob, "Bob")
+
+
+def test_who_comes_back_to_a_name_that_somebody_else_has_takes_another_and_loses_nothing(
+    meet: Meet,
+) -> None:
+    alice = meet()
+    ways: list[WebSocketRoute] = []
+    is_cut = False
+
+    def pass_on(way: WebSocketRoute) -> None:
+        if is_cut:
+            way.close(code=1001)
+        else:
+            ways.extend((way, way.connect_to_server()))
+
+    alice.page.route_web_socket(re.compile("^ws"), pass_on)
+    alice.enter("Alice")
+    alice.is_with()
+    is_cut = True
+    to_page, to_server = ways
+    to_page.close(code=1001)
+    to_server.close(code=1000)  # the name is free at once
+    alice.pill("Disconnected")
+    other = meet("Alice")  # who has not spoken keeps no name
+    alice.say("Who am I?")
+    is_cut = False
+    alice.page.get_by_role("button", name="Try now").click()
+    expect(alice.page.get_by_role("alert")).to_contain_text("“Alice” is taken")
+    alice.page.get_by_role("button", name="Settings").click()
+    alice.page.locator("settings-menu").get_by_label("Your name").fill("Alicia")
+    alice.page.keyboard.press("Enter")
+    is_called(alice, "Alicia")
+    other.is_with("Alicia")
+    other.sees("Who am I?")
+    alice.sees("Who am I?")
 
 
 def test_a_newcomer_whose_name_is_taken_never_seems_to_be_in_and_can_type_another_at_once(

@@ -282,7 +282,7 @@ export class Session extends EventTarget {
           remember({ username: event.username });
           break;
         case "ServerError":
-          this.#complain(event.error);
+          this.#complain(event.error, { username: this.client.username });
           break;
         case "LatencyMeasured":
           this.roundTrips.push({ at: Date.now(), ms: event.rttMs });
