@@ -55,6 +55,21 @@ def test_a_cut_is_told_with_its_reason_and_the_next_attempt() -> None:
     assert texts(one.measured(5)) == ["Connected (5 ms)"]
 
 
+def test_why_nothing_can_be_reached_is_told_again_when_it_is_another_reason() -> None:
+    one = standing()
+    one.changed(Connected(since=0), 0)
+    told = []
+    for attempt, reason in enumerate(("bye", "refused", "refused", "", "no route", "refused")):
+        told += texts(one.changed(disconnected(reason, attempt=attempt), 100))
+        one.changed(Reconnecting(attempt=attempt), 102)
+    assert [text for text in told if not text.startswith("Reconnecting")] == [
+        "Disconnected: bye",
+        "No connection: refused",
+        "No connection: no route",
+        "No connection: refused",
+    ]
+
+
 def test_a_cut_without_a_reason_is_told_without() -> None:
     one = standing(max_attempts=None)
     one.changed(Connected(since=0), 0)

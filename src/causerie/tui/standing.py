@@ -24,6 +24,8 @@ class Standing:
         self._max_attempts = max_attempts
         self._state: State = Connecting()
         self._rtt_ms: int | None = None
+        self._told = ""
+        """Why there is no connection, as far as that was told last."""
 
     @property
     def is_waiting(self) -> bool:
@@ -53,8 +55,11 @@ class Standing:
                     case Connecting():
                         why = why or self._words("no-reason", code=code)
                         text = self._words("no-connection", reason=why)
+                    case _ if why and why != self._told:
+                        text = self._words("no-connection", reason=why)
                     case _:
                         return [next_attempt]
+                self._told = why
                 return [line(text, Style.BAD), next_attempt]
 
     def measured(self, rtt_ms: int) -> list[Line]:
