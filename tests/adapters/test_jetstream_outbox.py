@@ -54,6 +54,23 @@ def test_a_draft_whose_id_leads_to_what_is_gone_is_sent_under_another() -> None:
     assert outbox.copied("another", 7, 3) is None
 
 
+def test_a_repeat_of_what_is_sent_under_another_id_gets_its_outcome_with_it() -> None:
+    first, again = draft("1"), draft("1")
+    outbox = outbox_with(first)
+    (slot,) = stamped(outbox.take())
+    for other in ("another", "a third"):
+        outbox.send_as(slot, other)
+    outbox.acknowledged([slot], 8)
+    outbox.put(again, since=1.0, max_bytes=PLENTY)
+    assert outbox.take() == []
+    slot.prev = 3
+    entry = outbox.stored(slot)
+    assert outbox.outcomes(owes_nothing) == [Stored(first, entry), Repeated(again, entry)]
+    # From now on NATS has to be asked again.
+    outbox.put(again, since=2.0, max_bytes=PLENTY)
+    assert [taken.draft for taken in outbox.take()] == [again]
+
+
 def test_a_repeat_of_what_is_on_its_way_gets_its_outcome_with_it() -> None:
     first, again, other = draft("1"), draft("1"), draft("1", content="other")
     outbox = outbox_with(first, again)

@@ -29,6 +29,7 @@ class Slot:
     __slots__ = (
         "copied",
         "draft",
+        "first_id",
         "followers",
         "is_sent",
         "message_id",
@@ -44,7 +45,9 @@ class Slot:
         self.draft = draft
         self.since = since
         """When it was handed over, in seconds of the loop's clock."""
-        self.message_id = ""
+        self.message_id = self.first_id = ""
+        """Under which it is sent; and the one of its author and id, by which it is known at first.
+        """
         self.timestamp = 0
         self.payload = b""
         """What is stored of it. It stays the same however often it is sent."""
@@ -84,6 +87,8 @@ class Outbox:
         """All, in the order in which they were appended."""
         self._sent: dict[str, Slot] = {}
         """By message id, those that were given out to be sent."""
+        self._renamed: dict[str, Slot] = {}
+        """By their first message id, those of them that are sent under another."""
 
     def __len__(self) -> int:
         return len(self._due)
@@ -104,7 +109,7 @@ class Outbox:
         self._due.append(slot)
         try:
             size = len(encode_entry(draft, 0)) + len(draft.room.encode())
-            slot.message_id = message_id(draft.identity, draft.id)
+            slot.message_id = slot.first_id = message_id(draft.identity, draft.id)
         except UnicodeEncodeError:
             size = max_bytes + 1
         if size > max_bytes:
@@ -137,7 +142,7 @@ class Outbox:
         messages = size = 0
         while self._waiting:
             slot = self._waiting[0]
-            first = self._sent.get(slot.message_id)
+            first = self._sent.get(slot.message_id) or self._renamed.get(slot.message_id)
             if first is not None:
                 first.followers.append(slot)
             else:
@@ -176,7 +181,10 @@ class Outbox:
             before[room] = slot.seq
 
     def send_as(self, slot: Slot, message_id: str) -> None:
-        """Has a draft stored under another message id."""
+        """Has a draft stored under another message id. What repeats it meanwhile goes by the first
+        one, and gets its outcome with it all the same.
+        """
+        self._renamed[slot.first_id] = slot
         del self._sent[slot.message_id]
         slot.message_id = message_id
         self._sent[message_id] = slot
@@ -194,6 +202,7 @@ class Outbox:
     def _settle(self, slot: Slot, outcome: Outcome, entry: Entry) -> None:
         slot.outcome = outcome
         del self._sent[slot.message_id]
+        self._renamed.pop(slot.first_id, None)
         for follower in slot.followers:
             follower.outcome = _compared(follower.draft, entry)
 
