@@ -79,6 +79,29 @@ async def test_an_old_draft_that_is_looked_for_keeps_nobody_else_waiting(
     assert here.observer.outcomes[-1] == Rejected(no_text, "failed")
 
 
+async def test_what_waits_behind_an_old_draft_is_not_stored_once_it_is_withdrawn(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    reader = here.log._reader
+    find_in = reader.find_in
+    may_look = asyncio.Event()
+
+    async def slow(*args: Any, **keywords: Any) -> Entry | None:
+        await may_look.wait()
+        return await find_in(*args, **keywords)
+
+    monkeypatch.setattr(reader, "find_in", slow)
+    here.hand_over(_again(draft("old"), 1), draft("after"))
+    here.log.withdraw("alice")
+    here.hand_over(draft("under another name"))
+    may_look.set()
+    await here.settle()
+    rejected = [one for one in here.observer.outcomes if isinstance(one, Rejected)]
+    assert rejected == [Rejected(draft("after"), "name_lost")]
+    assert [entry.id for entry in await there.read()] == ["old", "under another name"]
+
+
 async def test_what_was_said_long_ago_by_another_node_and_was_lost_on_its_way_holds_up_nobody(
     two: tuple[Node, Node],
 ) -> None:

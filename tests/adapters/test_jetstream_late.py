@@ -24,6 +24,7 @@ class Desk:
             look=self.look,
             found=lambda one, _entry: self.told.append(("found", one)),
             put=lambda one: self.told.append(("put", one)),
+            reject=lambda one: self.told.append(("reject", one)),
         )
 
     def failed(self, error: BaseException) -> None:
@@ -54,6 +55,29 @@ async def test_what_an_author_says_after_something_old_waits_for_it_and_nobody_e
     assert desk.looks == [known, old]
     assert desk.told == [("found", known), ("put", old), ("put", new)]
     assert not desk.late.take(draft("new"))
+
+
+async def test_what_waits_behind_something_old_can_be_withdrawn() -> None:
+    desk = Desk()
+    known, old, new, later = draft(STORED), draft("old"), draft("new"), draft("later")
+    others = [draft("old", identity="bob"), draft("new", identity="bob")]
+    for one in (known, old, new, *others):
+        desk.late.take(one)
+    desk.late.withdraw("alice")
+    desk.late.withdraw("somebody who waits for nothing")
+    desk.late.take(later)
+    assert desk.told == []
+    desk.answer.set()
+    await until(lambda: not len(desk.late), "the end")
+    assert [each for each in desk.told if each[1].identity == "alice"] == [
+        ("found", known),
+        ("put", old),
+        ("reject", new),
+        ("put", later),
+    ]
+    assert [each for each in desk.told if each[1].identity == "bob"] == [
+        ("put", one) for one in others
+    ]
 
 
 async def test_few_are_looked_for_at_a_time() -> None:

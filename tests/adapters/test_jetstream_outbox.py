@@ -115,6 +115,22 @@ def test_what_is_withdrawn_is_rejected_unless_it_may_have_been_sent() -> None:
     assert [slot.draft for slot in outbox.take()] == [taken]
 
 
+def test_what_was_withdrawn_before_it_came_here_is_told_after_what_is_here() -> None:
+    first, withdrawn = draft("1"), draft("2")
+    outbox = outbox_with(first)
+    outbox.put_withdrawn(withdrawn, since=7.0)
+    (slot,) = stamped(outbox.take())
+    assert outbox.outcomes(owes_nothing) == []
+    outbox.acknowledged([slot], 5)
+    slot.prev = 3
+    entry = outbox.stored(slot)
+    assert outbox.outcomes(owes_nothing) == [
+        Stored(first, entry),
+        Rejected(withdrawn, "name_lost"),
+    ]
+    assert len(outbox) == 0
+
+
 def test_a_draft_under_a_known_id_is_a_repeat_of_that_entry_or_refused() -> None:
     same, other = draft("1"), draft("2", content="other")
     outbox = outbox_with(same, other)

@@ -84,7 +84,12 @@ class Appender:
         self._settled = settled
         self.outbox = Outbox()
         self._late = Late(
-            tasks, is_old=self._is_old, look=self._look_for, found=self._found_late, put=self._put
+            tasks,
+            is_old=self._is_old,
+            look=self._look_for,
+            found=self._found_late,
+            put=self._put,
+            reject=self._reject,
         )
         self._held_up: set[object] = set()
         """The tasks that try again what NATS has not done."""
@@ -104,6 +109,7 @@ class Appender:
         far as it was not sent yet. What was first tried long ago was said when it had the name.
         """
         self.outbox.withdraw(identity)
+        self._late.withdraw(identity)
         self._settled()
 
     def _put(self, draft: Draft) -> None:
@@ -113,6 +119,10 @@ class Appender:
         if len(outbox) == 1:
             self._settled()
         self._wanted.set()
+
+    def _reject(self, draft: Draft) -> None:
+        self.outbox.put_withdrawn(draft, since=self._loop.time())
+        self._settled()
 
     async def run(self) -> None:
         """Sends what there is, for ever."""

@@ -125,6 +125,14 @@ class Outbox:
         slot.outcome = _compared(draft, entry)
         self._due.append(slot)
 
+    def put_withdrawn(self, draft: Draft, *, since: float) -> None:
+        """Takes a draft that was withdrawn before it came here: that is told after the outcomes of
+        the drafts that are here.
+        """
+        slot = Slot(draft, since)
+        slot.outcome = Rejected(draft, "name_lost")
+        self._due.append(slot)
+
     def withdraw(self, identity: str) -> None:
         """Rejects what an identity has said under a name that is somebody else's by now, as far as
         it was not sent.
