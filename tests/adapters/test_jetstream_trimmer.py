@@ -259,3 +259,54 @@ async def test_a_read_in_the_middle_of_which_a_room_is_trimmed_finds_what_is_lef
         assert said in (None, entries[upto])
         monkeypatch.setattr(reader, look, ask)
     assert await reader.find_in("room", "alice", "300", since=1) == entries[300]
+
+
+@pytest.mark.parametrize("keep", [40, 11, 1])
+@pytest.mark.parametrize("is_back", [False, True])
+async def test_of_a_read_whose_beginning_is_removed_meanwhile_the_first_names_what_is_gone(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch, keep: int, *, is_back: bool
+) -> None:
+    here, there = two
+    await there.append(*(draft(f"{number}") for number in range(101)))
+    entries = await there.read()
+    reader = here.log._reader
+    forward = reader._forward
+
+    async def trimmed_then(*arguments: Any, **keywords: Any) -> Any:
+        await trim(there, keep=keep)
+        return await forward(*arguments, **keywords)
+
+    monkeypatch.setattr(reader, "_forward", trimmed_then)
+    first, last = entries[51], entries[-1]
+    found = (
+        await reader.read_back("room", before=last.seq + 1, limit=50)
+        if is_back
+        else await reader.read("room", after=first.prev, upto=last.seq, limit=50)
+    )
+    assert found == entries[-keep:]
+    assert found[0].prev > first.prev
+
+
+async def test_a_node_that_has_missed_a_part_of_what_is_gone_shows_the_hole_though_it_reads_then(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    await there.append(draft("first"))
+    head = await here.watch("room")
+    here.lose(lambda _message: True)
+    await there.append(*(draft(f"lost {number}") for number in range(10)))
+    here.lose(lambda _message: False)
+    entries = await there.read()
+    reader = here.log._reader
+    forward = reader._forward
+
+    async def trimmed_then(*arguments: Any, **keywords: Any) -> Any:
+        await trim(there, keep=4)
+        return await forward(*arguments, **keywords)
+
+    monkeypatch.setattr(reader, "_forward", trimmed_then)
+    here.observer.at["room"] = entries[-3].prev  # what it is told first names one that is gone
+    assert entries[-3].prev > head.seq
+    await there.append(draft("last"))
+    await until(lambda: len(here.observer.entries.get("room", ())) == 4, "what is left")
+    assert here.observer.entries["room"] == await there.read()

@@ -90,13 +90,26 @@ class Reader:
         after, upto, limit = max(0, after), min(upto, GREATEST), min(limit, GREATEST)
         if limit <= 0 or after >= upto:
             return []
-        before, found = await asyncio.gather(
-            self._end(room, after), self._forward(room, after, upto, limit)
-        )
-        if not found:
-            return []
-        prev = before.seq if before else await self._removed_before(room, found[0].seq)
+        prev, found = await self._after(room, after, upto, limit)
         return _chained(room, found, prev)
+
+    async def _after(
+        self, room: str, after: int, upto: int, limit: int, *, is_there: bool = False
+    ) -> tuple[int, list[Found]]:
+        """Reads forward; tells as well what the seq of the entry before the first is, which may be
+        gone; 0 if there never was one. `is_there`: there is an entry at `upto`, or was.
+        """
+        # From the entry at `after` on: where that is gone by now, others behind it may be as well.
+        found = await self._forward(
+            room, max(0, after - 1), upto, limit + (after > 0), is_there=is_there
+        )
+        if found and found[0].seq == after:
+            return after, found[1:]
+        found = found[:limit]
+        if not found:
+            return after, found
+        before = self.before if after else self._removed_before
+        return await before(room, found[0].seq), found
 
     async def _forward(
         self, room: str, after: int, upto: int, limit: int, *, is_there: bool = False
@@ -127,14 +140,10 @@ class Reader:
         if end is None or limit <= 0:
             return []
         low = await self._ahead_of(room, end.seq, min(limit, GREATEST))
-        found = await self._forward(room, low.seq, end.seq, GREATEST, is_there=True)
-        if not found:
-            return []
+        prev, found = await self._after(room, low.seq, end.seq, GREATEST, is_there=True)
         surplus = max(0, len(found) - limit)
         if surplus:
             prev = found[surplus - 1].seq
-        else:
-            prev = low.seq or await self._removed_before(room, found[0].seq)
         return _chained(room, found[surplus:], prev)
 
     @_again
