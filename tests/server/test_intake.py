@@ -255,6 +255,20 @@ async def test_what_is_kept_waits_for_its_turn_and_for_all_reasons_to_go(
     assert taker.tap.is_read
 
 
+async def test_what_comes_while_it_is_held_waits_for_that_alone_however_much_it_is(
+    taker: Taker, clock: list[float]
+) -> None:
+    taker._hold(UNSENT)
+    taker._share.is_spent()
+    clock[0] += 2 * loop_share.SHARE
+    taker._read_in_turn(masked(TEXT, b"x" * (2 * SLICE)))
+    await asyncio.sleep(0)
+    assert taker.told == []
+    taker._release(UNSENT)
+    assert taker.told == [b"x" * (2 * SLICE)]
+    assert taker.tap.is_read
+
+
 # Being held.
 
 

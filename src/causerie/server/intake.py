@@ -88,10 +88,10 @@ class Intake(asyncio.Protocol, ABC):
 
     def _read_in_turn(self, data: bytes) -> None:
         """Reads what has come, or keeps it until it is its turn."""
-        if not self._share.is_spent():
+        if self._held or not self._share.is_spent():
             self._read(data)
             return
-        if not self._unread and not self._held:
+        if not self._unread:
             self._share.later(self._read_kept)
         self._unread += data
         if len(self._unread) > _SLICE:
