@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.server.wire_peer import NoTime, masked, request, serving, until
@@ -15,6 +15,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from causerie.server.census import Census
 from causerie.server.http import Health, http_app
+from causerie.server.loop_share import LoopShare
 from causerie.server.pauses import Longest
 from causerie.server.upgrade import read_upgrade
 from causerie.server.web import WebClient
@@ -339,6 +340,40 @@ async def test_who_goes_before_there_is_time_leaves_nothing() -> None:
         peer.writer.transport.abort()
         await until(lambda: not server.connections)
         assert server.ears == [] or server.ears[0].is_closed
+
+
+class Waiting(LoopShare):
+    """Has everything wait until the test wants it to be read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads: list[Callable[[], None]] = []
+
+    def is_spent(self) -> bool:
+        return True
+
+    def later(self, read: Callable[[], None]) -> None:
+        self.reads.append(read)
+
+
+async def test_who_sends_much_before_it_is_its_turn_is_not_read_meanwhile() -> None:
+    share = Waiting()
+    async with serving(share=share) as server:
+        peer = await server.connect()
+        size = 10_000_000
+        peer.send(b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % size)
+        await until(lambda: share.reads)
+        share.reads.pop()()
+        assert (await peer.answer()).status == 413
+        (http,) = server.uvicorn.server_state.connections
+        assert isinstance(http, H11Protocol)
+        peer.send(b"x" * size)
+        await until(lambda: http.flow.read_paused)
+        (read,) = share.reads
+        assert len(cast("Any", http)._kept) < 1_000_000
+        read()
+        assert not http.flow.read_paused
+        peer.writer.transport.abort()
 
 
 async def test_a_handshake_after_another_request_on_the_same_connection_opens() -> None:

@@ -121,6 +121,10 @@ def http_protocol(request_timeout: float, share: LoopShare) -> type[H11Protocol]
     return BoundHttpProtocol
 
 
+_KEPT: Final = 64 * 1024
+"""Bytes that wait for their turn; with more nothing further is read until it is there."""
+
+
 class _HttpProtocol(H11Protocol):
     _sweep: ClassVar[Sweep]
     _share: ClassVar[LoopShare]
@@ -140,9 +144,13 @@ class _HttpProtocol(H11Protocol):
         if not self._kept:
             self._share.later(self._read_kept)
         self._kept += data
+        if len(self._kept) > _KEPT:
+            self.flow.pause_reading()
 
     def _read_kept(self) -> None:
         data, self._kept = self._kept, b""
+        if len(data) > _KEPT:
+            self.flow.resume_reading()
         if data and not self.transport.is_closing():
             self._read(data)
 
