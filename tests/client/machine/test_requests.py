@@ -386,6 +386,14 @@ def test_another_name_that_was_asked_for_on_a_lost_connection_is_asked_for_again
     assert [frame["id"] for frame in rig.frames() if frame["type"] == "hello"] == [id]
 
 
+def test_another_name_that_was_asked_for_instead_of_one_that_is_waited_for_may_be_ones_own() -> (
+    None
+):
+    rig = coming_back()
+    ids = [rig.send(Hello(username="Bob")), rig.send(Hello(username="Carol"))]
+    assert [rig.machine.withdraw(id) for id in ids] == [False, True]
+
+
 def test_answers_and_refusals_that_nobody_waits_for_are_nothing() -> None:
     rig = connected()
     rig.receive(MembersPage(id="x", room="lobby", members=1, names=["Alice"]))

@@ -42,7 +42,12 @@ export interface Item {
   readonly command: Saying | Question;
   /** The machine asks for itself: its application is not to be told. */
   readonly own: boolean;
-  /** Milliseconds since 1970 by the server's clock; undefined until it has been sent once. */
+  /** It has been sent once. */
+  isTried: boolean;
+  /**
+   * When that was, in milliseconds since 1970 by the server's clock; undefined before, and of what
+   * is sent before the server has said welcome.
+   */
   firstTried: number | undefined;
   /** It was under way on a connection that was lost: the server may have taken it. */
   inDoubt: boolean;
@@ -93,6 +98,7 @@ export class Outbox {
       lane,
       command,
       own,
+      isTried: false,
       firstTried: undefined,
       inDoubt: false,
     };
@@ -123,6 +129,7 @@ export class Outbox {
     this.#heldUntil.delete(lane);
     if (queue.length > 0) this.#lanes.set(lane, queue);
     this.#underWay.set(item.id, item);
+    item.isTried = true;
     return item;
   }
 

@@ -67,7 +67,7 @@ export class Requests {
    */
   withdraw(id: string): boolean {
     const item = this.#outbox.withdraw(id);
-    return item !== undefined && item.firstTried === undefined;
+    return item !== undefined && !item.isTried;
   }
 
   /** Who comes back does not leave any more: a leave would go out after the join. */

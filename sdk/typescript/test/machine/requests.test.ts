@@ -345,6 +345,12 @@ test("another name that was asked for on a lost connection is asked for again", 
   expect(rig.oneFrame("hello").id).toBe(id);
 });
 
+test("another name, asked for instead of one that is waited for, may be one's own", () => {
+  const rig = comingBack();
+  const ids = ["Bob", "Carol"].map((username) => rig.send({ type: "hello", username }));
+  expect(ids.map((id) => rig.machine.withdraw(id))).toEqual([false, true]);
+});
+
 test("answers and refusals that nobody waits for are nothing", () => {
   const rig = connected();
   rig.receive({ type: "members", id: "x", room: "lobby", members: 1, names: ["Alice"] });

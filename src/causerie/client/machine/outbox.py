@@ -40,7 +40,7 @@ class Lane(NamedTuple):
 class Item:
     """A command that waits for its answer."""
 
-    __slots__ = ("command", "first_tried", "id", "in_doubt", "lane", "number", "own")
+    __slots__ = ("command", "first_tried", "id", "in_doubt", "is_tried", "lane", "number", "own")
 
     def __init__(
         self, number: int, id: str, lane: Lane, command: Saying | Question, *, own: bool
@@ -51,8 +51,11 @@ class Item:
         self.command = command
         self.own = own
         """The machine asks for itself: its application is not to be told."""
+        self.is_tried = False
+        """It has been sent once."""
         self.first_tried: int | None = None
-        """Milliseconds since 1970 by the server's clock; None until it has been sent once."""
+        """When that was, in milliseconds since 1970 by the server's clock; None before, and of what
+        is sent before the server has said welcome."""
         self.in_doubt = False
         """It was under way on a connection that was lost: the server may have taken it."""
 
@@ -117,6 +120,7 @@ class Outbox:
         if queue:
             self._lanes[lane] = queue
         self._under_way[item.id] = item
+        item.is_tried = True
         return item
 
     def answered(self, id: str | None) -> Item | None:

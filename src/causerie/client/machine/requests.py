@@ -65,7 +65,7 @@ class Requests:
         effect. A message that the server may have taken is not taken back.
         """
         item = self._outbox.withdraw(id)
-        return item is not None and item.first_tried is None
+        return item is not None and not item.is_tried
 
     def withdraw_leave(self, room: str) -> None:
         """Who comes back does not leave any more: a leave would go out after the join."""
