@@ -100,16 +100,18 @@ async def test_a_stroke_has_only_so_many_changes() -> None:
     assert all(task.done() for task in tasks)
 
 
-async def test_all_of_a_stroke_are_told_that_there_is_no_answer() -> None:
+@pytest.mark.parametrize("error", [AwayError("it is away"), RuntimeError("a fault of ours")])
+async def test_all_of_a_stroke_are_told_that_there_is_no_answer_and_why(error: Exception) -> None:
     strokes = Strokes()
     batches = Batches(strokes.write)
     (first,) = await begin(batches, "a")
     impatient, other = await begin(batches, "b", "c")
     await strokes.end(1)
     impatient.cancel()
-    await strokes.end(AwayError("it is away"))
+    await strokes.end(error)
     assert await first == 1
-    with pytest.raises(AwayError):
+    assert other.done(), "nobody waits for ever"
+    with pytest.raises(type(error)):
         await other
     (again,) = await begin(batches, "d")
     await strokes.end(5)

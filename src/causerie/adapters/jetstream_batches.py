@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from causerie.adapters.jetstream_names import AwayError, Change
+from causerie.adapters.jetstream_names import Change
 
 MOST_CHANGES: Final = 500
 """In one stroke; NATS takes a thousand."""
@@ -42,7 +42,7 @@ class Batches:
         yet be made if this is cancelled.
 
         Raises:
-            AwayError: there is no answer.
+            AwayError: there is no answer; or whatever else the stroke raises.
         """
         revision: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Wanted(changes, revision))
@@ -77,7 +77,7 @@ class Batches:
     async def _write_together(self, wanted: Sequence[_Wanted]) -> None:
         try:
             last = await self._stroke([change for one in wanted for change in one.changes])
-        except AwayError as error:
+        except Exception as error:  # noqa: BLE001 whatever it is, nobody is to wait for ever
             for one in wanted:
                 if not one.revision.done():
                     one.revision.set_exception(error)
