@@ -1,7 +1,7 @@
 """A lease, renewed or not, on values in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 import pytest
 from structlog.testing import capture_logs
@@ -9,7 +9,7 @@ from tests.adapters.jetstream_nodes import until
 from tests.adapters.values_in_memory import ValuesInMemory
 
 from causerie.adapters.jetstream_lease import Lease
-from causerie.adapters.jetstream_names import Value, node_key
+from causerie.adapters.jetstream_names import Change, Value, node_key
 from causerie.testing.contracts import DEADLINE
 
 KEY = node_key("one")
@@ -166,6 +166,33 @@ async def test_that_there_is_none_is_said_once_for_each_time_that_it_has_ended()
     assert [log["error"] for log in logs] == ["it is away"] * 2
     assert missed == [True, False] * 2
     assert lapsed.is_set()
+
+
+async def test_a_fault_in_renewing_it_is_not_the_end_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    values = ValuesInMemory()
+    faults = [RuntimeError("a fault of ours")] * 2
+    write = values.write
+
+    async def written(changes: Sequence[Change]) -> int:
+        if faults:
+            raise faults.pop()
+        return await write(changes)
+
+    monkeypatch.setattr(values, "write", written)
+    missed: list[bool] = []
+    lease = Lease(values, "one", length=0.03, lapsed=lambda: None, missed=missed.append)
+    with capture_logs() as logs:
+        lease.begin()
+        await asyncio.wait_for(lease.held(), DEADLINE)
+    await lease.abandon()
+    assert missed == [True, False]
+    assert [log["event"] for log in logs] == [
+        "the lease of this node could not be renewed",
+        "this node has no lease: nobody gets a name",
+        "the lease of this node could not be renewed",
+    ]
 
 
 async def test_it_is_given_up_even_if_nobody_can_be_told(rig: Rig) -> None:

@@ -99,14 +99,22 @@ class Lease:
             try:
                 await self._renew()
             except AwayError as error:
-                if not self.is_held() and not self._is_missed:
-                    self._is_missed = True
-                    self._missed(True)
-                    _logger.warning("this node has no lease: nobody gets a name", error=str(error))
+                self._miss(str(error))
                 await asyncio.sleep(min(AGAIN_AFTER, self._length / RENEWALS))
+            except Exception as error:
+                # A fault of ours; but without a lease nobody here would ever get a name again.
+                _logger.exception("the lease of this node could not be renewed")
+                self._miss(type(error).__name__)
+                await asyncio.sleep(self._length / RENEWALS)
             else:
                 due = self._began + self._length / RENEWALS
                 await asyncio.sleep(due - asyncio.get_running_loop().time())
+
+    def _miss(self, error: str) -> None:
+        if not self.is_held() and not self._is_missed:
+            self._is_missed = True
+            self._missed(True)
+            _logger.warning("this node has no lease: nobody gets a name", error=error)
 
     async def _renew(self) -> None:
         while True:
