@@ -17,6 +17,7 @@ from tests.adapters.jetstream_nodes import (
 )
 
 from causerie.adapters import jetstream_watcher
+from causerie.adapters.jetstream_client import Unanswered
 from causerie.adapters.jetstream_reader import GREATEST
 from causerie.adapters.nats_server import NatsServer
 from causerie.chat.entry import Entry
@@ -139,6 +140,37 @@ async def test_a_leader_that_knows_less_than_the_node_is_asked_again(
     here.log.watch("room", told.append)
     await until(lambda: bool(told), "an answer")
     assert told == [Failed("the leader lags behind")]
+
+
+async def test_who_watches_a_room_twice_is_told_what_follows_the_one_head_that_is_found(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    await there.append(draft("1"))
+    watcher = here.log._watcher
+    find_head, may_find = watcher._head, asyncio.Event()
+    faults = [Unanswered("it is away")]
+
+    async def found_the_second_time(room: str) -> Head:
+        if faults:
+            raise faults.pop()
+        await may_find.wait()
+        return await find_head(room)
+
+    monkeypatch.setattr(watcher, "_head", found_the_second_time)
+    told: list[Head | Failed] = []
+    for _ in range(2):
+        here.log.watch("room", told.append)
+    await until(lambda: bool(told), "the first answer")
+    may_find.set()
+    await until(lambda: len(told) == 2, "the second")
+    failed, head = told
+    assert failed == Failed("it is away")
+    assert isinstance(head, Head)
+    here.observer.at["room"] = head.seq
+    await there.append(draft("2"))
+    await until(lambda: "room" in here.observer.entries, "what follows")
+    assert [entry.id for entry in here.observer.entries["room"]] == ["2"]
 
 
 async def test_what_comes_twice_is_told_once(two: tuple[Node, Node]) -> None:

@@ -40,6 +40,7 @@ class Watch:
         "interest",
         "is_compared",
         "is_unreadable",
+        "looks",
         "pointed",
         "room",
         "stop_filling",
@@ -48,6 +49,8 @@ class Watch:
     def __init__(self, room: str) -> None:
         self.room = room
         self.chain = Chain()
+        self.looks = 0
+        """How often its head is being looked up now."""
         self.pointed = 0
         """The greatest seq that somebody who is told of private entries relies on."""
         self.is_unreadable = False
@@ -138,6 +141,7 @@ class Watcher:
             watch = self._watches[room] = Watch(room)
             subject = self._stream.subjects.live_entry(room)
             watch.interest = self._link.subscribe(subject, partial(self._live, watch))
+        watch.looks += 1
         self._tasks.begin(self._look_up(watch, done), "log-head")
 
     def unwatch(self, room: str, untold: Sequence[Entry] = ()) -> None:
@@ -206,6 +210,7 @@ class Watcher:
         first: Entry | None,
         done: Callable[[Head | Failed], None],
     ) -> None:
+        watch.looks -= 1
         if self._watches.get(watch.room) is not watch:
             done(head)
         elif watch.chain.head is None:
@@ -226,7 +231,10 @@ class Watcher:
     def _tell_failed(
         self, watch: Watch, reason: str, done: Callable[[Head | Failed], None]
     ) -> None:
-        if self._watches.get(watch.room) is watch and watch.chain.head is None:
+        watch.looks -= 1
+        # Who watches it as well may yet be told its head.
+        is_last = not watch.looks and watch.chain.head is None
+        if is_last and self._watches.get(watch.room) is watch:
             self.unwatch(watch.room)
         done(Failed(reason))
 
