@@ -398,6 +398,33 @@ async def test_the_names_of_many_are_looked_after_a_few_at_a_time(slow: Slow) ->
     await asyncio.wait_for(one.kept(), PATIENCE)
 
 
+async def test_a_fault_in_telling_of_one_lost_name_keeps_no_other_from_being_told(
+    slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow.values.waits = False
+    crowd = names(3)
+    for name in crowd:
+        slow.claim("one", name, f"k:{name.folded}")
+    await slow.go_on(0)
+    slow.stand_still()
+    for name in crowd:
+        slow.claim("other", name, f"k:other-{name.folded}")
+    await slow.go_on(0)
+    told: list[str] = []
+
+    def raise_at_first(folded: str, _identity: str) -> None:
+        told.append(folded)
+        if len(told) == 1:
+            raise RuntimeError
+
+    monkeypatch.setattr(slow.nodes["one"], "_lost", raise_at_first)
+    with capture_logs() as logs:
+        await slow.come_back()
+        await until(lambda: len(told) == len(crowd), "all")
+    assert told == [name.folded for name in crowd]
+    assert "that a name is lost could not be taken in" in [log["event"] for log in logs]
+
+
 async def test_who_comes_behind_one_that_has_failed_waits_for_those_before_it() -> None:
     slow = Slow(answer_within=0.1)
     slow.claim("one", ALICE, "k:a")

@@ -376,7 +376,11 @@ class JetStreamDirectory:
             lost, _ = await self._decide([name_key(folded) for folded in here], decide)
             for folded in lost:
                 del self._here[folded]
-                self._lost(folded, here[folded])
+                try:
+                    self._lost(folded, here[folded])
+                except Exception:
+                    # The others have lost theirs all the same.
+                    _logger.exception("that a name is lost could not be taken in")
 
     def _here_of(self, folded: str, identity: str) -> _Here | None:
         here = self._here.get(folded)
