@@ -2,20 +2,24 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
+from operator import attrgetter
 from pathlib import Path
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import apsw
 import pytest
 from structlog.testing import capture_logs
 from tests.adapters.sqlite_storage import SqliteStorage
 
+from causerie.adapters import sqlite_entries, sqlite_log
 from causerie.adapters.sqlite_file import DataFolder, FolderInUse
-from causerie.adapters.sqlite_places import hash_id
-from causerie.ports import Failed, Located, Rejected, Stored
+from causerie.adapters.sqlite_places import Places, hash_id
+from causerie.chat.entry import Entry
+from causerie.ports import Conversation, Failed, Located, Rejected, Stored
 from causerie.testing.contracts import Answer, Rig, draft, private
 from causerie.testing.powerloss import Operation, SimulatedDisk
 
@@ -55,6 +59,72 @@ def test_answers_come_by_one_thread_alone(tmp_path: Path) -> None:
             rig.log.read("room", after=0, upto=9, limit=9, done=done)
         rig.until(lambda: len(threads) == 20, "an answer")
         assert set(threads) == {threading.current_thread()}
+
+
+class Pause:
+    """Holds up the thread that reads: `call` is called, and then waits until the test goes on."""
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self.has_begun, self.is_over = threading.Event(), threading.Event()
+        self._call = call
+
+    def __call__(self, *arguments: Any) -> Any:
+        answer = self._call(*arguments)
+        self.has_begun.set()
+        assert self.is_over.wait(20), "the test goes on"
+        return answer
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_read_during_which_entries_leave_the_memory_misses_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, back: bool
+) -> None:
+    monkeypatch.setattr(sqlite_log, "Places", partial(Places, generation=50))
+    pause = Pause(sqlite_entries.room_key)
+    with rig_in(tmp_path) as (rig, storage):
+        entries = rig.store(*(draft(str(number)) for number in range(50)))
+        entries += rig.store(*(draft(str(number)) for number in range(50, 95)))
+        first = storage.log._places._generations[0]
+        monkeypatch.setattr(sqlite_log, "room_key", pause)
+        answer = Answer[Sequence[Entry]]()
+        if back:
+            rig.log.read_back("room", before=96, limit=100, done=answer)
+        else:
+            rig.log.read("room", after=0, upto=95, limit=100, done=answer)
+        assert pause.has_begun.wait(20)
+        for number in range(95, 105):
+            rig.store(draft(str(number)))
+        assert first not in storage.log._places._generations, "its entries are in the indexes"
+        pause.is_over.set()
+        rig.until(lambda: bool(answer.values), "the entries")
+        (found,) = answer.values
+        assert not isinstance(found, Failed)
+        assert list(found) == entries
+
+
+@pytest.mark.parametrize("at", ["_places.seen", "_head"])
+def test_what_is_said_while_conversations_are_listed_keeps_them_from_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    with rig_in(tmp_path) as (rig, storage):
+        for peer in ("bob", "dan"):
+            rig.store(private("first", identity=peer, peer="alice", room=f"~{peer}"))
+        pause = Pause(attrgetter(at)(storage.log))
+        owner, _, name = at.rpartition(".")
+        monkeypatch.setattr(attrgetter(owner)(storage.log) if owner else storage.log, name, pause)
+        answer = Answer[Sequence[Conversation]]()
+        rig.log.conversations("alice", after="", limit=2, done=answer)
+        assert pause.has_begun.wait(20)
+        rig.store(private("second", identity="dan", peer="alice", room="~dan"))
+        rig.store(private("new", identity="carol", peer="alice", room="~carol"))
+        pause.is_over.set()
+        rig.until(lambda: bool(answer.values), "the list")
+        (found,) = answer.values
+        assert not isinstance(found, Failed)
+        assert [(talk.room, talk.head.id) for talk in found] == [
+            ("~bob", "first"),
+            ("~dan", "first"),
+        ]
 
 
 def test_many_answers_of_a_batch_are_one_call(tmp_path: Path) -> None:

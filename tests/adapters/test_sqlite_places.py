@@ -143,7 +143,7 @@ class Machine(RuleBasedStateMachine):
         if not hasattr(self, "log"):
             return
         for room in range(1, ROOMS + 2):
-            first = self.log.places.first(self.log.connection, room)
+            first = self.log.places.seen().first(self.log.connection, room)
             assert first == min((seq for _, of, seq, _ in self.log.left if of == room), default=1)
 
     @invariant()
@@ -151,7 +151,7 @@ class Machine(RuleBasedStateMachine):
         if not hasattr(self, "log"):
             return
         for room in range(1, ROOMS + 2):
-            head = self.log.places.head(self.log.connection, room)
+            head = self.log.places.seen().head(self.log.connection, room)
             assert head == self.log.last(room)
 
 
@@ -234,9 +234,9 @@ def test_whoever_looks_while_a_merge_ends_misses_nothing(*, back: bool) -> None:
 
     reader = cast(apsw.Connection, Reader())
     if back:
-        found = log.places.by_room_back(reader, 1, before=20, limit=100)[::-1]
+        found = log.places.seen().by_room_back(reader, 1, before=20, limit=100)[::-1]
     else:
-        found = log.places.by_room(reader, 1, after=0, upto=19, limit=100)
+        found = log.places.seen().by_room(reader, 1, after=0, upto=19, limit=100)
     assert found == list(range(1, 20))
 
 
@@ -253,15 +253,17 @@ def test_until_the_commit_others_find_what_they_found_before(
     assert (log.indexed()[0] == 10) == merging, "the last of the merge"
     places = log.places
     before = log.of(1)[:-10]
-    assert places.head(other, 1) == len(before)
-    assert places.by_room(other, 1, after=0, upto=EVERYTHING, limit=EVERYTHING) == before
-    assert places.by_room_back(other, 1, before=EVERYTHING, limit=3) == before[:-4:-1]
-    assert set(before) <= set(places.by_id(other, [entry[3] for entry in log.entries]))
-    found = places.by_room_back(log.connection, 1, before=99, limit=3, uncommitted=True)
+    seen = places.seen()
+    assert seen.head(other, 1) == len(before)
+    assert seen.by_room(other, 1, after=0, upto=EVERYTHING, limit=EVERYTHING) == before
+    assert seen.by_room_back(other, 1, before=EVERYTHING, limit=3) == before[:-4:-1]
+    assert set(before) <= set(seen.by_id(other, [entry[3] for entry in log.entries]))
+    found = places.by_room_back(log.connection, 1, before=99, limit=3)
     assert found == log.of(1)[:-4:-1]
     log.connection.execute("COMMIT")
     places.committed()
-    assert places.by_room(other, 1, after=0, upto=EVERYTHING, limit=EVERYTHING) == log.of(1)
+    seen = places.seen()
+    assert seen.by_room(other, 1, after=0, upto=EVERYTHING, limit=EVERYTHING) == log.of(1)
     assert len(places._generations) == 2, "what is in the indexes is not in memory any more"
     other.close()
     log.connection.close()

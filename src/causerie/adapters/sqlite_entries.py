@@ -145,7 +145,7 @@ class Entries:
         tail = self._tail(room)
         self._tails.trim(self._cache)
         places = self._places.by_room_back(
-            self._connection, tail.key, before=tail.seq + 1, limit=recent, uncommitted=True
+            self._connection, tail.key, before=tail.seq + 1, limit=recent
         )
         return Head(
             epoch=self._epoch,
@@ -227,9 +227,7 @@ class Entries:
             return Tail()
         key, one, other = row
         members = () if one is None else (one,) if one == other else (one, other)
-        places = self._places.by_room_back(
-            self._connection, key, before=GREATEST, limit=1, uncommitted=True
-        )
+        places = self._places.by_room_back(self._connection, key, before=GREATEST, limit=1)
         (last,) = read_places(self._connection, room, places)
         return Tail(key=key, seq=last.seq, id=last.id, timestamp=last.timestamp, members=members)
 

@@ -18,7 +18,7 @@ from causerie.adapters.sqlite_entries import (
     said_at,
 )
 from causerie.adapters.sqlite_file import DataFolder, close, explained
-from causerie.adapters.sqlite_places import Places, hash_id
+from causerie.adapters.sqlite_places import Places, Seen, hash_id
 from causerie.adapters.sqlite_trim import SLICE, Trim
 from causerie.adapters.sqlite_writer import Answers, Checkpointer, Job, Writer
 from causerie.chat.entry import Draft, Entry
@@ -60,8 +60,9 @@ _CONVERSATIONS: Final = """
 class Reader:
     """A thread that looks things up, so that neither the writer nor the loop waits for the disk."""
 
-    def __init__(self, connection: apsw.Connection, answers: Answers) -> None:
+    def __init__(self, connection: apsw.Connection, places: Places, answers: Answers) -> None:
         self._connection = connection
+        self._places = places
         self._answers = answers
         self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._stopping = False
@@ -78,7 +79,9 @@ class Reader:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def ask(self, look: Callable[[], _Answer], done: Callable[[_Answer | Failed], None]) -> None:
+    def ask(
+        self, look: Callable[[Seen], _Answer], done: Callable[[_Answer | Failed], None]
+    ) -> None:
         """Has `done` called, by the loop's thread, with what `look` finds in this one."""
 
         def answer() -> None:
@@ -91,13 +94,14 @@ class Reader:
 
         self._queue.put(answer)
 
-    def _look(self, look: Callable[[], _Answer]) -> _Answer:
+    def _look(self, look: Callable[[Seen], _Answer]) -> _Answer:
         """Looks something up as it was at one moment: of what it finds first nothing is gone when
         it is come to.
         """
+        seen = self._places.seen()
         self._connection.execute("BEGIN")
         try:
-            return look()
+            return look(seen)
         finally:
             # Some faults of the disk have ended it already.
             if not self._connection.get_autocommit():
@@ -146,7 +150,7 @@ class SqliteLog:
             raise explained(folder.path, error) from error
         self._reading = folder.connect(cache_kib=READER_CACHE_KIB, writes=False)
         """The reader's. Only what it looks up may use it."""
-        self._reader = Reader(self._reading, self._answers)
+        self._reader = Reader(self._reading, self._places, self._answers)
         self._checkpointer = Checkpointer(
             folder.connect(cache_kib=CHECKPOINTER_CACHE_KIB),
             lambda reason: self._answers.add(partial(self._fail, reason)),
@@ -230,9 +234,9 @@ class SqliteLog:
     ) -> None:
         """Reads forward."""
 
-        def look() -> Sequence[Entry]:
+        def look(seen: Seen) -> Sequence[Entry]:
             key = room_key(self._reading, room)
-            places = self._places.by_room(
+            places = seen.by_room(
                 self._reading,
                 key,
                 after=after,
@@ -253,9 +257,9 @@ class SqliteLog:
     ) -> None:
         """Reads backward."""
 
-        def look() -> Sequence[Entry]:
+        def look(seen: Seen) -> Sequence[Entry]:
             key = room_key(self._reading, room)
-            places = self._places.by_room_back(
+            places = seen.by_room_back(
                 self._reading, key, before=min(before, GREATEST), limit=min(limit, GREATEST)
             )
             return read_places(self._reading, room, places)
@@ -273,11 +277,11 @@ class SqliteLog:
     ) -> None:
         """Tells what was said under an id."""
 
-        def look() -> Entry | None:
+        def look(seen: Seen) -> Entry | None:
             author = self._reading.execute(_AUTHOR, (identity,)).fetchone()
             if author is None:
                 return None
-            places = self._places.by_id(self._reading, [hash_id(author[0], id)])
+            places = seen.by_id(self._reading, [hash_id(author[0], id)])
             said = (
                 entry
                 for entry in said_at(self._reading, places)
@@ -300,12 +304,12 @@ class SqliteLog:
     ) -> None:
         """Finds where a reader goes on."""
 
-        def look() -> Located:
+        def look(seen: Seen) -> Located:
             key = room_key(self._reading, room)
-            first = self._places.first(self._reading, key)
-            head = self._places.head(self._reading, key)
+            first = seen.first(self._reading, key)
+            head = seen.head(self._reading, key)
             end = min(upto, head)
-            if epoch != self._epoch or not self._holds(key, first, head, seq=seq, id=id):
+            if epoch != self._epoch or not self._holds(seen, key, first, head, seq=seq, id=id):
                 return Located(after=max(first - 1, end - limit), recovered="none")
             missing = end - seq - limit
             if missing > 0:
@@ -314,17 +318,17 @@ class SqliteLog:
 
         self._ask(look, done)
 
-    def _holds(self, room: int, first: int, head: int, *, seq: int, id: str) -> bool:
+    def _holds(self, seen: Seen, room: int, first: int, head: int, *, seq: int, id: str) -> bool:
         """Tells whether the entry at `seq` has that id; 0 with an empty id is before all, of which
         none was removed.
         """
         if not first <= seq <= head:
             return seq == first - 1 == 0 and not id
-        return self._at(room, seq)[0] == id
+        return self._at(seen, room, seq)[0] == id
 
-    def _at(self, room: int, seq: int) -> tuple[str, int]:
+    def _at(self, seen: Seen, room: int, seq: int) -> tuple[str, int]:
         """The id and the time of the entry at a seq, which is there."""
-        (place,) = self._places.by_room(self._reading, room, after=seq - 1, upto=seq, limit=1)
+        (place,) = seen.by_room(self._reading, room, after=seq - 1, upto=seq, limit=1)
         rows: list[Any] = self._reading.execute(_AT, (place,)).fetchall()
         ((id, timestamp),) = rows
         return id, timestamp
@@ -340,17 +344,17 @@ class SqliteLog:
     ) -> None:
         """Finds the seq after which all is later."""
 
-        def look() -> int:
+        def look(seen: Seen) -> int:
             key = room_key(self._reading, room)
-            first = self._places.first(self._reading, key)
-            end = min(upto, self._places.head(self._reading, key))
+            first = seen.first(self._reading, key)
+            end = min(upto, seen.head(self._reading, key))
             after = max(first - 1, end - limit)
             # Times increase with seq: halve the stretch between the last that is known not to be
             # later, or not to be told, and the first that is known to be later.
             later = end + 1
             while later - after > 1:
                 middle = (after + later) // 2
-                _id, then = self._at(key, middle)
+                _id, then = self._at(seen, key, middle)
                 if then > timestamp:
                     later = middle
                 else:
@@ -369,28 +373,30 @@ class SqliteLog:
     ) -> None:
         """Lists private conversations."""
 
-        def look() -> Sequence[Conversation]:
-            rows: list[Any] = self._reading.execute(
-                _CONVERSATIONS, (identity, after, min(limit, GREATEST))
-            ).fetchall()
-            return [
-                Conversation(room=room, peer_name=peer_name, head=self._head(key, one, other))
-                for room, peer_name, key, one, other in rows
-            ]
+        def look(seen: Seen) -> Sequence[Conversation]:
+            talks: list[Conversation] = []
+            left, last = min(limit, GREATEST), after
+            while left > 0:
+                rows: list[Any] = self._reading.execute(
+                    _CONVERSATIONS, (identity, last, left)
+                ).fetchall()
+                for room, peer_name, key, one, other in rows:
+                    # One that is not seen yet begins just now; its two are told of it live.
+                    if seq := seen.head(self._reading, key):
+                        members = (one,) if one == other else (one, other)
+                        head = self._head(seen, key, seq, members)
+                        talks.append(Conversation(room=room, peer_name=peer_name, head=head))
+                if len(rows) < left:
+                    break
+                left, last = min(limit, GREATEST) - len(talks), rows[-1][0]
+            return talks
 
         self._ask(look, done)
 
-    def _head(self, room: int, one: str, other: str) -> Head:
-        """Where the conversation of two identities ends."""
-        seq = self._places.head(self._reading, room)
-        id, timestamp = self._at(room, seq)
-        return Head(
-            epoch=self._epoch,
-            seq=seq,
-            id=id,
-            timestamp=timestamp,
-            members=(one,) if one == other else (one, other),
-        )
+    def _head(self, seen: Seen, room: int, seq: int, members: tuple[str, ...]) -> Head:
+        """Where a conversation ends, with the entry at a seq."""
+        id, timestamp = self._at(seen, room, seq)
+        return Head(epoch=self._epoch, seq=seq, id=id, timestamp=timestamp, members=members)
 
     def trim(self, *, before: int, keep: int, done: Callable[[int | Failed], None]) -> None:
         """Removes the oldest entries; the file does not shrink, but has room for as many others."""
@@ -430,7 +436,9 @@ class SqliteLog:
             else:
                 self._folder.unlock()
 
-    def _ask(self, look: Callable[[], _Answer], done: Callable[[_Answer | Failed], None]) -> None:
+    def _ask(
+        self, look: Callable[[Seen], _Answer], done: Callable[[_Answer | Failed], None]
+    ) -> None:
         self._reader.ask(look, lambda answer: None if self._ended else done(answer))
 
     def _tell_commit(self, outcomes: Sequence[Outcome]) -> None:

@@ -13,9 +13,10 @@ read into memory when a log is opened; that some of it is in an index already do
 begins anew then: where there is so much that earlier ones cannot have had the time to end, since
 too little was said between two starts, it is done at once.
 
-The writer's thread adds; any thread may look, with a connection of its own. It looks at memory
-first, for what leaves the memory is in the indexes by then: committed, since until then another
-connection does not see it. Nor does another thread see what of the memory is not committed yet.
+The writer's thread adds; any thread may look, with a connection of its own. It takes down first
+what there is in memory (`Places.seen`), for what leaves that is in the indexes by then: committed,
+since until then another connection does not see it. Nor does another thread see what of the memory
+is not committed yet.
 """
 
 from bisect import bisect_right
@@ -25,6 +26,9 @@ from typing import Any, Final, NamedTuple
 
 import apsw
 import msgspec
+
+_GREATEST: Final = 2**63 - 1
+"""The greatest number that SQLite knows."""
 
 GENERATION: Final = 16_384
 """Entries; two generations in memory take 5 MB."""
@@ -133,11 +137,48 @@ class Places:
 
     # What any thread calls.
 
+    def seen(self) -> "Seen":
+        """What other threads find. Whoever looks things up as they were at one moment asks for this
+        before that: what leaves the memory afterwards is still in here, and what is said afterwards
+        is not.
+        """
+        upto = self._committed
+        return Seen(self._generations, upto)
+
+    # What the writer's thread calls to look.
+
+    def by_id(self, connection: apsw.Connection, hashes: Sequence[int]) -> list[int]:
+        """As `Seen.by_id`, with what is not committed yet."""
+        return self._all().by_id(connection, hashes)
+
+    def by_room(
+        self, connection: apsw.Connection, room: int, *, after: int, upto: int, limit: int
+    ) -> list[int]:
+        """As `Seen.by_room`, with what is not committed yet."""
+        return self._all().by_room(connection, room, after=after, upto=upto, limit=limit)
+
+    def by_room_back(
+        self, connection: apsw.Connection, room: int, *, before: int, limit: int
+    ) -> list[int]:
+        """As `Seen.by_room_back`, with what is not committed yet."""
+        return self._all().by_room_back(connection, room, before=before, limit=limit)
+
+    def _all(self) -> "Seen":
+        return Seen(self._generations, self._added)
+
+
+class Seen(NamedTuple):
+    """The newest entries, up to one, and the indexes for all before them, in any thread."""
+
+    generations: "tuple[_Generation, ...]"
+    last: int
+    """The last place in memory that is found."""
+
     def by_id(self, connection: apsw.Connection, hashes: Sequence[int]) -> list[int]:
         """The places of all entries that one of these leads to, some of them perhaps twice."""
         wanted = set(hashes)
         found: list[int] = []
-        for generation in self._generations:
+        for generation in self.generations:
             found += [generation.by_id[known] for known in generation.by_id.keys() & wanted]
             found += [place for known, place in generation.twins if known in wanted]
         found += [place for (place,) in connection.execute(_BY_ID, (as_json(hashes),))]
@@ -147,47 +188,36 @@ class Places:
         self, connection: apsw.Connection, room: int, *, after: int, upto: int, limit: int
     ) -> list[int]:
         """The places of a room's entries after one seq and up to another, at most `limit`."""
-        committed = self._committed
         stretches = self._stretches(room)
-        indexed_upto = min(upto, stretches[0].first - 1) if stretches else upto
+        indexed_upto = min(upto, _indexed_before(stretches) - 1)
         found: list[int] = []
         if after < indexed_upto:
             rows = connection.execute(_BY_ROOM, (room, after, indexed_upto, limit))
             found = [place for (place,) in rows]
         for stretch in stretches:
-            shown = min(upto, stretch.last_up_to(committed))
+            shown = min(upto, stretch.last_up_to(self.last))
             found += stretch.after(after, shown, limit - len(found))
         return found
 
     def by_room_back(
-        self,
-        connection: apsw.Connection,
-        room: int,
-        *,
-        before: int,
-        limit: int,
-        uncommitted: bool = False,
+        self, connection: apsw.Connection, room: int, *, before: int, limit: int
     ) -> list[int]:
-        """The places of a room's entries before a seq, the last of them first, at most `limit`.
-        The writer finds those too that it has not committed yet, if it asks for them.
-        """
-        committed = self._added if uncommitted else self._committed
+        """The places of a room's entries before a seq, the last of them first, at most `limit`."""
         stretches = self._stretches(room)
         found: list[int] = []
         for stretch in reversed(stretches):
-            shown = min(before, stretch.last_up_to(committed) + 1)
+            shown = min(before, stretch.last_up_to(self.last) + 1)
             found += stretch.before(shown, limit - len(found))
         if len(found) < limit:
-            indexed = min(before, stretches[0].first) if stretches else before
+            indexed = min(before, _indexed_before(stretches))
             rows = connection.execute(_BY_ROOM_BACK, (room, indexed, limit - len(found)))
             found += [place for (place,) in rows]
         return found
 
     def head(self, connection: apsw.Connection, room: int) -> int:
         """The seq of a room's last entry; 0 if it has none."""
-        committed = self._committed
         for stretch in reversed(self._stretches(room)):
-            last = stretch.last_up_to(committed)
+            last = stretch.last_up_to(self.last)
             if last >= stretch.first:
                 return last
         rows: list[tuple[int | None]] = list(connection.execute(_HEAD, (room,)))
@@ -203,10 +233,15 @@ class Places:
         left = (stretch.first_left for stretch in self._stretches(room) if stretch.is_left)
         return next(left, 1)
 
-    def _stretches(self, room: int) -> list["_Stretch"]:
+    def _stretches(self, room: int) -> "list[_Stretch]":
         """The newest part of a room, in its order."""
-        found = [generation.by_room.get(room) for generation in self._generations]
+        found = [generation.by_room.get(room) for generation in self.generations]
         return [stretch for stretch in found if stretch is not None]
+
+
+def _indexed_before(stretches: "Sequence[_Stretch]") -> int:
+    """The seq before which the index counts, of a room of which this is in memory."""
+    return stretches[0].first if stretches else _GREATEST
 
 
 class _Stretch:

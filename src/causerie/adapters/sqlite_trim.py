@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import apsw
 
-from causerie.adapters.sqlite_places import Places, as_json, hash_id
+from causerie.adapters.sqlite_places import Places, Seen, as_json, hash_id
 from causerie.adapters.sqlite_writer import begin
 from causerie.ports import Failed
 
@@ -66,7 +66,7 @@ class Trim:
         *,
         reading: apsw.Connection,
         writing: apsw.Connection,
-        read: Callable[[Callable[[], Looked], Callable[[Looked | Failed], None]], None],
+        read: Callable[[Callable[[Seen], Looked], Callable[[Looked | Failed], None]], None],
         write: Callable[[Callable[[], int], Callable[[int | Failed], None]], None],
         before: int,
         keep: int,
@@ -90,7 +90,7 @@ class Trim:
             self._write(self._remove, self._have_removed)
         elif self._last_room is not None:
             last_room = self._last_room
-            self._read(lambda: self._look(last_room), self._have_looked)
+            self._read(lambda seen: self._look(seen, last_room), self._have_looked)
         else:
             self._done(self._removed)
 
@@ -110,22 +110,24 @@ class Trim:
 
     # What the thread that reads does.
 
-    def _look(self, after: int) -> Looked:
+    def _look(self, seen: Seen, after: int) -> Looked:
         """Looks through the rooms after one."""
         rooms: list[Any] = self._reading.execute(_ROOMS_AFTER, (after, ROOMS)).fetchall()
-        found = [surplus for (room,) in rooms if (surplus := self._surplus_of(room)) is not None]
+        found = [
+            surplus for (room,) in rooms if (surplus := self._surplus_of(seen, room)) is not None
+        ]
         return Looked(found, rooms[-1][0] if rooms else None)
 
-    def _surplus_of(self, room: int) -> Surplus | None:
-        first = self._places.first(self._reading, room)
-        head = self._places.head(self._reading, room)
+    def _surplus_of(self, seen: Seen, room: int) -> Surplus | None:
+        first = seen.first(self._reading, room)
+        head = seen.head(self._reading, room)
         upto = head - self._keep if self._keep else 0
         if self._before:
-            upto = max(upto, self._last_earlier(room, max(first, upto + 1), head))
+            upto = max(upto, self._last_earlier(seen, room, max(first, upto + 1), head))
         upto = min(upto, head - 1)
         return Surplus(room, upto) if upto >= first else None
 
-    def _last_earlier(self, room: int, first: int, head: int) -> int:
+    def _last_earlier(self, seen: Seen, room: int, first: int, head: int) -> int:
         """The seq of the last entry, from a first one on, that is older than any may be; before the
         first if it is not. Times increase with seq.
         """
@@ -133,15 +135,15 @@ class Trim:
         # Mostly the first is young enough.
         middle = first
         while later - earlier > 1:
-            if self._time(room, middle) < self._before:
+            if self._time(seen, room, middle) < self._before:
                 earlier = middle
             else:
                 later = middle
             middle = (earlier + later) // 2
         return earlier
 
-    def _time(self, room: int, seq: int) -> int:
-        (place,) = self._places.by_room(self._reading, room, after=seq - 1, upto=seq, limit=1)
+    def _time(self, seen: Seen, room: int, seq: int) -> int:
+        (place,) = seen.by_room(self._reading, room, after=seq - 1, upto=seq, limit=1)
         rows: list[Any] = self._reading.execute(_TIME, (place,)).fetchall()
         ((timestamp,),) = rows
         return int(timestamp)
