@@ -1,6 +1,8 @@
 """Removing the oldest entries in SQLite: the contract, and that nothing waits long or is left."""
 
+import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -8,11 +10,11 @@ import apsw
 import pytest
 from tests.adapters.sqlite_storage import SqliteStorage
 
-from causerie.adapters import sqlite_trim
+from causerie.adapters import sqlite_log, sqlite_trim
 from causerie.adapters.sqlite_file import DATABASE
-from causerie.adapters.sqlite_places import GENERATION
+from causerie.adapters.sqlite_places import GENERATION, Places
 from causerie.adapters.sqlite_trim import ROOMS, SLICE
-from causerie.ports import Failed
+from causerie.ports import Failed, Located
 from causerie.testing.contracts import Answer, Rig, Storage, draft, rig_on
 from causerie.testing.contracts_trimming import TrimmingContract
 
@@ -137,3 +139,47 @@ def test_of_a_room_whose_first_entry_is_young_no_other_time_is_looked_up() -> No
         assert rig.trim(before=rig.now - 1) == 0
         storage.log._reading.exec_trace = None
         assert asked.count(sqlite_trim._TIME) == 1
+
+
+def test_who_reads_while_a_slice_is_removed_is_shown_no_hole_in_what_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the room a part is in the indexes, and the rest in memory; both lose some."""
+    monkeypatch.setattr(sqlite_log, "Places", partial(Places, generation=20))
+    rig, storage = rig_in(tmp_path)
+    say(rig, 20)
+    for number in range(20, 70):
+        say(rig, 1, begin=number)
+    entries = rig.read("room-0")
+    places = storage.log._places
+    forget, is_over = places.forget, threading.Event()
+    is_removed = threading.Event()
+
+    def forget_then_wait(room: int, upto: int) -> None:
+        forget(room, upto)
+        is_removed.set()
+        assert is_over.wait(20), "the test goes on"
+
+    monkeypatch.setattr(places, "forget", forget_then_wait)
+    rig.log.trim(before=0, keep=5, done=Answer[int]())
+    rig.until(is_removed.is_set, "what is not committed yet")
+    for entry in entries:
+        located = Answer[Located]()
+        # Not by the rig, which would ask the thread that writes for the epoch.
+        rig.log.locate(
+            "room-0",
+            seq=entry.seq,
+            id=entry.id,
+            epoch=storage.log._epoch,
+            upto=entries[-1].seq,
+            limit=len(entries),
+            done=located,
+        )
+        recovered = rig.wait(located).recovered
+        assert recovered == ("complete" if entry in entries[-5:] else "none")
+        assert rig.read("room-0", after=entry.prev) == [
+            left for left in entries[-5:] if left.seq >= entry.seq
+        ]
+    assert rig.read_back("room-0") == entries[-5:]
+    is_over.set()
+    rig.close()

@@ -226,11 +226,13 @@ class Seen(NamedTuple):
 
     def first(self, connection: apsw.Connection, room: int) -> int:
         """The seq of a room's first entry that is left; 1 if it has never had one."""
-        rows: list[tuple[int | None]] = list(connection.execute(_FIRST, (room,)))
-        ((first,),) = rows
-        if first is not None:
-            return first
-        left = (stretch.first_left for stretch in self._stretches(room) if stretch.is_left)
+        stretches = self._stretches(room)
+        if _indexed_before(stretches) > 0:
+            rows: list[tuple[int | None]] = list(connection.execute(_FIRST, (room,)))
+            ((first,),) = rows
+            if first is not None:
+                return first
+        left = (stretch.first_left for stretch in stretches if stretch.is_left)
         return next(left, 1)
 
     def _stretches(self, room: int) -> "list[_Stretch]":
@@ -240,8 +242,13 @@ class Seen(NamedTuple):
 
 
 def _indexed_before(stretches: "Sequence[_Stretch]") -> int:
-    """The seq before which the index counts, of a room of which this is in memory."""
-    return stretches[0].first if stretches else _GREATEST
+    """The seq before which the index counts, of a room of which this is in memory; 0 for nowhere.
+    What is gone is so at once in memory, and in the index when that is committed: but of a room the
+    first go first.
+    """
+    if not stretches:
+        return _GREATEST
+    return 0 if stretches[0].gone else stretches[0].first
 
 
 class _Stretch:
