@@ -355,7 +355,8 @@ def test_who_waits_for_a_name_may_take_another_and_says_there_what_was_to_be_sai
 
 def test_a_name_that_is_waited_for_is_waited_for_where_another_is_not_to_be_had() -> None:
     rig = coming_back()
-    wishes = [rig.send(Hello(username="Bob")), rig.send(Hello(username=" "))]
+    names = ["B" * LIMITS.frame, "Bob", " "]
+    wishes = [rig.send(Hello(username=name)) for name in names]
     rig.refuse(rig.one_frame("hello")["id"], ErrorCode.NAME_TAKEN)
     rig.refuse(rig.one_frame("hello")["id"], ErrorCode.NAME_INVALID)
     assert [event.id for event in rig.events() if isinstance(event, Failed)] == wishes

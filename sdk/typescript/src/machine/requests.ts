@@ -86,13 +86,19 @@ export class Requests {
     }
   }
 
-  /** The first of the renames that wait, if there is one: it is under way from now on. */
-  takeRename(now: number): Hello | undefined {
-    const lane = this.#outbox.ready((lane) => lane === RENAMES, now);
-    if (lane === undefined) return undefined;
-    const { command } = this.#outbox.take(lane);
-    assert(command.type === "hello", "nothing else is in their lane");
-    return command;
+  /**
+   * The first of the renames that wait, if there is one: it is under way from now on. Those of more
+   * bytes than the server takes fail.
+   */
+  takeRename(most: number, now: number): Hello | undefined {
+    for (;;) {
+      const lane = this.#outbox.ready((lane) => lane === RENAMES, now);
+      if (lane === undefined) return undefined;
+      const item = this.#outbox.take(lane);
+      const { command } = item;
+      assert(command.type === "hello", "nothing else is in their lane");
+      if (this.#fits(item, JSON.stringify(command), most)) return command;
+    }
   }
 
   /** When `send` has something to do, but for the rate. */
@@ -165,15 +171,17 @@ export class Requests {
     if (item.firstTried === undefined) item.firstTried = serverTime(link, now);
     else if (isSaying(command)) command = { ...command, at: item.firstTried };
     const frame = JSON.stringify(command);
+    if (this.#fits(item, frame, link.welcome.limits.frame)) this.#out.writeEncoded(frame);
+  }
+
+  /** Whether a command has no more bytes than the server takes; it fails if it has. */
+  #fits(item: Item, frame: string, most: number): boolean {
     const size = new TextEncoder().encode(frame).length;
-    const most = link.welcome.limits.frame;
-    if (size <= most) {
-      this.#out.writeEncoded(frame);
-      return;
-    }
+    if (size <= most) return true;
     // The server would close the connection, and after every reconnect again.
     this.#outbox.answered(item.id);
     this.#fail(item, new InvalidCommand(ErrorCode.INVALID, `${size} bytes, of at most ${most}`));
+    return false;
   }
 
   #answered({ id, own }: Item, reply: Answer): void {

@@ -317,7 +317,8 @@ test("who waits for a name may take another, and says there what was to be said"
 
 test("a name that is waited for is waited for where another is not to be had", () => {
   const rig = comingBack();
-  const wishes = ["Bob", " "].map((username) => rig.send({ type: "hello", username }));
+  const names = ["B".repeat(LIMITS.frame), "Bob", " "];
+  const wishes = names.map((username) => rig.send({ type: "hello", username }));
   rig.refuse(rig.oneFrame("hello").id, ErrorCode.NAME_TAKEN);
   rig.refuse(rig.oneFrame("hello").id, ErrorCode.NAME_INVALID);
   expect(rig.events()).toMatchObject(wishes.map((id) => ({ event: "Failed", id })));

@@ -337,8 +337,11 @@ class Machine:
         if (link := self._greeted()) is not None:
             self._subscriptions.send_joins(link, now)
             self._requests.send(link, self._subscriptions.may_send, now)
-        elif self._link.waits_for_name and (hello := self._requests.take_rename(now)) is not None:
-            self._link.take_other(hello, now)
+        elif self._link.waits_for_name:
+            assert self._link.welcome is not None, "who was never here does not wait"
+            hello = self._requests.take_rename(self._link.welcome.limits.frame, now)
+            if hello is not None:
+                self._link.take_other(hello, now)
 
     def _next_command_at(self, link: Greeted) -> float | None:
         """When something may go out that cannot now, for its own sake or the pacer's."""

@@ -79,14 +79,16 @@ class Requests:
         while (lane := self._outbox.ready(may_send, now)) and link.pacer.take(now):
             self._send_item(self._outbox.take(lane), link, now)
 
-    def take_rename(self, now: float) -> Hello | None:
-        """The first of the renames that wait, if there is one: it is under way from now on."""
-        lane = self._outbox.ready(RENAMES.__eq__, now)
-        if lane is None:
-            return None
-        command = self._outbox.take(lane).command
-        assert isinstance(command, Hello), "nothing else is in their lane"
-        return command
+    def take_rename(self, most: int, now: float) -> Hello | None:
+        """The first of the renames that wait, if there is one: it is under way from now on. Those
+        of more bytes than the server takes fail.
+        """
+        while (lane := self._outbox.ready(RENAMES.__eq__, now)) is not None:
+            item = self._outbox.take(lane)
+            assert isinstance(item.command, Hello), "nothing else is in their lane"
+            if self._fits(item, encode(item.command), most):
+                return item.command
+        return None
 
     def deadline(self, may_send: Callable[[Lane], bool]) -> float | None:
         """When `send` has something to do, but for the rate."""
@@ -149,13 +151,18 @@ class Requests:
         elif isinstance(command, Saying):
             command = msgspec.structs.replace(command, at=item.first_tried)
         frame = encode(command)
-        if len(frame) <= link.welcome.limits.frame:
+        if self._fits(item, frame, link.welcome.limits.frame):
             self._out.write_encoded(frame)
-            return
+
+    def _fits(self, item: Item, frame: bytes, most: int) -> bool:
+        """Whether a command has no more bytes than the server takes; it fails if it has."""
+        if len(frame) <= most:
+            return True
         # The server would close the connection, and after every reconnect again.
         self._outbox.answered(item.id)
-        too_large = f"{len(frame)} bytes, of at most {link.welcome.limits.frame}"
+        too_large = f"{len(frame)} bytes, of at most {most}"
         self._fail(item, InvalidCommand(ErrorCode.INVALID, too_large))
+        return False
 
     def _answered(self, item: Item, reply: Answer) -> None:
         if not item.own:
