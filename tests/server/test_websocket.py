@@ -2,7 +2,7 @@ import asyncio
 import gc
 import logging
 import tracemalloc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -186,6 +186,43 @@ async def test_what_was_said_before_the_end_counts_though_there_was_no_time_for_
         peer.writer.write_eof()
         await until(lambda: ear.is_closed)
         assert ear.told == [b"a line"]
+
+
+class Standstill(LoopShare):
+    """From a time on has everything wait for a turn that does not come."""
+
+    has_come = False
+
+    def is_spent(self) -> bool:
+        return super().is_spent() or self.has_come
+
+    def later(self, read: Callable[[], None]) -> None:  # noqa: ARG002 it is not read
+        assert self.has_come
+
+
+class Busy(Ear):
+    """A receiver that has no more read once it is told something."""
+
+    def receive(self, text: bytes) -> None:
+        self.told.append(text)
+        self.socket.pause_reading()
+
+
+@pytest.mark.parametrize("make", [quiet, Busy])
+async def test_what_came_before_a_cut_counts_though_it_was_not_its_turn_yet(
+    make: Callable[..., Ear],
+) -> None:
+    lines = [character * 3_000 for character in (b"a", b"b", b"c", b"d")]
+    share = Standstill()
+    async with serving(make, share=share) as server:
+        peer, ear = await server.open()
+        share.has_come = True
+        peer.send(b"".join(masked(TEXT, line) for line in lines) + masked(CLOSE))
+        await until(lambda: ear.heard_times)
+        ear.socket.abort()
+        await until(lambda: ear.is_closed)
+        assert (ear.told, ear.code) == (lines, 1005)
+        await until(lambda: not server.connections)
 
 
 async def test_the_protocol_needs_no_other_to_read_a_handshake_that_comes_in_pieces() -> None:

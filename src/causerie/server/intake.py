@@ -195,6 +195,15 @@ class Intake(asyncio.Protocol, ABC):
         self._held = 0
         self._transport.resume_reading()
 
+    def _read_last(self) -> None:
+        """Reads what was left, as much as in one turn, whatever there is against it: the connection
+        is lost, and what it has brought is not.
+        """
+        self._held = 0
+        data, self._unread = self._unread, b""
+        if data:
+            self._read(data)
+
     def _read_no_more(self) -> None:
         """Lets go of all that has come: nothing of it is read any more."""
         self._unread = b""

@@ -273,12 +273,16 @@ class WebSocketProtocol(Intake):
         self._read_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tells the receiver, unless it knows."""
-        self._shared.sweep.forget(self)
+        """Tells the receiver, unless it knows, and before that what the peer has said by then: a
+        peer that goes without reading all resets the connection, behind its close frame.
+        """
         self._server.connections.discard(cast("Any", self))
         if self._handshake is not None:
             self._drop_handshake()
+        if self._phase is _OPEN:
+            self._read_last()
         self._finish(None, why=str(exc) if exc else "the connection was lost")
+        self._shared.sweep.forget(self)
 
     # What the receiver calls: see `causerie.server.socket.Socket`.
 
@@ -310,8 +314,8 @@ class WebSocketProtocol(Intake):
             self._scan_no_more()
 
     def pause_reading(self) -> None:
-        """Stops reading."""
-        if self._phase is _OPEN:
+        """Stops reading. What a lost connection has brought is read all the same."""
+        if self._phase is _OPEN and not self._transport.is_closing():
             self._hold(BY_RECEIVER)
 
     def resume_reading(self) -> None:
