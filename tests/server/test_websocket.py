@@ -20,6 +20,7 @@ from tests.server.wire_peer import (
     NoTime,
     Peer,
     Server,
+    Standstill,
     fill,
     masked,
     quiet,
@@ -188,18 +189,6 @@ async def test_what_was_said_before_the_end_counts_though_there_was_no_time_for_
         assert ear.told == [b"a line"]
 
 
-class Standstill(LoopShare):
-    """From a time on has everything wait for a turn that does not come."""
-
-    has_come = False
-
-    def is_spent(self) -> bool:
-        return super().is_spent() or self.has_come
-
-    def later(self, read: Callable[[], None]) -> None:  # noqa: ARG002 it is not read
-        assert self.has_come
-
-
 class Busy(Ear):
     """A receiver that has no more read once it is told something."""
 
@@ -216,7 +205,7 @@ async def test_what_came_before_a_cut_counts_though_it_was_not_its_turn_yet(
     share = Standstill()
     async with serving(make, share=share) as server:
         peer, ear = await server.open()
-        share.has_come = True
+        share.begin()
         peer.send(b"".join(masked(TEXT, line) for line in lines) + masked(CLOSE))
         await until(lambda: ear.heard_times)
         ear.socket.abort()

@@ -76,6 +76,30 @@ class NoTime(LoopShare):
         return True
 
 
+class Standstill(LoopShare):
+    """From `begin` to `end` has everything wait for a turn that does not come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_on = False
+        self._kept: list[Callable[[], None]] = []
+
+    def is_spent(self) -> bool:
+        return super().is_spent() or self._is_on
+
+    def later(self, read: Callable[[], None]) -> None:
+        assert self._is_on
+        self._kept.append(read)
+
+    def begin(self) -> None:
+        self._is_on = True
+
+    def end(self) -> None:
+        self._is_on = False
+        for read in self._kept:
+            read()
+
+
 def masked(opcode: int, payload: bytes = b"", *, fin: bool = True, rsv: int = 0) -> bytes:
     """A client's frame; its mask is not zero, so that a server that forgets it is found out."""
     return client_frame(payload, opcode, final=fin, reserved=rsv, mask=MASK)
