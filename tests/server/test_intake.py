@@ -241,6 +241,27 @@ async def test_who_sends_much_meanwhile_is_not_read_until_it_is_its_turn(
     assert taker.tap.is_read
 
 
+async def test_a_word_waits_for_a_slice_of_each_of_those_who_send_much_and_not_for_all_of_it(
+    taker_class: type[Taker], clock: list[float]
+) -> None:
+    texts = numbered(3_000)
+    many = [taker_class() for _ in range(5)]
+
+    def spend() -> None:
+        clock[0] += loop_share.SHARE / SHARE
+
+    for one in many:
+        one.then = spend
+        one._read_in_turn(frames(texts))
+    quiet = taker_class()
+    quiet._read_in_turn(masked(TEXT, b"a word"))
+    await until(lambda: quiet.told)
+    assert max(len(one.told) for one in many) < 2 * (SHARE + SLICE // 7)
+    await until(lambda: all(len(one.told) == len(texts) for one in many))
+    assert all(one.told == texts for one in many)
+    assert all(one.tap.is_read for one in many)
+
+
 async def test_what_is_kept_waits_for_its_turn_and_for_all_reasons_to_go(
     taker: Taker, clock: list[float]
 ) -> None:

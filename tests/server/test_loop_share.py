@@ -76,3 +76,24 @@ async def test_what_comes_in_the_turn_in_which_the_last_was_read_has_the_rest_of
     assert not share.is_spent()
     clock.now += SHARE
     assert share.is_spent()
+
+
+async def test_who_has_more_to_be_read_waits_for_the_next_turn_behind_all_others(
+    clock: Clock,
+) -> None:
+    share = LoopShare(clock)
+    done: list[str] = []
+
+    def much() -> None:
+        done.append("much")
+        if done.count("much") < 3:
+            share.later(much)
+
+    # Nothing has come in this turn: it begins with what waits.
+    share.later(much)
+    share.later(lambda: done.append("little"))
+    assert share.is_spent(), "what comes now is to wait behind it"
+    for turns in (["much", "little"], ["much"], ["much"], []):
+        done_before = len(done)
+        await asyncio.sleep(0)
+        assert done[done_before:] == turns

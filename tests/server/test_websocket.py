@@ -675,6 +675,23 @@ async def test_messages_left_for_a_later_turn_are_dropped_by_closing_and_the_clo
         assert ear.code == 1000
 
 
+async def test_what_is_said_to_who_closes_has_no_more_time_than_anything_else() -> None:
+    share = Standstill()
+    async with serving(quiet, share=share) as server:
+        peer, ear = await server.open()
+        peer.send(masked(TEXT, b"1"))
+        await until(lambda: ear.told)
+        ear.socket.close(1008)
+        share.begin()
+        peer.send(masked(TEXT, b"x" * 3_000) * 2 + masked(CLOSE))
+        assert await peer.frame() == (CLOSE, (1008).to_bytes(2))
+        await until(lambda: share.waiting)
+        assert not ear.is_closed
+        share.end()
+        await until(lambda: ear.is_closed)
+        assert (ear.told, ear.code) == ([b"1"], 1005)
+
+
 async def test_the_peer_s_close_frame_is_found_behind_messages_that_were_not_told() -> None:
     async with serving(quiet) as server:
         peer, ear = await server.open()

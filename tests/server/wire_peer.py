@@ -82,21 +82,21 @@ class Standstill(LoopShare):
     def __init__(self) -> None:
         super().__init__()
         self._is_on = False
-        self._kept: list[Callable[[], None]] = []
+        self.waiting: list[Callable[[], None]] = []
 
     def is_spent(self) -> bool:
         return super().is_spent() or self._is_on
 
     def later(self, read: Callable[[], None]) -> None:
         assert self._is_on
-        self._kept.append(read)
+        self.waiting.append(read)
 
     def begin(self) -> None:
         self._is_on = True
 
     def end(self) -> None:
         self._is_on = False
-        for read in self._kept:
+        for read in self.waiting:
             read()
 
 

@@ -29,8 +29,9 @@ _TURN: Final = 4
 """The peer has had its share of this turn of the loop."""
 
 # So that a client that sends much at once holds up the others for a millisecond only: its bytes are
-# parsed in slices, and after so many frames, be they ever so small, the rest waits for the next
-# turn. What is compressed may be a thousand times as long as the slice that it comes in.
+# parsed in slices, and after so many frames, be they ever so small, the rest waits for a later
+# turn, behind what others have sent by then. What is compressed may be a thousand times as long as
+# the slice that it comes in.
 _SLICE: Final = 4096
 _COMPRESSED_SLICE: Final = 256
 _FRAMES_A_TURN: Final = 128
@@ -129,7 +130,7 @@ class Intake(asyncio.Protocol, ABC):
                 self._unread = data[at:]
                 if not self._held:
                     self._hold(_TURN)
-                    asyncio.get_running_loop().call_soon(self._release, _TURN)
+                    self._share.later(self._read_kept)
                 return
             self._take(reader, data[at : at + size])
             at += size
@@ -188,7 +189,7 @@ class Intake(asyncio.Protocol, ABC):
         self._reader.ignore_messages()
         self._let_in()
         if self._unread:
-            asyncio.get_running_loop().call_soon(self._read_on)
+            self._share.later(self._read_kept)
 
     def _let_in(self) -> None:
         """Takes all reasons away. What waits goes on waiting."""

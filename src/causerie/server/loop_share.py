@@ -41,7 +41,9 @@ class LoopShare:
         return False
 
     def later(self, read: Callable[[], None]) -> None:
-        """Has something read in its turn. It must not raise."""
+        """Has something read in a later turn, behind what waits already. It must not raise."""
+        if not self._is_counting:
+            self._begin()
         self._waiting.append(read)
 
     def _begin(self) -> None:
@@ -53,5 +55,8 @@ class LoopShare:
         self._is_counting = False
         if self._waiting:
             self._begin()
-            while self._waiting and self._clock() < self._until:
+            # Who has still more to be read waits again, behind all others.
+            for _ in range(len(self._waiting)):
+                if self._clock() >= self._until:
+                    break
                 self._waiting.popleft()()

@@ -239,7 +239,7 @@ class WebSocketProtocol(Intake):
             self._tell(self._receiver.heard)
             self._read_in_turn(data)
         elif self._phase is _CLOSING:
-            self._read(data)
+            self._read_in_turn(data)
         elif self._handshake is not None:
             answer = self._handshake.feed(data)
             if answer is not None:
