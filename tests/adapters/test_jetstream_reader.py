@@ -2,15 +2,17 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
+from itertools import pairwise
 
 import pytest
 from tests.adapters.jetstream_nodes import Node, nats_server, new_prefix, node
 
 from causerie.adapters import jetstream_reader
 from causerie.adapters.jetstream_link import Message, Unanswered
-from causerie.adapters.jetstream_reader import Reader
-from causerie.adapters.jetstream_stream import Page
+from causerie.adapters.jetstream_reader import REST, Reader
+from causerie.adapters.jetstream_stream import Found, Page
 from causerie.adapters.nats_server import NatsServer
 from causerie.chat.entry import Entry
 from causerie.ports import Located, Stored
@@ -169,6 +171,35 @@ async def test_an_id_is_found_that_nats_has_forgotten(here: Node) -> None:
     assert await find("alice", "said", room="nowhere", since=since) is None
     # Nobody has a room read from its beginning by saying something there for the first time.
     assert await find("alice", "said", room="often", since=0) is None
+
+
+async def test_many_who_look_for_what_was_said_long_ago_read_in_turn_and_rest(
+    here: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await here.append(*(draft(str(number), room="often") for number in range(120)))
+    reader = here.log._reader
+    monkeypatch.setattr(jetstream_reader, "AHEAD", 10)
+    monkeypatch.setattr(jetstream_reader, "AT_LEISURE", 3)
+    clock, forward = asyncio.get_running_loop().time, reader._forward
+    pages = Counter[object]()
+    read: list[tuple[float, float]] = []
+
+    async def timed(room: str, after: int, upto: int, limit: int, **how: bool) -> list[Found]:
+        begun = clock()
+        found = await forward(room, after, upto, limit, **how)
+        if limit == 10:
+            who = asyncio.current_task()
+            pages[who] += 1
+            if pages[who] > 3:
+                read.append((begun, clock()))
+        return found
+
+    monkeypatch.setattr(reader, "_forward", timed)
+    looks = [reader.find_in("often", "k:a", f"unsaid {number}", since=1) for number in range(3)]
+    assert await asyncio.gather(*looks) == [None, None, None]
+    assert len(read) == 3 * (120 // 10 - 3)
+    for (begun, ended), (later, _) in pairwise(read):
+        assert later - ended >= (ended - begun) * REST * 0.9
 
 
 async def test_a_read_that_ends_before_what_is_known_to_be_there_is_not_believed(

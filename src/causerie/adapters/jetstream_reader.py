@@ -37,6 +37,15 @@ block of its files."""
 AHEAD: Final = 200
 """Entries read at a time while one is looked for."""
 
+AT_LEISURE: Final = 5
+"""So many times as many are read as fast as can be. Who reads on takes turns with all others who
+do, and all of them rest most of the time: a client that says of each message that it was first
+tried long ago has the whole room looked through for it."""
+
+REST: Final = 4
+"""How long they rest, in units of the time that reading took. Of a room, 10,000 entries are looked
+through in a second or two then."""
+
 TRIES: Final = 20
 """How often something is looked up anew that was disturbed by new entries, or by removals."""
 
@@ -84,6 +93,7 @@ class Reader:
         self._subjects = stream.subjects
         self._epoch = epoch
         self._known = known
+        self._leisure = asyncio.Lock()
 
     async def read(self, room: str, *, after: int, upto: int, limit: int) -> list[Entry]:
         """Reads forward."""
@@ -235,15 +245,28 @@ class Reader:
                 return message.seq
         return end.seq
 
-    async def _walk(self, room: str, first: int, upto: int) -> AsyncIterator[Found]:
-        """Reads forward from a seq on, a page at a time."""
+    async def _walk(
+        self, room: str, first: int, upto: int, *, may_rest: bool = False
+    ) -> AsyncIterator[Found]:
+        """Reads forward from a seq on, page by page; after some at leisure, if it `may_rest`."""
+        pages = 0
         while first <= upto:
-            page = await self._forward(room, first - 1, upto, AHEAD, is_there=True)
+            reading = self._forward(room, first - 1, upto, AHEAD, is_there=True)
+            pages += 1
+            page = await (self._rest_after(reading) if may_rest and pages > AT_LEISURE else reading)
             for found in page:
                 yield found
             if len(page) < AHEAD:
                 return
             first = page[-1].seq + 1
+
+    async def _rest_after(self, reading: Coroutine[Any, Any, _Answer]) -> _Answer:
+        clock = asyncio.get_running_loop().time
+        async with self._leisure:
+            begun = clock()
+            answer = await reading
+            await asyncio.sleep((clock() - begun) * REST)
+        return answer
 
     async def _rank(self, room: str, seq: int, end: int) -> Mark:
         """Finds the first entry from a seq on, and counts the entries from it up to `end`, which is
@@ -334,7 +357,7 @@ class Reader:
         if end is None or first is None:
             return None
         said = msgspec.json.encode(id)
-        async for found in self._walk(room, first, end.seq):
+        async for found in self._walk(room, first, end.seq, may_rest=True):
             if said not in found.payload:
                 continue  # to look costs less than to read
             entry = decode_entry(found.payload, room=room, seq=found.seq, prev=0)
