@@ -112,6 +112,15 @@ async def test_the_log_tells_where_the_rooms_are_and_no_secret_of_theirs(tmp_pat
     assert told == [str(tmp_path), nats.url.replace("//", "//…@")]
 
 
+async def test_that_the_rooms_can_be_stored_again_is_no_warning(tmp_path: Path) -> None:
+    async with running(tmp_path) as server:
+        with capture_logs() as logs:
+            server.app._note_health("degraded")
+            server.app._note_health("ok")
+    told = [(log["health"], log["log_level"]) for log in logs if "health" in log]
+    assert told == [("degraded", "warning"), ("ok", "info")]
+
+
 async def test_an_ipv6_address_is_told_in_brackets(tmp_path: Path) -> None:
     async with running(tmp_path, host="::1") as server:
         assert server.urls == [f"http://[::1]:{server.port}"]

@@ -253,7 +253,8 @@ class App:
     def _note_health(self, health: StoreHealth) -> None:
         if self._health in ALIVE:
             self._health = health
-            _logger.warning("the store of the rooms", health=health)
+            tell = _logger.info if health == "ok" else _logger.warning
+            tell("the store of the rooms", health=health)
 
     def _name_lost(self, identity: str) -> None:
         self._hub.sessions.look_up(identity)

@@ -28,10 +28,10 @@ BY_RECEIVER: Final = 2
 _TURN: Final = 4
 """The peer has had its share of this turn of the loop."""
 
-# So that a client that sends much at once holds up the others for some milliseconds only (3 to 5, if
-# all of a slice are frames without a payload): its bytes are parsed in slices, and after so many
-# frames the rest waits for a later turn, behind what others have sent by then. What is compressed
-# may be a thousand times as long as the slice that it comes in.
+# So that a client that sends much at once holds up the others for some milliseconds only (3 to 5,
+# if a slice is nothing but frames without a payload): its bytes are parsed in slices, and after so
+# many frames the rest waits for a later turn, behind what others have sent by then. What is
+# compressed may be a thousand times as long as the slice that it comes in.
 _SLICE: Final = 4096
 _COMPRESSED_SLICE: Final = 256
 _FRAMES_A_TURN: Final = 128
