@@ -29,7 +29,7 @@ function pageSentences(): Plugin {
   };
 }
 
-/** Leaves out of the styles in the elements what only their readers need: indents, comments. */
+/** Leaves out of the styles in the elements what only their readers need: comments, most blanks. */
 function tightStyles(): Plugin {
   return {
     name: "tight-styles",
@@ -39,7 +39,10 @@ function tightStyles(): Plugin {
         return undefined;
       }
       const tight = code.replace(/\bcss`[^`]*`/gu, (style) =>
-        style.replace(/\/\*.*?\*\//gsu, "").replace(/\s*\n\s*/gu, "\n"),
+        style
+          .replace(/\/\*.*?\*\//gsu, "")
+          .replace(/\s*\n\s*/gu, "\n")
+          .replace(/(?<=[{};,])\n|\n(?=\})| (?=\{)|(?<=:) /gu, ""),
       );
       return { code: tight, map: null };
     },

@@ -43,9 +43,6 @@ export const people = icon(
 export const plus = icon(svg`<path d="M12 5v14M5 12h14" />`);
 export const close = icon(svg`<path d="m6 6 12 12M18 6 6 18" />`);
 export const menu = icon(svg`<path d="M4 7h16M4 12h16M4 17h16" />`);
-export const more = icon(
-  svg`<circle cx="12" cy="5.5" r=".8" /><circle cx="12" cy="12" r=".8" /><circle cx="12" cy="18.5" r=".8" />`,
-);
 export const reply = icon(svg`<path d="M9.5 6 4 11.5 9.5 17M4.5 11.5H14a6 6 0 0 1 6 6V19" />`);
 export const retry = icon(svg`<path d="M19.5 12a7.5 7.5 0 1 1-2.3-5.4M19.5 4v4.5H15" />`);
 export const send = icon(svg`<path d="M5 12 4 5l16.5 7L4 19zM5 12h7" />`);

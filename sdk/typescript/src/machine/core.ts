@@ -23,7 +23,6 @@
 import { Ended, InvalidCommand, refusal } from "../errors.js";
 import { ErrorCode } from "../generated/codes.js";
 import type { Command, ErrorFrame, Ping, ServerFrame, Welcome } from "../generated/frames.js";
-import { assert } from "./assert.js";
 import type { RoomMembers } from "./company.js";
 import { isText } from "./decode.js";
 import { earliest } from "./earliest.js";
@@ -354,9 +353,8 @@ export class Machine {
     if (link !== undefined) {
       this.#subscriptions.sendJoins(link, now);
       this.#requests.send(link, this.#subscriptions.maySend, now);
-    } else if (this.#link.waitsForName) {
-      assert(this.#link.welcome !== undefined, "who was never here does not wait");
-      const hello = this.#requests.takeRename(this.#link.welcome.limits.frame, now);
+    } else if (this.#link.waitsForName && this.welcome !== undefined) {
+      const hello = this.#requests.takeRename(this.welcome.limits.frame, now);
       if (hello !== undefined) this.#link.takeOther(hello, now);
     }
   }
