@@ -2,7 +2,7 @@ import asyncio
 
 from tests.adapters.jetstream_nodes import until
 
-from causerie.adapters.jetstream_late import AT_ONCE, Late
+from causerie.adapters.jetstream_late import Late
 from causerie.adapters.jetstream_tasks import Tasks
 from causerie.chat.entry import Draft, Entry, placed
 from causerie.testing.contracts import draft
@@ -78,12 +78,3 @@ async def test_what_waits_behind_something_old_can_be_withdrawn() -> None:
     assert [each for each in desk.told if each[1].identity == "bob"] == [
         ("put", one) for one in others
     ]
-
-
-async def test_few_are_looked_for_at_a_time() -> None:
-    desk = Desk()
-    for number in range(3 * AT_ONCE):
-        desk.late.take(draft("old", identity=f"author {number}"))
-    await until(lambda: len(desk.looks) == AT_ONCE, "the first looks")
-    desk.answer.set()
-    await until(lambda: len(desk.told) == 3 * AT_ONCE, "the others")

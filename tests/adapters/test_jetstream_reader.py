@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Mapping
 from itertools import pairwise
 
 import pytest
-from tests.adapters.jetstream_nodes import Node, nats_server, new_prefix, node
+from tests.adapters.jetstream_nodes import Node, nats_server, new_prefix, node, until
+from tests.support.line_process import PATIENCE
 
 from causerie.adapters import jetstream_reader
 from causerie.adapters.jetstream_link import Message, Unanswered
-from causerie.adapters.jetstream_reader import REST, Reader
+from causerie.adapters.jetstream_reader import LOOKS, REST, Reader
 from causerie.adapters.jetstream_stream import Found, Page
 from causerie.adapters.nats_server import NatsServer
 from causerie.chat.entry import Entry
@@ -173,33 +174,68 @@ async def test_an_id_is_found_that_nats_has_forgotten(here: Node) -> None:
     assert await find("alice", "said", room="often", since=0) is None
 
 
+class Pages:
+    """Notes the pages that are read at leisure, and may hold them up: those after the third."""
+
+    def __init__(self, reader: Reader, patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(jetstream_reader, "AHEAD", 10)
+        patch.setattr(jetstream_reader, "AT_LEISURE", 3)
+        self.goes_on = asyncio.Event()
+        self.begun = 0
+        self.read: list[tuple[float, float]] = []
+        """When each was begun and had, in seconds."""
+        self._by_task = Counter[object]()
+        self._forward = reader._forward
+        patch.setattr(reader, "_forward", self._noted)
+
+    async def _noted(
+        self, room: str, after: int, upto: int, limit: int, **how: bool
+    ) -> list[Found]:
+        clock, task = asyncio.get_running_loop().time, asyncio.current_task()
+        self._by_task[task] += limit == 10
+        if limit != 10 or self._by_task[task] <= 3:
+            return await self._forward(room, after, upto, limit, **how)
+        begun = clock()
+        self.begun += 1
+        await self.goes_on.wait()
+        found = await self._forward(room, after, upto, limit, **how)
+        self.read.append((begun, clock()))
+        return found
+
+
 async def test_many_who_look_for_what_was_said_long_ago_read_in_turn_and_rest(
     here: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await here.append(*(draft(str(number), room="often") for number in range(120)))
     reader = here.log._reader
-    monkeypatch.setattr(jetstream_reader, "AHEAD", 10)
-    monkeypatch.setattr(jetstream_reader, "AT_LEISURE", 3)
-    clock, forward = asyncio.get_running_loop().time, reader._forward
-    pages = Counter[object]()
-    read: list[tuple[float, float]] = []
-
-    async def timed(room: str, after: int, upto: int, limit: int, **how: bool) -> list[Found]:
-        begun = clock()
-        found = await forward(room, after, upto, limit, **how)
-        if limit == 10:
-            who = asyncio.current_task()
-            pages[who] += 1
-            if pages[who] > 3:
-                read.append((begun, clock()))
-        return found
-
-    monkeypatch.setattr(reader, "_forward", timed)
-    looks = [reader.find_in("often", "k:a", f"unsaid {number}", since=1) for number in range(3)]
+    pages = Pages(reader, monkeypatch)
+    pages.goes_on.set()
+    looks = [reader.find_in("often", "alice", f"unsaid {number}", since=1) for number in range(3)]
     assert await asyncio.gather(*looks) == [None, None, None]
-    assert len(read) == 3 * (120 // 10 - 3)
-    for (begun, ended), (later, _) in pairwise(read):
+    assert len(pages.read) == 3 * (120 // 10 - 3)
+    for (begun, ended), (later, _) in pairwise(pages.read):
         assert later - ended >= (ended - begun) * REST * 0.9
+
+
+async def test_who_looks_through_little_does_not_wait_for_those_who_look_through_much(
+    here: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = await here.append(*(draft(str(number), room="often") for number in range(120)))
+    assert isinstance(said[-1], Stored)
+    newest = said[-1].entry
+    monkeypatch.setattr(jetstream_reader, "SKEW", 0)
+    reader = here.log._reader
+    pages = Pages(reader, monkeypatch)
+    looks = [
+        asyncio.create_task(reader.find_in("often", "alice", f"unsaid {number}", since=1))
+        for number in range(LOOKS + 1)
+    ]
+    await until(lambda: pages.begun == 1, "somebody at leisure")
+    found = reader.find_in("often", "alice", newest.id, since=newest.timestamp)
+    assert await asyncio.wait_for(found, PATIENCE) == newest
+    assert pages.begun == 1
+    pages.goes_on.set()
+    assert await asyncio.gather(*looks) == [None] * (LOOKS + 1)
 
 
 async def test_a_read_that_ends_before_what_is_known_to_be_there_is_not_believed(

@@ -2,16 +2,11 @@
 for in its room before it is sent. What its author says after it waits for that, and nobody else.
 """
 
-import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 from causerie.adapters.jetstream_tasks import Tasks
 from causerie.chat.entry import Draft, Entry
-
-AT_ONCE: Final = 8
-"""Drafts that are looked for at a time: each may be a long read, and there are others who read."""
 
 
 class Late:
@@ -41,7 +36,6 @@ class Late:
         """By author."""
         self._withdrawn: dict[str, int] = {}
         """By author, how many of those that wait were there when the author lost the name."""
-        self._turns = asyncio.Semaphore(AT_ONCE)
 
     def __len__(self) -> int:
         return sum(len(drafts) for drafts in self._waiting.values())
@@ -72,8 +66,7 @@ class Late:
             entry = None
             is_old = self._is_old(draft)
             if is_old:
-                async with self._turns:
-                    entry = await self._look(draft)
+                entry = await self._look(draft)
             waiting.popleft()
             is_withdrawn = self._is_withdrawn(identity)
             if entry is not None:

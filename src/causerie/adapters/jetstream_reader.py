@@ -9,8 +9,9 @@ entry of a room than one that is missing does not lag behind: that one is gone.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from functools import wraps
+from itertools import count
 from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
 import msgspec
@@ -37,10 +38,13 @@ block of its files."""
 AHEAD: Final = 200
 """Entries read at a time while one is looked for."""
 
+LOOKS: Final = 8
+"""So many look for something at a time: there are others who read."""
+
 AT_LEISURE: Final = 5
-"""So many times as many are read as fast as can be. Who reads on takes turns with all others who
-do, and all of them rest most of the time: a client that says of each message that it was first
-tried long ago has the whole room looked through for it."""
+"""So many pages are read so. Who reads on takes turns with all others who do, and all of them rest
+most of the time: a client that says of each message that it was first tried long ago has the whole
+room looked through for it. Nobody who needs fewer pages waits for them."""
 
 REST: Final = 4
 """How long they rest, in units of the time that reading took. Of a room, 10,000 entries are looked
@@ -93,7 +97,7 @@ class Reader:
         self._subjects = stream.subjects
         self._epoch = epoch
         self._known = known
-        self._leisure = asyncio.Lock()
+        self._looks, self._leisure = asyncio.Semaphore(LOOKS), asyncio.Lock()
 
     async def read(self, room: str, *, after: int, upto: int, limit: int) -> list[Entry]:
         """Reads forward."""
@@ -246,27 +250,35 @@ class Reader:
         return end.seq
 
     async def _walk(
-        self, room: str, first: int, upto: int, *, may_rest: bool = False
+        self,
+        room: str,
+        first: int,
+        upto: int,
+        *,
+        turn: Callable[[int], AbstractAsyncContextManager[None]] = lambda _page: nullcontext(),
     ) -> AsyncIterator[Found]:
-        """Reads forward from a seq on, page by page; after some at leisure, if it `may_rest`."""
-        pages = 0
-        while first <= upto:
-            reading = self._forward(room, first - 1, upto, AHEAD, is_there=True)
-            pages += 1
-            page = await (self._rest_after(reading) if may_rest and pages > AT_LEISURE else reading)
+        """Reads forward from a seq on, page by page, each in its `turn`."""
+        for number in count():
+            async with turn(number):
+                page = await self._forward(room, first - 1, upto, AHEAD, is_there=True)
             for found in page:
                 yield found
-            if len(page) < AHEAD:
+            if len(page) < AHEAD or page[-1].seq >= upto:
                 return
             first = page[-1].seq + 1
 
-    async def _rest_after(self, reading: Coroutine[Any, Any, _Answer]) -> _Answer:
-        clock = asyncio.get_running_loop().time
-        async with self._leisure:
-            begun = clock()
-            answer = await reading
-            await asyncio.sleep((clock() - begun) * REST)
-        return answer
+    @asynccontextmanager
+    async def _turn(self, page: int) -> AsyncIterator[None]:
+        """When somebody who looks for something may read a page; the first is 0."""
+        if page < AT_LEISURE:
+            async with self._looks:
+                yield
+        else:
+            clock = asyncio.get_running_loop().time
+            async with self._leisure:
+                begun = clock()
+                yield
+                await asyncio.sleep((clock() - begun) * REST)
 
     async def _rank(self, room: str, seq: int, end: int) -> Mark:
         """Finds the first entry from a seq on, and counts the entries from it up to `end`, which is
@@ -352,12 +364,13 @@ class Reader:
     @_again
     async def find_in(self, room: str, identity: str, id: str, *, since: int) -> Entry | None:
         """Finds it in a room, among what was said since a time (with the clocks' difference)."""
-        end = await self._end(room, GREATEST)
-        first = None if end is None else await self._since(room, since - SKEW, 0, end)
+        async with self._looks:
+            end = await self._end(room, GREATEST)
+            first = None if end is None else await self._since(room, since - SKEW, 0, end)
         if end is None or first is None:
             return None
         said = msgspec.json.encode(id)
-        async for found in self._walk(room, first, end.seq, may_rest=True):
+        async for found in self._walk(room, first, end.seq, turn=self._turn):
             if said not in found.payload:
                 continue  # to look costs less than to read
             entry = decode_entry(found.payload, room=room, seq=found.seq, prev=0)
