@@ -87,6 +87,16 @@ def run_to_its_end(source: str, target: str) -> int:
     return int(new)
 
 
+def stop_at(process: LineProcess, count: Callable[[], int], wanted: int) -> None:
+    """Has it stand still as soon as it has moved so many messages."""
+    while process.is_running:
+        count()  # it goes on meanwhile
+        process.signal(signal.SIGSTOP)
+        if count() >= wanted:
+            return
+        process.signal(signal.SIGCONT)
+
+
 def in_folder(folder: Path) -> int:
     """How many entries are in a folder that another process uses."""
     if not (folder / DATABASE).exists():
@@ -140,12 +150,12 @@ def test_killed_on_its_way_into_nats_and_back_it_goes_on_where_it_stopped(
             for number in range(KILLS):
                 wanted = killed_at[-1] + chance.randint(1, ENTRIES // 8)
                 with moving(here, there) as process:
-                    while count() < wanted and process.is_running:
-                        """Until it is as far."""
+                    stop_at(process, count, wanted)
                     if number:
                         process.kill()
                     else:
                         process.signal(signal.SIGINT)
+                        process.signal(signal.SIGCONT)
                         assert process.wait() == 130
                         assert process.lines[-1].startswith("Interrupted: run the same command ag")
                         assert process.errors == ""
