@@ -437,6 +437,21 @@ def test_a_hello_that_waits_ends_nothing() -> None:
     assert len(rig.frames("hello")) == 1
 
 
+def test_who_comes_back_to_a_name_that_another_has_waits_for_it_until_a_third_is_asked_for() -> (
+    None
+):
+    rig = connected()
+    rig.reopen()
+    waits = [rig.machine.waits_for_name]
+    rig.refuse(rig.one_frame("hello")["id"], ErrorCode.NAME_TAKEN, retry_after=5000)
+    waits.append(rig.machine.waits_for_name)
+    assert rig.frames() == []
+    rig.send(Hello(username="Bob"))
+    assert rig.one_frame("hello")["username"] == "Bob"
+    waits.append(rig.machine.waits_for_name)
+    assert waits == [False, True, False]
+
+
 def test_the_application_ends_the_client_and_nothing_goes_on() -> None:
     rig = in_lobby(3)
     id = rig.send(hi())

@@ -212,6 +212,41 @@ def test_who_comes_back_waits_for_the_name() -> None:
     assert LatencyMeasured(rtt_ms=100) in rig.events()
 
 
+def waiting_for_the_name() -> Rig:
+    rig = connected()
+    rig.link.lost(1.0, 1006, "")
+    rig.link.tick(9.0)
+    rig.link.opened(9.0)
+    refuse(rig, ErrorCode.NAME_TAKEN, 14.0)
+    rig.events()
+    rig.frames()
+    return rig
+
+
+def test_who_waits_for_a_name_may_be_welcomed_under_another() -> None:
+    rig = waiting_for_the_name()
+    waits = [rig.link.waits_for_name]
+    rig.link.take_other(rig.link.credentials.hello("r1", "Bob", returning=False), 10.0)
+    waits.append(rig.link.waits_for_name)
+    assert waits == [True, False]
+    assert [frame["username"] for frame in rig.frames()] == ["Bob"]
+    assert rig.link.welcomed(welcome("r1", "Bob"), 10.1)
+    assert Renamed(username="Bob") in rig.events()
+    assert rig.link.username == "Bob"
+
+
+def test_who_is_refused_another_name_too_goes_on_waiting_for_the_first() -> None:
+    rig = waiting_for_the_name()
+    rig.link.take_other(rig.link.credentials.hello("r1", "Bob", returning=False), 10.0)
+    rig.frames()
+    # What becomes of a rename is not the link's to tell.
+    assert not rig.link.hello_refused("r1", NameRefused(ErrorCode.NAME_TAKEN, "no"), None)
+    assert rig.events() == []
+    assert rig.link.waits_for_name
+    rig.link.tick(14.0)
+    assert [frame["username"] for frame in rig.frames()] == ["Alice"]
+
+
 def test_hello_is_said_again_to_a_server_that_cannot_answer_now() -> None:
     rig = Rig()
     rig.link.opened(0.0)
