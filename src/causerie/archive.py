@@ -1,12 +1,12 @@
 """Chats at rest, which nobody serves: how one is copied into another store, and how it is seen that
 both are the same.
 
-An archive has its entries in the order in which they were stored, whatever their rooms. A target is
-filled in the order of its source, so that at any time, however it was left, it holds a beginning of
-the source, and can be gone on with. What holds anything else is not touched.
+An archive has the entries of each room in the order in which they were stored. A target is filled
+in the order of its source, so that at any time, however it was left, it holds of each room a
+beginning, and can be gone on with. What holds anything else is not touched.
 
 ArchiveError       one cannot be copied into the other
-├── HoldsOther     where the source has one entry, the target has another
+├── HoldsOther     of a room, the target does not hold a beginning of what the source has
 ├── HoldsMore      the target has all that the source has, and goes on
 ├── HoldsNames     the target has names, and none of the entries
 └── Unlike         what was copied is not what was to be
@@ -25,7 +25,7 @@ from causerie.wire.errors import CauserieError
 DIGEST_SIZE: Final = 16
 """Bytes of a room's checksum."""
 
-Phase = Literal["copying", "checking"]
+Phase = Literal["looking", "copying", "checking"]
 
 Tell = Callable[[Phase, int, int], None]
 """Is told what is being done, how many entries that is done with, and of how many."""
@@ -53,8 +53,8 @@ class Archive(Protocol):
         """Counts the entries."""
 
     def read(self) -> AsyncIterator[Sequence[Entry]]:
-        """Reads all entries that are there when this begins, in the order in which they were
-        stored, a piece at a time. No piece is empty.
+        """Reads all entries that are there when this begins, those of a room in the order in which
+        they were stored, a piece at a time. No piece is empty.
         """
 
     async def begin(self) -> None:
@@ -62,7 +62,7 @@ class Archive(Protocol):
 
     async def append(self, entries: Sequence[Entry]) -> None:
         """Stores entries, durably and in this order, as they are but for their `seq` and `prev`.
-        Each is stored whole or not at all, and no later one without the earlier.
+        Each is stored whole or not at all, and no later one of a room without the earlier.
         """
 
     async def names(self) -> Sequence[KeptName]:
@@ -80,15 +80,15 @@ class ArchiveError(CauserieError):
 
 
 class HoldsOther(ArchiveError):
-    """At a place where the source has another entry, or none, the target has `entry`."""
+    """Of this room the target holds something else than a beginning of what the source has."""
 
-    def __init__(self, entry: Entry) -> None:
-        super().__init__(entry.room, entry.id)
-        self.entry = entry
+    def __init__(self, room: str) -> None:
+        super().__init__(room)
+        self.room = room
 
 
-class HoldsMore(HoldsOther):
-    """The target has all that the source has, and `entry` after that."""
+class HoldsMore(ArchiveError):
+    """The target has all that the source has, and more after that."""
 
 
 class HoldsNames(ArchiveError):
@@ -164,41 +164,76 @@ async def copy(source: Archive, target: Archive, tell: Tell) -> Copied:
 
 async def _copy_entries(source: Archive, target: Archive, tell: Tell) -> int:
     """Copies the entries; tells how many were new."""
-    total = await source.count()
-    held = target.read()
-    known = await _next(held)
-    if not known:
+    held = await _look_through(target, tell)
+    if held.count:
+        await _require_beginning(source, target, held)
+    else:
         await _refuse_names(source, target)
+    await target.begin()
+    total = await source.count()
     done = new = 0
+    left = {room: there.entries for room, there in held.rooms.items()}
     tell("copying", done, total)
     async for piece in source.read():
-        missing = piece
-        while missing and known:
-            count = min(len(missing), len(known))
-            for here, there in zip(missing[:count], known[:count], strict=True):
-                if _content(here) != _content(there):
-                    raise HoldsOther(there)
-            missing = missing[count:]
-            known = known[count:] or await _next(held)
+        missing = []
+        for entry in piece:
+            if left.get(entry.room):
+                left[entry.room] -= 1
+            else:
+                missing.append(entry)
         if missing:
-            if not new:
-                await target.begin()
             await target.append(missing)
             new += len(missing)
         done += len(piece)
         tell("copying", done, max(done, total))
-    if known:
-        raise HoldsMore(known[0]) if done else HoldsOther(known[0])
-    if not new:
-        await target.begin()
     return new
 
 
-async def _next(pieces: AsyncIterator[Sequence[Entry]]) -> Sequence[Entry]:
-    """The next piece; an empty one at the end."""
-    async for piece in pieces:
-        return piece
-    return ()
+async def _look_through(archive: Archive, tell: Tell) -> Sums:
+    """Sums up what an archive holds, and says how far it is if it holds anything."""
+    total = await archive.count()
+    sums = Sums()
+    if total:
+        tell("looking", 0, total)
+    async for piece in archive.read():
+        sums.add(piece)
+        tell("looking", sums.count, max(sums.count, total))
+    return sums
+
+
+async def _require_beginning(source: Archive, target: Archive, held: Sums) -> None:
+    """Sees that the target, which holds this, holds of each room a beginning of what the source
+    has.
+    """
+    other = await _unlike_beginning(source, held)
+    if other is None:
+        return
+    whole = Sums()
+    async for piece in source.read():
+        whole.add(piece)
+    if whole.count and await _unlike_beginning(target, whole) is None:
+        raise HoldsMore
+    raise HoldsOther(other)
+
+
+async def _unlike_beginning(archive: Archive, beginning: Sums) -> str | None:
+    """A room of which an archive does not begin with what was summed up; None if it does of all."""
+    left = dict(beginning.rooms)
+    sums = Sums()
+    async for piece in archive.read():
+        for entry in piece:
+            there = left.get(entry.room)
+            if there is None:
+                continue
+            sums.add([entry])
+            here = sums.rooms[entry.room]
+            if here.entries == there.entries:
+                if here.digest != there.digest:
+                    return entry.room
+                del left[entry.room]
+        if not left:
+            return None
+    return min(left)
 
 
 async def _refuse_names(source: Archive, target: Archive) -> None:

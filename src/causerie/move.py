@@ -129,14 +129,9 @@ def _explain(error: ArchiveError, source: str, target: str, words: Words) -> str
     match error:
         case HoldsMore():
             return words("move-holds-more", source=source, target=target)
-        case HoldsOther(entry=entry):
-            return words(
-                "move-holds-other",
-                source=source,
-                target=target,
-                room=_room(entry.room, words),
-                name=sanitise_name(entry.username),
-            )
+        case HoldsOther(room=room):
+            room = _room(room, words)
+            return words("move-holds-other", source=source, target=target, room=room)
         case HoldsNames(name=name):
             name = sanitise_name(name)
             return words("move-holds-names", source=source, target=target, name=name)

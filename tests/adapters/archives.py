@@ -105,6 +105,11 @@ def comparable(chat: Chat) -> object:
     )
 
 
+def by_room(chat: Chat) -> Chat:
+    """A chat whose entries come room by room, those of each in their order."""
+    return chat._replace(entries=sorted(chat.entries, key=lambda entry: entry.room))
+
+
 def _content(entry: Entry) -> tuple[object, ...]:
     return (
         *(entry.identity, entry.id, entry.kind, entry.username, entry.content, entry.timestamp),
