@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
-from tests.adapters.archives import Chat, comparable, fill, kept, message, random_chat, read_all
+from tests.adapters.archives import (
+    Chat,
+    by_room,
+    comparable,
+    fill,
+    kept,
+    message,
+    random_chat,
+    read_all,
+)
 from tests.adapters.jetstream_nodes import until
 from tests.support.nats import NatsCluster, nats_cluster
 from tests.support.nats import nats_server as server
@@ -18,9 +27,12 @@ import causerie
 from causerie import backends
 from causerie.adapters.jetstream_directory import JetStreamDirectory
 from causerie.adapters.jetstream_names import AwayError, Value
+from causerie.adapters.jetstream_partitions import PartitionedLog
+from causerie.adapters.jetstream_streams import partition
 from causerie.adapters.jetstream_values import Values
 from causerie.adapters.nats_server import NatsServer
 from causerie.backends import (
+    Backend,
     BackendError,
     StoreHealth,
     nats_server,
@@ -92,6 +104,47 @@ async def test_who_has_lost_a_name_to_another_node_says_nothing_more_under_it(
         assert recorder.outcomes == [Rejected(said, "name_lost")]
     finally:
         await backend.close(5.0)
+
+
+@pytest.mark.usefixtures("own_prefix")
+async def test_a_chat_keeps_the_streams_with_which_it_was_made(server: NatsServer) -> None:
+    async def begin(streams: int) -> Backend:
+        config = Config(nats=(server.url,), streams=streams)
+        return await open_backend(config, clock=now, tell_health=unexpected, lost=unexpected)
+
+    for streams in (3, 0, 3):
+        backend = await begin(streams)
+        assert isinstance(backend.log, PartitionedLog)
+        await backend.close(5.0)
+    for streams in (1, 4):
+        with pytest.raises(BackendError, match=r"has 3 streams.*causerie move --streams"):
+            await begin(streams)
+
+
+@pytest.mark.usefixtures("own_prefix")
+async def test_all_streams_of_a_chat_are_one_archive(server: NatsServer) -> None:
+    chat = random_chat(1, 100)
+    async with open_archive(server.url, make=True, streams=3) as archive:
+        await fill(archive, chat)
+    async with open_archive(server.url) as archive:
+        assert comparable(by_room(await read_all(archive))) == comparable(by_room(chat))
+    with pytest.raises(BackendError, match="has 3 streams"):
+        async with open_archive(server.url, make=True, streams=2):
+            raise AssertionError("it has another number")
+
+
+@pytest.mark.parametrize("which", range(2))
+def test_rooms_are_found_in_any_stream(tmp_path: Path, which: int) -> None:
+    room = next(room for room in ("lobby", "garden", "attic") if partition(room, 2) == which)
+
+    async def put_there() -> None:
+        async with open_archive(str(tmp_path / "nats"), make=True, streams=2) as archive:
+            await archive.append([message(0, room)])
+
+    asyncio.run(put(tmp_path))
+    asyncio.run(put_there())
+    with nats_server(tmp_path) as running:
+        require_moved(tmp_path, running.url)
 
 
 async def test_where_no_nats_answers_the_error_says_what_to_look_at(

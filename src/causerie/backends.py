@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from causerie.adapters.jetstream_archive import JetStreamArchive
     from causerie.adapters.jetstream_directory import JetStreamDirectory
     from causerie.adapters.jetstream_link import Link
-    from causerie.adapters.jetstream_log import JetStreamLog
+    from causerie.adapters.jetstream_partitions import NatsLog
     from causerie.adapters.jetstream_values import Values
     from causerie.adapters.nats_bus import NatsBus
     from causerie.adapters.nats_server import NatsServer
@@ -201,23 +201,26 @@ async def _release(servers: Sequence[str], folded: str) -> bool:
     """Frees a name in NATS; where there is no chat, nobody keeps one."""
     _require_nats()
     from causerie.adapters.jetstream_directory import release_name
-    from causerie.adapters.jetstream_stream import Stream, StreamError
-    from causerie.adapters.jetstream_subjects import Subjects
+    from causerie.adapters.jetstream_stream import Unmade
+    from causerie.adapters.jetstream_streams import find_streams
     from causerie.adapters.jetstream_values import Values
 
     async with _nats_link(servers, "causerie name release") as link:
         try:
-            await Stream(link, Subjects(PREFIX)).state()
-        except StreamError:
+            await find_streams(link, PREFIX)
+        except Unmade:
             return False
         return await release_name(Values(link, PREFIX), folded)
 
 
 @asynccontextmanager
-async def open_archive(place: str, *, make: bool = False) -> AsyncIterator[Archive]:
+async def open_archive(
+    place: str, *, make: bool = False, streams: int = 0
+) -> AsyncIterator[Archive]:
     """Opens a chat that nobody serves, for this process alone. A place is a data folder; the folder
     called nats in one, where a server with workers keeps all; or NATS servers, with commas between
-    them. What is not there yet is only made if that is said.
+    them. What is not there yet is only made if that is said; in NATS it is to have so many
+    `streams`, or as many as are there (0).
 
     Raises:
         CauserieError: it is not there, is served by somebody, or cannot be used; the message says
@@ -225,7 +228,7 @@ async def open_archive(place: str, *, make: bool = False) -> AsyncIterator[Archi
     """
     path = Path(place)
     if servers := _servers_of(place):
-        async with _nats_archive(servers, place, make=make) as archive:
+        async with _nats_archive(servers, place, make=make, streams=streams) as archive:
             nodes = await archive.nodes()
             if nodes:
                 shown = without_secrets(place)
@@ -239,7 +242,7 @@ async def open_archive(place: str, *, make: bool = False) -> AsyncIterator[Archi
             raise _no_chat(place)
         async with (
             _own_nats(path.parent) as url,
-            _nats_archive((url,), place, make=make) as archive,
+            _nats_archive((url,), place, make=make, streams=streams) as archive,
         ):
             yield archive
     else:
@@ -364,6 +367,14 @@ def _unfinished() -> BackendError:
     )
 
 
+def _other_count(count: int) -> BackendError:
+    streams = "1 stream" if count == 1 else f"{count} streams"
+    return BackendError(
+        f"The chat in NATS has {streams}, and keeps as many: leave --streams out, or take the chat "
+        "over with `causerie move --streams` to where there is none yet."
+    )
+
+
 class _Buckets(NamedTuple):
     """Where names are in NATS."""
 
@@ -395,45 +406,50 @@ async def _make_buckets(link: "Link") -> _Buckets:
 
 @asynccontextmanager
 async def _nats_archive(
-    servers: Sequence[str], place: str, *, make: bool
+    servers: Sequence[str], place: str, *, make: bool, streams: int
 ) -> AsyncIterator["JetStreamArchive"]:
     _require_nats()
     from causerie.adapters.jetstream_archive import JetStreamArchive, is_part
-    from causerie.adapters.jetstream_log import OPEN_WITHIN, WINDOW
-    from causerie.adapters.jetstream_stream import Stream, StreamError
-    from causerie.adapters.jetstream_subjects import Subjects
+    from causerie.adapters.jetstream_log import WINDOW
+    from causerie.adapters.jetstream_stream import Unmade
+    from causerie.adapters.jetstream_streams import OtherCount, find_streams, open_streams
     from causerie.adapters.jetstream_values import Values
 
     async with _nats_link(servers, "causerie move") as link:
-        stream, values = Stream(link, Subjects(PREFIX)), Values(link, PREFIX)
+        values = Values(link, PREFIX)
         if make:
             replicas = (await _make_buckets(link)).replicas
-            await stream.open(
-                epoch=secrets.token_hex(8), replicas=replicas, window=WINDOW, within=OPEN_WITHIN
-            )
+            try:
+                opened = await open_streams(
+                    link, PREFIX, count=streams, replicas=replicas, window=WINDOW
+                )
+            except OtherCount as error:
+                raise _other_count(error.count) from None
         else:
             try:
-                await stream.state()
-            except StreamError:
+                opened = await find_streams(link, PREFIX)
+            except Unmade:
                 raise _no_chat(place) from None
             if await is_part(values):
                 raise _unfinished()
-        yield JetStreamArchive(link, stream, values, now=_now())
+        yield JetStreamArchive(link, [stream for stream, _ in opened], values, now=_now())
 
 
 async def _holds_entries(servers: Sequence[str]) -> bool:
     """Whether something was said in NATS."""
     _require_nats()
-    from causerie.adapters.jetstream_stream import Stream, StreamError
-    from causerie.adapters.jetstream_subjects import Subjects
+    from causerie.adapters.jetstream_stream import Unmade
+    from causerie.adapters.jetstream_streams import find_streams
 
     async with _nats_link(servers, "causerie") as link:
-        stream = Stream(link, Subjects(PREFIX))
         try:
-            await stream.state()
-        except StreamError:
+            opened = await find_streams(link, PREFIX)
+        except Unmade:
             return False
-        return await stream.last_of(stream.subjects.entries) is not None
+        for stream, _ in opened:
+            if await stream.last_of(stream.subjects.entries) is not None:
+                return True
+        return False
 
 
 def _now() -> int:
@@ -465,7 +481,7 @@ class _Nats:
     """A log, a directory and a bus, on one connection."""
 
     def __init__(
-        self, link: "Link", log: "JetStreamLog", directory: "JetStreamDirectory", bus: "NatsBus"
+        self, link: "Link", log: "NatsLog", directory: "JetStreamDirectory", bus: "NatsBus"
     ) -> None:
         self._link = link
         self._log = log
@@ -487,8 +503,9 @@ class _Nats:
         from causerie.adapters.jetstream_archive import insist, is_part
         from causerie.adapters.jetstream_directory import JetStreamDirectory
         from causerie.adapters.jetstream_link import Link, LinkError
-        from causerie.adapters.jetstream_log import JetStreamLog
         from causerie.adapters.jetstream_names import AwayError
+        from causerie.adapters.jetstream_partitions import open_log
+        from causerie.adapters.jetstream_streams import OtherCount
         from causerie.adapters.nats_bus import NatsBus
 
         def name_lost(_folded: str, identity: str) -> None:
@@ -510,9 +527,17 @@ class _Nats:
                 lost=name_lost,
                 missed=link.leaseless,
             )
-            log = await JetStreamLog.open(
-                link, clock=clock, prefix=PREFIX, replicas=replicas, before=directory.kept
+            log = await open_log(
+                link,
+                clock=clock,
+                prefix=PREFIX,
+                streams=config.streams,
+                replicas=replicas,
+                before=directory.kept,
             )
+        except OtherCount as error:
+            await link.close()
+            raise _other_count(error.count) from None
         except (LinkError, AwayError) as error:
             await link.close()
             raise _unusable(error) from None

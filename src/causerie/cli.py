@@ -28,6 +28,7 @@ from cyclopts.validators import Number
 
 from causerie.client.address import DEFAULT_URL
 from causerie.server.config import (
+    MOST_STREAMS,
     Config,
     ConfigError,
     SettingRefused,
@@ -220,7 +221,14 @@ def command_line() -> App:
             return _complain(str(error), USAGE)
 
     @app.command
-    def move(source: str, target: str, /, *, lang: Literal["en", "fr"] | None = None) -> None:
+    def move(
+        source: str,
+        target: str,
+        /,
+        *,
+        streams: Annotated[int, Parameter(validator=Number(gte=0, lte=MOST_STREAMS))] = 0,
+        lang: Literal["en", "fr"] | None = None,
+    ) -> None:
         """Move a chat from one store into another: rooms, private conversations, names.
 
         Each of the two is a data folder, as of `causerie serve --data FOLDER`; FOLDER/nats, in
@@ -237,6 +245,9 @@ def command_line() -> App:
             Where the chat is.
         target
             Where it is to be; a folder is made if it does not exist.
+        streams
+            Streams among which the target divides the rooms, if it is in NATS and there is no chat
+            yet (`causerie serve --help` has more); 0 for as many as there are, or one.
         lang
             The language: en or fr. Without it, that of the environment (LC_ALL, LC_MESSAGES, LANG).
         """
@@ -249,7 +260,8 @@ def command_line() -> App:
             # It would be the present folder: a variable that is not set is likelier.
             if not place:
                 raise ConfigError(f"{name} must not be empty: name a folder, or NATS servers.")
-        move(source, target, Words(choose_language(lang, os.environ)), sys.stdout)
+        words = Words(choose_language(lang, os.environ))
+        move(source, target, words, sys.stdout, streams=streams)
 
     app.command(
         "causerie.bench.commands:app",

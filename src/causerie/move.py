@@ -41,9 +41,10 @@ class MoveError(CauserieError):
     """It cannot be moved; the message says why, and what to do."""
 
 
-def move(source: str, target: str, words: Words, out: TextIO) -> None:
+def move(source: str, target: str, words: Words, out: TextIO, *, streams: int = 0) -> None:
     """Copies what `source` holds into `target`, compares both, and says what there is in the end.
-    Blocks. It may be interrupted in any way, and called again.
+    In NATS a new target has so many `streams`. Blocks. It may be interrupted in any way, and called
+    again.
 
     Raises:
         CauserieError: it cannot be done; the message says why, and what to do.
@@ -53,7 +54,7 @@ def move(source: str, target: str, words: Words, out: TextIO) -> None:
     if _normal(source) == _normal(target):
         raise MoveError(words("move-same", place=here))
     try:
-        copied = asyncio.run(_move(source, target, words, out))
+        copied = asyncio.run(_move(source, target, words, out, streams))
     except ArchiveError as error:
         raise MoveError(_explain(error, here, there, words)) from None
     except KeyboardInterrupt:
@@ -62,8 +63,11 @@ def move(source: str, target: str, words: Words, out: TextIO) -> None:
     out.write(f"{_sum_up(copied, here, there, words)}\n")
 
 
-async def _move(source: str, target: str, words: Words, out: TextIO) -> Copied:
-    async with open_archive(source) as here, open_archive(target, make=True) as there:
+async def _move(source: str, target: str, words: Words, out: TextIO, streams: int) -> Copied:
+    async with (
+        open_archive(source) as here,
+        open_archive(target, make=True, streams=streams) as there,
+    ):
         with _shown(words, out) as tell:
             return await copy(here, there, tell)
 

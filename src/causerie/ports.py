@@ -131,10 +131,11 @@ class Log(Protocol):
     draft is stored whole, with its seq, prev and place among duplicates, or not at all; of many
     drafts under one (identity, id), wherever and whenever they are appended, one at most is stored,
     and the others are answered as `Repeated` with the same entry, or `id_reused` if they differ
-    (`causerie.chat.entry.repeats`), as long as the entry lives. *Ordered*: seq strictly increases
-    in a room, prev names the entry before, timestamps never go back (one machine: they strictly
-    increase); drafts appended one after the other to one room keep that order. One bad draft of a
-    batch is `Rejected` alone.
+    (`causerie.chat.entry.repeats`), as long as the entry lives. (A log in several parts may store
+    one in each, where somebody uses an id again in a room of another part.) *Ordered*: seq strictly
+    increases in a room, prev names the entry before, timestamps never go back (one machine: they
+    strictly increase); drafts appended one after the other to one room keep that order. One bad
+    draft of a batch is `Rejected` alone.
     """
 
     def observe(self, observer: LogObserver) -> None:

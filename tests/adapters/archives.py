@@ -1,6 +1,5 @@
 """Chats at rest: of random content, and in NATS under names of their own."""
 
-import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from random import Random
@@ -12,8 +11,7 @@ from causerie.adapters.jetstream_archive import JetStreamArchive
 from causerie.adapters.jetstream_link import Link
 from causerie.adapters.jetstream_log import WINDOW
 from causerie.adapters.jetstream_names import NAMES, NODES
-from causerie.adapters.jetstream_stream import Stream
-from causerie.adapters.jetstream_subjects import Subjects
+from causerie.adapters.jetstream_streams import open_streams
 from causerie.adapters.jetstream_values import Values
 from causerie.archive import Archive, KeptName
 from causerie.chat.entry import Entry
@@ -131,7 +129,7 @@ async def fill(archive: Archive, chat: Chat) -> None:
 
 @asynccontextmanager
 async def in_nats(
-    url: str, prefix: str = "", *, now: int | None = None
+    url: str, prefix: str = "", *, now: int | None = None, streams: int = 0
 ) -> AsyncIterator[JetStreamArchive]:
     """An archive on a NATS server, under a prefix that nobody else has."""
     prefix = prefix or new_prefix()
@@ -141,8 +139,8 @@ async def in_nats(
         values = Values(link, prefix)
         await values.create(NAMES, replicas=1)
         await values.create(NODES, replicas=1, max_age=15.0)
-        stream = Stream(link, Subjects(prefix))
-        await stream.open(epoch=secrets.token_hex(4), replicas=1, window=WINDOW, within=WITHIN)
-        yield JetStreamArchive(link, stream, values, now=wall() if now is None else now)
+        opened = await open_streams(link, prefix, count=streams, replicas=1, window=WINDOW)
+        parts = [stream for stream, _ in opened]
+        yield JetStreamArchive(link, parts, values, now=wall() if now is None else now)
     finally:
         await link.close()

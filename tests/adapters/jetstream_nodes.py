@@ -14,6 +14,7 @@ from tests.support.nats import nats_server
 
 from causerie.adapters.jetstream_link import Link, Message
 from causerie.adapters.jetstream_log import WINDOW, JetStreamLog
+from causerie.adapters.jetstream_partitions import open_log
 from causerie.adapters.jetstream_stream import Found
 from causerie.adapters.nats_server import NatsServer
 from causerie.chat.entry import Draft, Entry
@@ -203,7 +204,7 @@ async def node(
     link = Link([url] if isinstance(url, str) else url, name="causerie-tests")
     await link.open(WITHIN)
     try:
-        log = await JetStreamLog.open(
+        log = await open_log(
             link,
             clock=clock,
             prefix=prefix,
@@ -211,6 +212,7 @@ async def node(
             window=window,
             compare_every=compare_every,
         )
+        assert isinstance(log, JetStreamLog)
         try:
             yield Node(link, log)
         finally:

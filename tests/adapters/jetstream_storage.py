@@ -1,18 +1,20 @@
-"""JetStream under the contract suites."""
+"""JetStream under the contract suites: a log in one stream, or in several."""
 
 import asyncio
 import itertools
 import json
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 import pytest
 from tests.support.nats import nats_server
 
 from causerie.adapters.jetstream_link import Link, Message
-from causerie.adapters.jetstream_log import WINDOW, JetStreamLog
+from causerie.adapters.jetstream_log import WINDOW
+from causerie.adapters.jetstream_partitions import NatsLog, open_log
 from causerie.adapters.jetstream_stream import FORBIDDEN
+from causerie.adapters.jetstream_streams import partition
 from causerie.adapters.memory import MemoryDirectory, MemoryStore
 from causerie.adapters.nats_server import NatsServer
 from causerie.ports import Directory, Log
@@ -32,23 +34,37 @@ _prefixes = itertools.count(1)
 
 
 class JetStreamStorage(Storage):
-    """A stream of its own on a server, and the event loop of whoever runs on it.
+    """Streams of its own on a server, and the event loop of whoever runs on it.
 
     The names are in memory: these suites are the log's.
     """
 
     def __init__(
-        self, url: str, *, window: float = WINDOW, loop: asyncio.AbstractEventLoop | None = None
+        self,
+        url: str,
+        *,
+        streams: int = 1,
+        window: float = WINDOW,
+        loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self._url = url
+        self._streams = streams
         self._window = window
         self.prefix = f"t{next(_prefixes)}-{secrets.token_hex(4)}"
         self.loop = loop or asyncio.new_event_loop()
         self._owns_loop = loop is None
         self.link: Link
-        self.log: JetStreamLog
-        self._names = MemoryStore()
+        self.log: NatsLog
+        self._kept_names = MemoryStore()
         self._admin: Link | None = None
+
+    @property
+    def _names_of_streams(self) -> list[str]:
+        others = range(2, self._streams + 1)
+        return [self.prefix, *(f"{self.prefix}-{number}" for number in others)]
+
+    def shares_ids(self, room: str, other: str) -> bool:
+        return partition(room, self._streams) == partition(other, self._streams)
 
     def run(self, work: Coroutine[Any, Any, _Value]) -> _Value:
         """Runs the loop until something is done."""
@@ -58,13 +74,17 @@ class JetStreamStorage(Storage):
         async def begin() -> None:
             self.link = Link([self._url], name="causerie-tests")
             await self.link.open(WITHIN)
-            self.log = await JetStreamLog.open(
-                self.link, clock=clock, prefix=self.prefix, window=self._window
+            self.log = await open_log(
+                self.link,
+                clock=clock,
+                prefix=self.prefix,
+                streams=self._streams,
+                window=self._window,
             )
 
         self.run(begin())
         directory = MemoryDirectory(
-            self._names, self._schedule, names_per_address=names_per_address
+            self._kept_names, self._schedule, names_per_address=names_per_address
         )
         return _Closing(self), directory
 
@@ -91,32 +111,30 @@ class JetStreamStorage(Storage):
         async def lose() -> None:
             # What was written is stored or not by the time that somebody looks.
             await self.link.request("$JS.API.INFO", within=WITHIN)
-            await self.link.request(
-                f"{self.prefix}.log.begin",
-                headers=FORBIDDEN,
-                within=WITHIN,
-            )
+            for name in self._names_of_streams:
+                await self.link.request(f"{name}.log.begin", headers=FORBIDDEN, within=WITHIN)
             await self.link.close()
 
         self.run(lose())
 
     def save(self) -> object:
-        return self.run(self._save()), self._names.copy()
+        return self.run(self._each(self._save)), self._kept_names.copy()
 
     def restore(self, saved: object) -> None:
         assert isinstance(saved, tuple)
-        backup, names = saved
-        self.run(self._restore(*backup))
-        self._names = names.copy()
+        backups, names = saved
+        for name, backup in backups.items():
+            self.run(self._restore(name, *backup))
+        self._kept_names = names.copy()
 
     def lose(self) -> None:
-        self.run(self._ask("STREAM.DELETE"))
-        self._names = MemoryStore()
+        self.run(self._each(self._delete))
+        self._kept_names = MemoryStore()
 
     def dispose(self) -> None:
         async def end() -> None:
-            answer = await self._ask("STREAM.DELETE")
-            assert "error" not in answer or answer["error"]["code"] == 404
+            for answer in (await self._each(self._delete)).values():
+                assert "error" not in answer or answer["error"]["code"] == 404
             if self._admin is not None:
                 await self._admin.close()
             # The tasks that were cancelled end in these turns.
@@ -144,36 +162,42 @@ class JetStreamStorage(Storage):
             await self._admin.open(WITHIN)
         return self._admin
 
-    async def _ask(self, what: str, request: object = None) -> dict[str, Any]:
+    async def _each(self, do: Callable[[str], Awaitable[_Value]]) -> dict[str, _Value]:
+        return {name: await do(name) for name in self._names_of_streams}
+
+    async def _delete(self, name: str) -> dict[str, Any]:
+        return await self._ask("STREAM.DELETE", name)
+
+    async def _ask(self, what: str, name: str, request: object = None) -> dict[str, Any]:
         link = await self._link()
         answer = await link.request(
-            f"$JS.API.{what}.{self.prefix}",
+            f"$JS.API.{what}.{name}",
             b"" if request is None else json.dumps(request).encode(),
             within=WITHIN,
         )
         told: dict[str, Any] = json.loads(answer.payload)
         return told
 
-    async def _save(self) -> tuple[object, list[Message]]:
+    async def _save(self, name: str) -> tuple[object, list[Message]]:
         """Copies the stream by reading it: a backup by NATS itself takes two seconds."""
         link = await self._link()
-        config = (await self._ask("STREAM.INFO"))["config"]
+        config = (await self._ask("STREAM.INFO", name))["config"]
         messages: list[Message] = []
         while not messages or messages.pop().headers["Nats-Num-Pending"] != "0":
             last = _seq(messages[-1]) if messages else 0
             request = {"seq": last + 1, "batch": BATCH, "next_by_subj": ">"}
             messages += await link.gather(
-                f"$JS.API.DIRECT.GET.{self.prefix}", json.dumps(request).encode(), within=WITHIN
+                f"$JS.API.DIRECT.GET.{name}", json.dumps(request).encode(), within=WITHIN
             )
         return config, messages
 
-    async def _restore(self, config: object, messages: list[Message]) -> None:
+    async def _restore(self, name: str, config: object, messages: list[Message]) -> None:
         link = await self._link()
-        await self._ask("STREAM.DELETE")
-        told = await self._ask("STREAM.CREATE", config)
+        await self._delete(name)
+        told = await self._ask("STREAM.CREATE", name, config)
         assert "error" not in told, told
         # In the place of what was removed comes something that is removed again.
-        filler = f"{self.prefix}.log.i.filler.filler"
+        filler = f"{name}.log.i.filler.filler"
         there = {_seq(message): message for message in messages}
         last = max(there)
         for start in range(0, last, BATCH):
@@ -198,7 +222,7 @@ class JetStreamStorage(Storage):
 
             (answer,) = await link.exchange(send, within=WITHIN, until=lambda _message: True)
             assert json.loads(answer.payload)["seq"] == start + len(some)
-        await self._ask("STREAM.PURGE", {"filter": filler})
+        await self._ask("STREAM.PURGE", name, {"filter": filler})
 
 
 def _seq(message: Message) -> int:
@@ -225,13 +249,14 @@ class _Closing:
 
 
 class OnNats:
-    """The base of the suites: each storage is a stream on the one server of the session."""
+    """The base of the suites: each storage has its streams on the one server of the session."""
 
     url = ""
+    streams = 1
 
     @pytest.fixture(autouse=True)
     def _server(self, nats_server: NatsServer) -> None:
         self.url = nats_server.url
 
     def storage(self) -> Storage:
-        return JetStreamStorage(self.url)
+        return JetStreamStorage(self.url, streams=self.streams)

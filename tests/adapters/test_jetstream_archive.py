@@ -25,7 +25,7 @@ from tests.adapters.test_sqlite_archive import said_again
 from causerie.adapters import jetstream_archive
 from causerie.adapters.jetstream_archive import JetStreamArchive, is_part
 from causerie.adapters.jetstream_directory import JetStreamDirectory
-from causerie.adapters.jetstream_link import Message, Unanswered
+from causerie.adapters.jetstream_link import Link, Message, Unanswered
 from causerie.adapters.jetstream_log import WINDOW
 from causerie.adapters.jetstream_names import (
     AwayError,
@@ -37,7 +37,7 @@ from causerie.adapters.jetstream_names import (
     address_key,
     node_key,
 )
-from causerie.adapters.jetstream_stream import Page, StreamError
+from causerie.adapters.jetstream_stream import Page, Stream, StreamError
 from causerie.adapters.jetstream_subjects import message_id
 from causerie.adapters.nats_server import NatsServer
 from causerie.chat.entry import Entry
@@ -46,6 +46,17 @@ from causerie.testing.contracts import draft
 from causerie.testing.contracts import private as whispered
 
 __all__ = ["nats_server"]
+
+
+def stream_of(archive: JetStreamArchive) -> Stream:
+    """The one stream of an archive that has no more."""
+    (part,) = archive._parts
+    return part._stream
+
+
+def link_of(archive: JetStreamArchive) -> Link:
+    """Its connection."""
+    return archive._parts[0]._link
 
 
 @pytest.fixture
@@ -143,7 +154,7 @@ async def test_ids_that_are_older_than_nats_knows_are_not_told_to_it(
         await archive.append([said])
         assert await archive.count() == 2
         known = message_id(said.identity, said.id)
-        assert await archive._stream.stored_as(known) is None
+        assert await stream_of(archive).stored_as(known) is None
 
 
 async def test_an_id_that_was_used_twice_lately_is_copied_twice(archive: JetStreamArchive) -> None:
@@ -242,7 +253,7 @@ def disturb(
     archive: JetStreamArchive, monkeypatch: pytest.MonkeyPatch, acts: Sequence[Exchange]
 ) -> None:
     """Has the first exchanges go otherwise; each act is given the true one."""
-    true, left = archive._link.exchange, list(acts)
+    true, left = link_of(archive).exchange, list(acts)
 
     async def exchange(send: Any, **how: Any) -> list[Message]:
         if left and how["within"] == jetstream_archive.ACK_WITHIN:
@@ -250,7 +261,7 @@ def disturb(
             return answer
         return await true(send, **how)
 
-    monkeypatch.setattr(archive._link, "exchange", exchange)
+    monkeypatch.setattr(link_of(archive), "exchange", exchange)
     monkeypatch.setattr(jetstream_archive, "AGAIN_AFTER", 0.01)
 
 
@@ -284,7 +295,7 @@ async def test_a_connection_that_is_lost_comes_back(
     archive: JetStreamArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def cut(true: Exchange, send: Any, how: Any) -> list[Message]:
-        client = archive._link._client
+        client = link_of(archive)._client
         assert client is not None
         asking = asyncio.ensure_future(true(send, **how))
         await client.end()
@@ -342,8 +353,8 @@ async def test_somebody_else_who_writes_is_found(
     archive: JetStreamArchive,
 ) -> None:
     await archive.append([message(0)])
-    subject = archive._stream.subjects.entry("lobby")
-    await archive._link.request(subject, b"{}", within=5.0)
+    subject = stream_of(archive).subjects.entry("lobby")
+    await link_of(archive).request(subject, b"{}", within=5.0)
     with pytest.raises(StreamError, match="somebody else has written"):
         await archive.append([message(1)])
 
@@ -362,7 +373,7 @@ async def test_a_replica_that_lags_is_waited_for_and_not_for_ever(
 ) -> None:
     monkeypatch.setattr(jetstream_archive, "AGAIN_AFTER", 0.01)
     await archive.append([message(number) for number in range(3)])
-    true, lagging = archive._stream.page, [True, True]
+    true, lagging = stream_of(archive).page, [True, True]
 
     async def page(subject: str, *, after: int, limit: int) -> Page:
         if lagging:
@@ -370,7 +381,7 @@ async def test_a_replica_that_lags_is_waited_for_and_not_for_ever(
             return Page((), 0)
         return await true(subject, after=after, limit=limit)
 
-    monkeypatch.setattr(archive._stream, "page", page)
+    monkeypatch.setattr(stream_of(archive), "page", page)
     assert len((await read_all(archive)).entries) == 3
     monkeypatch.setattr(jetstream_archive, "DONE_WITHIN", 0.01)
     lagging.extend([True] * 1_000)

@@ -26,13 +26,13 @@ def test_a_lost_connection_is_felt_at_once_and_keeps_us_away_after_some_seconds(
 
 def test_an_append_that_waits_is_felt_after_a_second_and_keeps_us_away_after_ten() -> None:
     health = HealthWatch()
-    health.waits(5.0)
+    health.waits("log", 5.0)
     assert health.judge(5.5) == "ok"
     assert health.deadline(5.5) == 5.0 + DEGRADED_AFTER
     assert health.judge(5.0 + DEGRADED_AFTER) == "degraded"
     assert health.deadline(5.0 + DEGRADED_AFTER) == 5.0 + AWAY_UNANSWERED
     assert health.judge(5.0 + AWAY_UNANSWERED) == "away"
-    health.waits(None)
+    health.waits("log", None)
     assert health.judge(5.0 + AWAY_UNANSWERED) == "ok"
 
 
@@ -48,7 +48,7 @@ def test_the_judgement_changes_at_the_deadline_and_not_before(
     health = HealthWatch()
     if lost is not None:
         health.lost(lost)
-    health.waits(waits)
+    health.waits("log", waits)
     now, later = sorted((now, later))
     deadline = health.deadline(now)
     if deadline is None or later < deadline:
@@ -59,7 +59,7 @@ def test_a_node_that_cannot_say_that_it_lives_is_away_though_nothing_waits() -> 
     health = HealthWatch()
     health.leaseless(is_leaseless=True)
     assert (health.judge(1.0), health.deadline(1.0)) == ("away", None)
-    health.waits(0.5)
+    health.waits("log", 0.5)
     assert health.judge(1.0) == "away"
     health.leaseless(is_leaseless=False)
     assert health.judge(1.0) == "ok"

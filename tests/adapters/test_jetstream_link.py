@@ -250,12 +250,12 @@ async def test_an_append_that_waits_is_felt(link: Link) -> None:
     health: list[Health] = []
     link.on_health(health.append)
     loop = asyncio.get_running_loop()
-    link.waits(loop.time() - 0.9)
+    link.waits("log", loop.time() - 0.9)
     assert health == []
     await until(lambda: health == ["degraded"], "the sign")
-    link.waits(loop.time() - 60)
+    link.waits("log", loop.time() - 60)
     assert link.health == "away"
-    link.waits(None)
+    link.waits("log", None)
     assert health == ["degraded", "away", "ok"]
 
 

@@ -18,7 +18,7 @@ import apsw
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.adapters.archives import comparable, fill, in_nats, kept, random_chat, read_all
+from tests.adapters.archives import by_room, comparable, fill, in_nats, kept, random_chat, read_all
 from tests.support.line_process import LineProcess
 from tests.support.nats import nats_server
 from tests.support.person import Person, acks, wait_until, whole_log
@@ -45,20 +45,26 @@ def nobody(_phase: Phase, _done: int, _total: int) -> None:
 
 @pytest.mark.slow
 @settings(max_examples=12)
-@given(seed=st.integers(0, 10_000), size=st.integers(0, 600))
+@given(seed=st.integers(0, 10_000), size=st.integers(0, 600), streams=st.integers(1, 4))
 def test_what_goes_into_nats_and_back_is_what_it_was(
-    seed: int, size: int, nats_server: NatsServer, tmp_path_factory: pytest.TempPathFactory
+    seed: int,
+    size: int,
+    streams: int,
+    nats_server: NatsServer,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     async def there_and_back() -> None:
         folders = tmp_path_factory.mktemp("moved")
         chat = random_chat(seed, size)
         first, last = open_archive(folders / "first"), open_archive(folders / "last")
         await fill(first, chat)
-        async with in_nats(nats_server.url) as between:
+        async with in_nats(nats_server.url, streams=streams) as between:
             await copy(first, between, nobody)
             copied = await copy(between, last, nobody)
         assert (copied.entries, copied.new) == (size, size)
-        assert comparable(await read_all(last)) == comparable(chat)
+        assert comparable(by_room(await read_all(last))) == comparable(by_room(chat))
+        if streams == 1:
+            assert comparable(await read_all(last)) == comparable(chat)
         first.close()
         last.close()
 
@@ -69,17 +75,18 @@ def test_what_goes_into_nats_and_back_is_what_it_was(
 
 
 @contextlib.contextmanager
-def moving(source: str, target: str) -> Iterator[LineProcess]:
+def moving(source: str, target: str, *options: str) -> Iterator[LineProcess]:
     """The command, in a process of its own."""
     command = [sys.executable, "-m", "causerie.cli", "move", source, target, "--lang", "en"]
+    command += options
     environment = {**os.environ, "CAUSERIE_CONFIG": os.devnull}
     with LineProcess(command, environment=environment) as process:
         yield process
 
 
-def run_to_its_end(source: str, target: str) -> int:
+def run_to_its_end(source: str, target: str, *options: str) -> int:
     """Moves, and gives how many messages were new."""
-    with moving(source, target) as process:
+    with moving(source, target, *options) as process:
         assert process.wait(60.0) == 0, process.errors
         *_, said, how_many, _ = process.lines
     assert said.endswith(f" {ENTRIES} messages, 10 names.")
@@ -112,9 +119,9 @@ def in_folder(folder: Path) -> int:
     return count
 
 
-async def on_server(url: str) -> int:
-    """How many entries are on a NATS server."""
-    async with in_nats(url, PREFIX) as archive:
+async def on_server(url: str, streams: int) -> int:
+    """How many entries are on a NATS server, in so many streams."""
+    async with in_nats(url, PREFIX, streams=streams) as archive:
         return await archive.count()
 
 
@@ -136,20 +143,26 @@ def source(tmp_path: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.real
 @pytest.mark.timeout(180)
+@pytest.mark.parametrize("streams", [1, 3])
 def test_killed_on_its_way_into_nats_and_back_it_goes_on_where_it_stopped(
-    source: Path, tmp_path: Path
+    source: Path, tmp_path: Path, streams: int
 ) -> None:
     chance = random.Random(3)
     with NatsServer(tmp_path / "server") as server:
-        stages: list[tuple[str, str, Callable[[], int]]] = [
-            (str(source), server.url, lambda: asyncio.run(on_server(server.url))),
-            (server.url, str(tmp_path / "back"), lambda: in_folder(tmp_path / "back")),
+        stages: list[tuple[str, str, tuple[str, ...], Callable[[], int]]] = [
+            (
+                str(source),
+                server.url,
+                ("--streams", str(streams)),
+                lambda: asyncio.run(on_server(server.url, streams)),
+            ),
+            (server.url, str(tmp_path / "back"), (), lambda: in_folder(tmp_path / "back")),
         ]
-        for here, there, count in stages:
+        for here, there, options, count in stages:
             killed_at = [0]
             for number in range(KILLS):
                 wanted = killed_at[-1] + chance.randint(1, ENTRIES // 8)
-                with moving(here, there) as process:
+                with moving(here, there, *options) as process:
                     stop_at(process, count, wanted)
                     if number:
                         process.kill()
@@ -162,12 +175,14 @@ def test_killed_on_its_way_into_nats_and_back_it_goes_on_where_it_stopped(
                 killed_at.append(count())
             assert killed_at == sorted(killed_at)
             assert killed_at[1] > 0
-            assert run_to_its_end(here, there) == ENTRIES - killed_at[-1]
-            assert run_to_its_end(here, there) == 0
+            assert run_to_its_end(here, there, *options) == ENTRIES - killed_at[-1]
+            assert run_to_its_end(here, there, *options) == 0
 
     async def compare() -> None:
         first, last = open_archive(source), open_archive(tmp_path / "back")
-        assert comparable(await read_all(first)) == comparable(await read_all(last))
+        assert comparable(by_room(await read_all(first))) == comparable(
+            by_room(await read_all(last))
+        )
         first.close()
         last.close()
 

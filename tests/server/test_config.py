@@ -84,6 +84,7 @@ def test_every_field_can_be_set_by_the_environment_and_by_the_file(tmp_path: Pat
             "['nats://a:4222', 'tls://b']",
             ("nats://a:4222", "tls://b"),
         ),
+        "streams": ("3", "3", 3),
         "auth": ("open", "'open'", "open"),
         "rate_limit": ("2.5", "2.5", 2.5),
         "allow_origin": (
@@ -222,6 +223,8 @@ def test_a_value_of_the_wrong_type_in_the_file_is_one_too(
         ({"keep_last": -1}, "--keep-last must be between 0"),
         ({"heartbeat": 0.0}, "--heartbeat must be between 1"),
         ({"workers": 0}, "--workers must be between 1 and 256"),
+        ({"streams": 65, "workers": 2}, "--streams must be between 0 and 64"),
+        ({"streams": 2}, "--streams are of a chat in NATS: name its servers with nats"),
         ({"nats": ("http://a",)}, "--nats cannot be 'http://a': name servers as nats://HOST"),
         ({"nats": ("nats://",)}, "--nats cannot be 'nats://'"),
         ({"nats": ("nats://a:99999",)}, "--nats cannot be 'nats://a:99999'"),

@@ -1,4 +1,4 @@
-"""The stream and the names in NATS at rest."""
+"""The streams and the names in NATS at rest."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
@@ -26,6 +26,7 @@ from causerie.adapters.jetstream_names import (
 )
 from causerie.adapters.jetstream_outbox import owners
 from causerie.adapters.jetstream_stream import PAGE, Page, Stream, StreamError
+from causerie.adapters.jetstream_streams import partition
 from causerie.adapters.jetstream_stroke import Ack, Part, store_all
 from causerie.adapters.jetstream_subjects import message_id, room_of
 from causerie.adapters.naming_rules import Kept
@@ -59,37 +60,24 @@ class JetStreamArchive:
     somebody else's is found, and ends it.
     """
 
-    def __init__(self, link: Link, stream: Stream, values: ValueStore, *, now: int) -> None:
-        """Serves what is there. `now` is in microseconds."""
-        self._link = link
-        self._stream = stream
-        self._values = _Patient(values)
-        self._knows_ids_from = now - round(WINDOW * 1e6)
-        """Which entries NATS would know by their ids, had it stored them when they were said: what
-        is older, whoever sends it again has it looked for in its room.
+    def __init__(
+        self, link: Link, streams: Sequence[Stream], values: ValueStore, *, now: int
+    ) -> None:
+        """Serves what is there: all streams of the chat, in the order of their numbers. `now` is in
+        microseconds.
         """
-        self._last = 0
-        """The stream's last seq, once something was appended."""
+        self._parts = [_Part(link, stream, now=now) for stream in streams]
+        self._values = _Patient(values)
 
     async def count(self) -> int:
         """Counts the entries."""
-        return (await self._stream.page(self._stream.subjects.entries, after=0, limit=1)).total
+        return sum([await part.count() for part in self._parts])
 
     async def read(self) -> AsyncIterator[Sequence[Entry]]:
-        """Reads all entries."""
-        entries = self._stream.subjects.entries
-        last = await self._stream.last_of(entries)
-        after, upto = 0, last.seq if last is not None else 0
-        while after < upto:
-            page = await insist(lambda: self._page(after), DONE_WITHIN)  # noqa: B023 called at once
-            found = [message for message in page.messages if message.seq <= upto]
-            yield [
-                decode_entry(
-                    message.payload, room=room_of(message.subject), seq=message.seq, prev=0
-                )
-                for message in found
-            ]
-            after = found[-1].seq
+        """Reads all entries, stream by stream."""
+        for part in self._parts:
+            async for piece in part.read():
+                yield piece
 
     async def begin(self) -> None:
         """Notes that this is a part."""
@@ -97,9 +85,11 @@ class JetStreamArchive:
 
     async def append(self, entries: Sequence[Entry]) -> None:
         """Stores entries."""
-        self._last = self._last or (await self._stream.state()).last
-        for batch in _batches(entries):
-            await self._store(batch)
+        shares: list[list[Entry]] = [[] for _ in self._parts]
+        for entry in entries:
+            shares[partition(entry.room, len(shares))].append(entry)
+        for part, share in zip(self._parts, shares, strict=True):
+            await part.append(share)
 
     async def names(self) -> Sequence[KeptName]:
         """Lists the names."""
@@ -137,13 +127,6 @@ class JetStreamArchive:
         values = await self._values.read(await self._values.keys(f"{NODES}."))
         return sorted(key.removeprefix(node_key("")) for key, value in values.items() if value.data)
 
-    async def _page(self, after: int) -> Page:
-        """Reads the entries after a seq, some of which are known to be there."""
-        page = await self._stream.page(self._stream.subjects.entries, after=after, limit=PAGE)
-        if not page.messages:
-            raise StreamError("a replica lags behind")
-        return page
-
     async def _note(self, data: bytes) -> None:
         while True:
             there = (await self._values.read([UNFINISHED]))[UNFINISHED]
@@ -168,6 +151,59 @@ class JetStreamArchive:
             if not changes or await self._values.write(changes):
                 return
             values = await self._values.read(values)
+
+
+async def is_part(values: ValueStore) -> bool:
+    """Whether the stream holds a part of what is moved into it.
+
+    Raises:
+        AwayError: NATS does not answer.
+    """
+    return bool((await values.read([UNFINISHED]))[UNFINISHED].data)
+
+
+class _Part:
+    """The entries of one stream."""
+
+    def __init__(self, link: Link, stream: Stream, *, now: int) -> None:
+        self._link = link
+        self._stream = stream
+        self._knows_ids_from = now - round(WINDOW * 1e6)
+        """Which entries NATS would know by their ids, had it stored them when they were said: what
+        is older, whoever sends it again has it looked for in its room.
+        """
+        self._last = 0
+        """The stream's last seq, once something was appended."""
+
+    async def count(self) -> int:
+        return (await self._stream.page(self._stream.subjects.entries, after=0, limit=1)).total
+
+    async def read(self) -> AsyncIterator[Sequence[Entry]]:
+        entries = self._stream.subjects.entries
+        last = await self._stream.last_of(entries)
+        after, upto = 0, last.seq if last is not None else 0
+        while after < upto:
+            page = await insist(lambda: self._page(after), DONE_WITHIN)  # noqa: B023 called at once
+            found = [message for message in page.messages if message.seq <= upto]
+            yield [
+                decode_entry(
+                    message.payload, room=room_of(message.subject), seq=message.seq, prev=0
+                )
+                for message in found
+            ]
+            after = found[-1].seq
+
+    async def _page(self, after: int) -> Page:
+        """Reads the entries after a seq, some of which are known to be there."""
+        page = await self._stream.page(self._stream.subjects.entries, after=after, limit=PAGE)
+        if not page.messages:
+            raise StreamError("a replica lags behind")
+        return page
+
+    async def append(self, entries: Sequence[Entry]) -> None:
+        self._last = self._last or (await self._stream.state()).last
+        for batch in _batches(entries):
+            await self._store(batch)
 
     async def _store(self, entries: Sequence[Entry]) -> None:
         """Stores entries, all or none, right after what is there."""
@@ -222,15 +258,6 @@ class JetStreamArchive:
             yield Part(subjects.entry(entry.room), encode_entry(entry, entry.timestamp), headers)
             for distance, identity in enumerate(owners(entry), 1):
                 yield Part(subjects.pointer(identity, entry.room), b"%d" % distance, {})
-
-
-async def is_part(values: ValueStore) -> bool:
-    """Whether the stream holds a part of what is moved into it.
-
-    Raises:
-        AwayError: NATS does not answer.
-    """
-    return bool((await values.read([UNFINISHED]))[UNFINISHED].data)
 
 
 class _Patient:

@@ -24,7 +24,8 @@ class HealthWatch:
     def __init__(self) -> None:
         """Begins without a connection, which is not held against it until it has been there."""
         self._lost_at: float | None = None
-        self._asked_at: float | None = None
+        self._asked: dict[object, float] = {}
+        """Of each log, since when its oldest append waits."""
         self._is_leaseless = False
 
     def connected(self) -> None:
@@ -36,9 +37,12 @@ class HealthWatch:
         if self._lost_at is None:
             self._lost_at = now
 
-    def waits(self, since: float | None) -> None:
-        """Says since when the oldest append waits for its answer; None if none does."""
-        self._asked_at = since
+    def waits(self, log: object, since: float | None) -> None:
+        """Says since when the oldest append to a log waits for its answer; None if none does."""
+        if since is None:
+            self._asked.pop(log, None)
+        else:
+            self._asked[log] = since
 
     def leaseless(self, *, is_leaseless: bool) -> None:
         """Says whether the others take the node for gone, for it cannot tell them that it lives."""
@@ -64,6 +68,10 @@ class HealthWatch:
         if self._asked_at is not None:
             times += [self._asked_at + DEGRADED_AFTER, self._asked_at + AWAY_UNANSWERED]
         return min((time for time in times if time > now), default=None)
+
+    @property
+    def _asked_at(self) -> float | None:
+        return min(self._asked.values(), default=None)
 
     @staticmethod
     def _is_over(since: float | None, limit: float, now: float) -> bool:

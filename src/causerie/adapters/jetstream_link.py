@@ -138,9 +138,11 @@ class Link:
         """How well NATS is reached."""
         return self._judged
 
-    def waits(self, since: float | None) -> None:
-        """Says since when (of the loop's clock) the oldest append waits; None if none does."""
-        self._health.waits(since)
+    def waits(self, log: object, since: float | None) -> None:
+        """Says since when (of the loop's clock) the oldest append to a log waits; None if none
+        does.
+        """
+        self._health.waits(log, since)
         self._judge()
 
     def leaseless(self, is_leaseless: bool) -> None:

@@ -1,7 +1,6 @@
 """A log in NATS JetStream, for servers on many machines."""
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
@@ -15,7 +14,6 @@ from causerie.adapters.jetstream_follower import Follower
 from causerie.adapters.jetstream_link import Link, LinkError
 from causerie.adapters.jetstream_reader import Reader
 from causerie.adapters.jetstream_stream import State, Stream
-from causerie.adapters.jetstream_subjects import Subjects
 from causerie.adapters.jetstream_tails import Mark, Tails
 from causerie.adapters.jetstream_tasks import Tasks
 from causerie.adapters.jetstream_trimmer import Trimmer
@@ -36,8 +34,6 @@ COMPARE_EVERY: Final = 10.0
 """Seconds between two looks for what was lost on its way."""
 COMPARE_AGAIN_AFTER: Final = 1.0
 """Seconds after a look that has failed: NATS was away, so that there is something to find."""
-OPEN_WITHIN: Final = 20.0
-"""Seconds for NATS to make the stream: a cluster that has just begun chooses its leaders first."""
 
 MARKS: Final = 2
 """Entries that are looked for to know the stream again: one that was known at the last look, and
@@ -59,42 +55,6 @@ class JetStreamLog:
     All of it belongs to the thread of the event loop in which it was opened.
     """
 
-    @classmethod
-    async def open(
-        cls,
-        link: Link,
-        *,
-        clock: Callable[[], int],
-        prefix: str = "causerie",
-        replicas: int = 1,
-        window: float = WINDOW,
-        compare_every: float = COMPARE_EVERY,
-        before: Callable[[], Awaitable[object]] | None = None,
-    ) -> "JetStreamLog":
-        """Makes the stream, where nobody has yet, and begins to serve it.
-
-        `link` has been opened; it is not closed with the log. `clock` tells microseconds. `prefix`
-        begins every name in NATS; of the stream so many replicas are kept. What `before` gives is
-        awaited before anything is stored that was appended by then.
-
-        Raises:
-            LinkError: NATS refuses, or does not answer.
-        """
-        subjects = Subjects(prefix)
-        stream = Stream(link, subjects)
-        state = await stream.open(
-            epoch=secrets.token_hex(8), replicas=replicas, window=window, within=OPEN_WITHIN
-        )
-        return cls(
-            link,
-            stream,
-            state,
-            clock=clock,
-            window=window,
-            compare_every=compare_every,
-            before=before,
-        )
-
     def __init__(
         self,
         link: Link,
@@ -103,10 +63,15 @@ class JetStreamLog:
         *,
         clock: Callable[[], int],
         window: float,
-        compare_every: float,
+        compare_every: float = COMPARE_EVERY,
         before: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
-        """Begins to serve a stream that is there; in the loop."""
+        """Begins to serve a stream that is there, and is in that state; in the loop.
+
+        `link` has been opened; it is not closed with the log. `clock` tells microseconds; `window`
+        is how many seconds the stream knows an id. What `before` gives is awaited before anything
+        is stored that was appended by then.
+        """
         self._loop = asyncio.get_running_loop()
         self._link = link
         self._stream = stream
@@ -354,7 +319,7 @@ class JetStreamLog:
             except Exception:
                 # The others wait for theirs.
                 _logger.exception("an answer could not be taken")
-        self._link.waits(self._appender.outbox.oldest)
+        self._link.waits(self, self._appender.outbox.oldest)
         if not len(self._appender):
             self._drained.set()
 

@@ -30,12 +30,17 @@ SUBJECTS: Final = 500
 
 WRONG_LAST_SEQUENCE: Final = 10071
 NAME_IN_USE: Final = 10058
+NOT_FOUND: Final = 10059
 NO_PEERS: Final = 10005
 """Too few servers are there. A cluster that has just begun has not seen all of its own."""
 ROLLUP_FORBIDDEN: Final = 10111
 
 FORBIDDEN: Final = {"Nats-Rollup": "none"}
 """The headers of a message that no stream of ours takes: one that is to replace others."""
+
+EPOCH: Final = "causerie.epoch"
+STREAMS: Final = "causerie.streams"
+"""What a stream of ours says of itself."""
 
 _Value = TypeVar("_Value")
 
@@ -62,6 +67,10 @@ class Patience:
 
 class StreamError(LinkError):
     """NATS refuses what the log needs, or has something else under the stream's name."""
+
+
+class Unmade(StreamError):
+    """The stream is not there."""
 
 
 class Found(NamedTuple):
@@ -91,6 +100,8 @@ class State(NamedTuple):
     epoch: str
     last: int
     """The seq of its newest message."""
+    streams: int = 1
+    """How many a chat has that has this one."""
 
 
 class Stream:
@@ -105,8 +116,11 @@ class Stream:
 
     # Making it.
 
-    async def open(self, *, epoch: str, replicas: int, window: float, within: float) -> State:
-        """Makes the stream, of this epoch, unless it is there; tells what it is.
+    async def open(
+        self, *, epoch: str, replicas: int, window: float, within: float, streams: int = 1
+    ) -> State:
+        """Makes the stream, of this epoch and as one of so many, unless it is there; tells what it
+        is.
 
         Of a message id it is known for `window` seconds that it was stored.
 
@@ -129,7 +143,7 @@ class Stream:
             "allow_atomic": True,
             "allow_direct": True,
             "republish": {"src": subjects.all, "dest": subjects.live},
-            "metadata": {"causerie.epoch": epoch},
+            "metadata": {EPOCH: epoch, STREAMS: str(streams)},
         }
         create = f"$JS.API.STREAM.CREATE.{subjects.stream}"
         made = await self._until(lambda: self._api(create, config), within)
@@ -156,17 +170,20 @@ class Stream:
         """Tells what the stream is.
 
         Raises:
-            LinkError: it is not there, is not Causerie's, or NATS does not answer.
+            Unmade: it is not there.
+            LinkError: it is not Causerie's, or NATS does not answer.
         """
         told = await self._until(lambda: self._api(self._info, {}), within)
         if "error" in told:
-            raise StreamError(f"the log cannot be used: {told['error']['description']}")
+            error = Unmade if _error_code(told) == NOT_FOUND else StreamError
+            raise error(f"the log cannot be used: {told['error']['description']}")
         config = told["config"]
-        epoch = config.get("metadata", {}).get("causerie.epoch")
+        metadata = config.get("metadata", {})
+        epoch = metadata.get(EPOCH)
         whole = config.get("allow_atomic") and config.get("allow_direct") and "republish" in config
         if not epoch or not whole:
             raise StreamError(f"the stream {self.subjects.stream} is not one of Causerie's")
-        return State(epoch, told["state"]["last_seq"])
+        return State(epoch, told["state"]["last_seq"], int(metadata.get(STREAMS, "1")))
 
     # Looking into it.
 

@@ -27,6 +27,10 @@ _SECRETS: Final = re.compile(r"(?<=://)[^/,]*(?=@)")
 MOST_WORKERS: Final = 256
 """More than machines have cores."""
 
+MOST_STREAMS: Final = 64
+"""More than leaders have machines of their own; each costs a node a few requests every ten seconds,
+and a subscription for everybody who is there."""
+
 SLOWEST_RATE: Final = 0.001
 """Commands a second, at least, where they are limited: a wait is still told as a number."""
 
@@ -95,6 +99,10 @@ class Config:
     """NATS servers, such as nats://10.0.0.1:4222, with JetStream, to keep the rooms in instead of
     data. All servers that are given the same are one chat."""
 
+    streams: int = 0
+    """Streams among which a new chat in NATS divides its rooms, each with a leader of its own: more
+    than one where one leader is not enough. It keeps as many; 0 for as many as it has, or one."""
+
     auth: str = "open"
     """How people are known. open: by a key that their client makes and keeps."""
 
@@ -155,6 +163,10 @@ class Config:
             _between(name, getattr(self, name), 0, 1_000_000_000)
         _between("heartbeat", self.heartbeat, 1, 3600)
         _between("workers", self.workers, 1, MOST_WORKERS)
+        _between("streams", self.streams, 0, MOST_STREAMS)
+        if self.streams and not self.nats and self.workers == 1:
+            why = "are of a chat in NATS: name its servers with nats, or start several workers."
+            raise SettingRefused("streams", why)
         for url in self.nats:
             if not _is_nats(url):
                 why = f"cannot be {without_secrets(url)!r}: name servers as nats://HOST:PORT, or tls://HOST:PORT."

@@ -60,6 +60,12 @@ class Storage(ABC):
     def open(self, clock: Callable[[], int], *, names_per_address: int) -> tuple[Log, Directory]:
         """Begins a server on what is stored; `clock` tells microseconds, from any thread."""
 
+    def shares_ids(self, room: str, other: str) -> bool:  # noqa: ARG002 here all do
+        """Whether an id that an identity has used in one room is refused in the other. Of a log in
+        several parts it need not be, if the two rooms are in different ones.
+        """
+        return True
+
     @abstractmethod
     def step(self, timeout: float) -> None:
         """Gives answers that are due; may wait for one for so many seconds, and may return sooner.

@@ -4,6 +4,7 @@ It is told what happened and checks it, or says what must be answered. Written f
 apart from any adapter, so that the two do not share their mistakes.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -29,31 +30,38 @@ DAY: Final = 24 * 60 * 60 * 1_000_000
 class LogModel:
     """The entries of each room, oldest first."""
 
-    def __init__(self) -> None:
+    def __init__(self, shares_ids: Callable[[str, str], bool]) -> None:
+        """`shares_ids` tells it of two rooms (`causerie.testing.contracts.Storage`)."""
         self.rooms: dict[str, list[Entry]] = {}
         """None of them is empty: the newest entry stays."""
+        self._shares_ids = shares_ids
 
     def copy(self) -> "LogModel":
         """Copies it, as a backup does."""
-        copy = LogModel()
+        copy = LogModel(self._shares_ids)
         copy.rooms = {room: list(entries) for room, entries in self.rooms.items()}
         return copy
 
-    def find(self, identity: str, id: str) -> Entry | None:
-        """Finds the entry under an identity and an id."""
-        for entries in self.rooms.values():
-            for entry in entries:
-                if (entry.identity, entry.id) == (identity, id):
-                    return entry
-        return None
+    def find(self, identity: str, id: str) -> list[Entry]:
+        """Finds what is there under an identity and an id: one entry at most of rooms that share
+        them.
+        """
+        return [
+            entry
+            for entries in self.rooms.values()
+            for entry in entries
+            if (entry.identity, entry.id) == (identity, id)
+        ]
 
     def settle(self, outcome: Outcome, *, storable: bool) -> None:
         """Checks the outcome of the next draft, and takes in what it stored."""
         draft = outcome.draft
-        earlier = self.find(draft.identity, draft.id)
+        found = self.find(draft.identity, draft.id)
+        in_the_way = [entry for entry in found if self._shares_ids(draft.room, entry.room)]
         if not storable:
             assert isinstance(outcome, Rejected), "it may reuse an id, too"
-        elif earlier is not None:
+        elif in_the_way:
+            (earlier,) = in_the_way
             same = (earlier.room, earlier.kind, earlier.content) == (
                 *(draft.room, draft.kind, draft.content),
             )

@@ -1,0 +1,334 @@
+"""A log in several streams of NATS, each of which has a part of the rooms
+(`causerie.adapters.jetstream_streams.partition`).
+
+What is promised of a room its own stream keeps. Here is what goes beyond a room: an author's
+outcomes in their order, and answers that are put together from all.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Generic, Protocol, TypeVar
+
+from causerie.adapters.jetstream_link import Link
+from causerie.adapters.jetstream_log import COMPARE_EVERY, WINDOW, JetStreamLog
+from causerie.adapters.jetstream_streams import open_streams, partition
+from causerie.chat.entry import Draft, Entry
+from causerie.ports import Commit, Conversation, Failed, Head, Located, Log, LogObserver, Outcome
+
+_Answer = TypeVar("_Answer")
+
+
+class NatsLog(Log, Protocol):
+    """A log in NATS, and what else those who own it do with it."""
+
+    def withdraw(self, identity: str) -> None:
+        """Rejects what an identity has said here under a name that is somebody else's by now, as
+        far as it was not sent yet (`causerie.ports.Rejected`).
+        """
+
+    async def drain(self, within: float) -> bool:
+        """Waits until all that was appended has its outcome, for so many seconds at most; tells
+        whether it has.
+        """
+
+    def stop(self) -> None:
+        """Ends at once, and tells nothing more."""
+
+
+async def open_log(
+    link: Link,
+    *,
+    clock: Callable[[], int],
+    prefix: str = "causerie",
+    streams: int = 0,
+    replicas: int = 1,
+    window: float = WINDOW,
+    compare_every: float = COMPARE_EVERY,
+    before: Callable[[], Awaitable[object]] | None = None,
+) -> NatsLog:
+    """Makes what a log is kept in, where nobody has yet, and begins to serve it.
+
+    `link` has been opened; it is not closed with the log. `clock` tells microseconds. `prefix`
+    begins every name in NATS; there are to be so many `streams`, or as many as there are (0), each
+    in so many `replicas`. What `before` gives is awaited before anything is stored that was
+    appended by then.
+
+    Raises:
+        OtherCount: there is another number of streams.
+        LinkError: NATS refuses, or does not answer.
+    """
+    opened = await open_streams(link, prefix, count=streams, replicas=replicas, window=window)
+    logs = [
+        JetStreamLog(
+            link,
+            stream,
+            state,
+            clock=clock,
+            window=window,
+            compare_every=compare_every,
+            before=before,
+        )
+        for stream, state in opened
+    ]
+    return logs[0] if len(logs) == 1 else PartitionedLog(logs)
+
+
+class PartitionedLog:
+    """A `causerie.ports.Log` of several. All of it belongs to the thread of the event loop."""
+
+    def __init__(self, logs: Sequence[JetStreamLog]) -> None:
+        """Begins to serve them: each a stream, in the order of their numbers; in the loop."""
+        self._logs = list(logs)
+        self._loop = asyncio.get_running_loop()
+        self._observer: LogObserver | None = None
+        self._outcomes = AuthorOrder()
+        self._has_failed = False
+
+    def _of(self, room: str) -> JetStreamLog:
+        return self._logs[partition(room, len(self._logs))]
+
+    def observe(self, observer: LogObserver) -> None:
+        """Names the one observer."""
+        self._observer = observer
+        for log in self._logs:
+            log.observe(self)
+
+    # What a room's log does.
+
+    def append(self, draft: Draft) -> None:
+        """Hands over a draft."""
+        self._outcomes.expect(draft)
+        self._of(draft.room).append(draft)
+
+    def watch(self, room: str, done: Callable[[Head | Failed], None]) -> None:
+        """Begins to tell of a room."""
+        self._of(room).watch(room, done)
+
+    def unwatch(self, room: str) -> None:
+        """Ends telling of a room."""
+        self._of(room).unwatch(room)
+
+    def read(
+        self,
+        room: str,
+        *,
+        after: int,
+        upto: int,
+        limit: int,
+        done: Callable[[Sequence[Entry] | Failed], None],
+    ) -> None:
+        """Reads forward."""
+        self._of(room).read(room, after=after, upto=upto, limit=limit, done=done)
+
+    def read_back(
+        self,
+        room: str,
+        *,
+        before: int,
+        limit: int,
+        done: Callable[[Sequence[Entry] | Failed], None],
+    ) -> None:
+        """Reads backward."""
+        self._of(room).read_back(room, before=before, limit=limit, done=done)
+
+    def locate(
+        self,
+        room: str,
+        *,
+        seq: int,
+        id: str,
+        epoch: str,
+        upto: int,
+        limit: int,
+        done: Callable[[Located | Failed], None],
+    ) -> None:
+        """Finds where a reader goes on."""
+        self._of(room).locate(room, seq=seq, id=id, epoch=epoch, upto=upto, limit=limit, done=done)
+
+    def locate_time(
+        self,
+        room: str,
+        *,
+        timestamp: int,
+        upto: int,
+        limit: int,
+        done: Callable[[int | Failed], None],
+    ) -> None:
+        """Finds the seq after which all is later."""
+        self._of(room).locate_time(room, timestamp=timestamp, upto=upto, limit=limit, done=done)
+
+    # What all do together.
+
+    def follow(self, identity: str) -> None:
+        """Begins to tell of an identity's private entries."""
+        for log in self._logs:
+            log.follow(identity)
+
+    def unfollow(self, identity: str) -> None:
+        """Ends telling of an identity's private entries."""
+        for log in self._logs:
+            log.unfollow(identity)
+
+    def find_entry(
+        self,
+        identity: str,
+        id: str,
+        *,
+        room: str,
+        since: int,
+        done: Callable[[Entry | Failed | None], None],
+    ) -> None:
+        """Tells what was said under an id. In several streams there may be several such entries:
+        that of the room's own stream goes before the others.
+        """
+
+        def choose(answers: Sequence[Entry | None]) -> Entry | None:
+            return next((entry for entry in answers if entry is not None), None)
+
+        # A list, since the order in which they are asked is that of the answers.
+        logs = sorted(self._logs, key=lambda log: log is not self._of(room)) if room else self._logs
+        gathered = _Gathered[Entry | None, Entry | None](len(logs), choose, done)
+        for number, log in enumerate(logs):
+            log.find_entry(identity, id, room=room, since=since, done=gathered.taker(number))
+
+    def conversations(
+        self,
+        identity: str,
+        *,
+        after: str,
+        limit: int,
+        done: Callable[[Sequence[Conversation] | Failed], None],
+    ) -> None:
+        """Lists private conversations."""
+
+        def merge(answers: Sequence[Sequence[Conversation]]) -> Sequence[Conversation]:
+            every = [talk for answer in answers for talk in answer]
+            return sorted(every, key=lambda talk: talk.room)[: max(0, limit)]
+
+        gathered = _Gathered[Sequence[Conversation], Sequence[Conversation]](
+            len(self._logs), merge, done
+        )
+        for number, log in enumerate(self._logs):
+            log.conversations(identity, after=after, limit=limit, done=gathered.taker(number))
+
+    def trim(self, *, before: int, keep: int, done: Callable[[int | Failed], None]) -> None:
+        """Removes the oldest entries."""
+        gathered = _Gathered[int, int](len(self._logs), sum, done)
+        for number, log in enumerate(self._logs):
+            log.trim(before=before, keep=keep, done=gathered.taker(number))
+
+    # Ending.
+
+    def withdraw(self, identity: str) -> None:
+        """Rejects what an identity has said here under a name that is another's by now."""
+        for log in self._logs:
+            log.withdraw(identity)
+
+    async def drain(self, within: float) -> bool:
+        """Waits until all that was appended has its outcome."""
+        drained = await asyncio.gather(*(log.drain(within) for log in self._logs))
+        return all(drained)
+
+    def close(self, within: float = 4.0) -> None:
+        """Tells the outcome of what was appended, and ends: of all within so many seconds. Within
+        the event loop nothing can be waited for: whoever stops a server awaits `drain` first.
+        """
+        if not self._loop.is_running() and not self._has_failed:
+            self._loop.run_until_complete(self.drain(within))
+        for log in self._logs:
+            log.close(0.0)
+
+    def stop(self) -> None:
+        """Ends at once, and tells nothing more."""
+        for log in self._logs:
+            log.stop()
+
+    # What each of them tells.
+
+    def committed(self, commit: Commit) -> None:
+        """Passes on what became durable in one stream."""
+        outcomes = self._outcomes.settle(commit.outcomes)
+        if outcomes or commit.entries:
+            self._observing().committed(Commit(outcomes, commit.entries))
+
+    def addressed(self, entry: Entry) -> None:
+        """Passes on a private entry."""
+        self._observing().addressed(entry)
+
+    def log_failed(self, reason: str) -> None:
+        """Ends all when one has failed."""
+        if not self._has_failed:
+            self._has_failed = True
+            self.stop()
+            self._observing().log_failed(reason)
+
+    def _observing(self) -> LogObserver:
+        assert self._observer is not None, "observe() comes before all else"
+        return self._observer
+
+
+class AuthorOrder:
+    """Puts outcomes that come from several logs into the order in which each author's drafts were
+    appended. Pure.
+    """
+
+    def __init__(self) -> None:
+        self._due: dict[str, deque[Draft]] = {}
+        """By their author, the drafts whose outcomes were not told, in their order."""
+        self._early: dict[int, Outcome] = {}
+        """By the identity (`id`) of their draft, outcomes for which it is not time yet."""
+
+    def expect(self, draft: Draft) -> None:
+        """Learns of a draft as it is appended."""
+        self._due.setdefault(draft.identity, deque()).append(draft)
+
+    def settle(self, outcomes: Iterable[Outcome]) -> list[Outcome]:
+        """Takes outcomes; gives those that can be told, which may be some of earlier calls."""
+        ready: list[Outcome] = []
+        for outcome in outcomes:
+            author = outcome.draft.identity
+            due = self._due[author]
+            self._early[id(outcome.draft)] = outcome
+            while due and (next_one := self._early.pop(id(due[0]), None)) is not None:
+                due.popleft()
+                ready.append(next_one)
+            if not due:
+                del self._due[author]
+        return ready
+
+
+_Value = TypeVar("_Value")
+
+
+class _Gathered(Generic[_Value, _Answer]):
+    """One answer of as many as there are streams."""
+
+    def __init__(
+        self,
+        count: int,
+        put_together: Callable[[Sequence[_Value]], _Answer],
+        done: Callable[[_Answer | Failed], None],
+    ) -> None:
+        self._answers: dict[int, _Value | Failed] = {}
+        self._count = count
+        self._put_together = put_together
+        self._done = done
+
+    def taker(self, number: int) -> Callable[[_Value | Failed], None]:
+        """What the answer with a number is to be told to."""
+
+        def take(answer: _Value | Failed) -> None:
+            self._answers[number] = answer
+            if len(self._answers) == self._count:
+                self._done(self._answer())
+
+        return take
+
+    def _answer(self) -> _Answer | Failed:
+        values: list[_Value] = []
+        for _, answer in sorted(self._answers.items()):
+            if isinstance(answer, Failed):
+                return answer
+            values.append(answer)
+        return self._put_together(values)

@@ -1,0 +1,122 @@
+"""The streams of a chat: one, or several, each of which has a part of the rooms.
+
+All that is said in a room stands in one stream, which puts it into its order. A stream has one
+leader, and so a chat that has several is not bound to what one leader can do; and where one is
+lost, the rooms of the others go on. How many there are is decided when the chat is made.
+
+The first bears the name of the chat and is made last: where it is, all were made.
+"""
+
+import secrets
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Final, NamedTuple
+
+from causerie.adapters.jetstream_link import Link
+from causerie.adapters.jetstream_stream import State, Stream, StreamError, Unmade
+from causerie.adapters.jetstream_subjects import Subjects
+
+OPEN_WITHIN: Final = 20.0
+"""Seconds for NATS to make a stream: a cluster that has just begun chooses its leaders first."""
+
+_CACHED: Final = 20_000
+"""Rooms whose stream is not worked out anew."""
+
+
+class OtherCount(StreamError):
+    """The chat has another number of streams than it was to have."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"the chat has {count} streams")
+        self.count = count
+
+
+class Opened(NamedTuple):
+    """A stream that is there, and what it was found to be."""
+
+    stream: Stream
+    state: State
+
+
+@lru_cache(_CACHED)
+def partition(room: str, count: int) -> int:
+    """Which of so many streams, by number from 0, has a room. It never changes."""
+    digest = blake2b(room.encode(errors="surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest) % count
+
+
+async def open_streams(
+    link: Link,
+    prefix: str,
+    *,
+    count: int,
+    replicas: int,
+    window: float,
+    within: float = OPEN_WITHIN,
+) -> Sequence[Opened]:
+    """Finds the streams of a chat, of which there must be so many; with a count of 0 as many as
+    there are. Where there is no chat yet, makes that many, or one.
+
+    Of each, so many replicas are kept; of a message id it is known for `window` seconds that it was
+    stored.
+
+    Raises:
+        OtherCount: there is another number.
+        LinkError: NATS refuses, or has not answered within so many seconds.
+    """
+    try:
+        found = await find_streams(link, prefix, within=within)
+    except Unmade:
+        pass
+    else:
+        if count not in (0, len(found)):
+            raise OtherCount(len(found))
+        return found
+    count = count or 1
+    epoch = secrets.token_hex(8)
+    made: list[Opened] = []
+    for stream in reversed(_streams(link, prefix, count)):
+        state = await stream.open(
+            epoch=epoch, streams=count, replicas=replicas, window=window, within=within
+        )
+        if not made:
+            # Whoever makes the same chat at this moment makes it of this epoch, too.
+            epoch = state.epoch
+        _require_part(stream, state, epoch, count)
+        made.insert(0, Opened(stream, state))
+    return made
+
+
+async def find_streams(link: Link, prefix: str, *, within: float = OPEN_WITHIN) -> Sequence[Opened]:
+    """Finds all streams of a chat that was made.
+
+    Raises:
+        Unmade: it was not.
+        LinkError: one is not there, or is another's; or NATS has not answered within so many
+            seconds.
+    """
+    first = Stream(link, Subjects(prefix))
+    state = await first.state(within)
+    found = [Opened(first, state)]
+    for stream in _streams(link, prefix, state.streams)[1:]:
+        try:
+            other = await stream.state(within)
+        except Unmade as error:
+            name = stream.subjects.stream
+            raise StreamError(f"the stream {name}, a part of the chat, is not there") from error
+        _require_part(stream, other, state.epoch, state.streams)
+        found.append(Opened(stream, other))
+    return found
+
+
+def _streams(link: Link, prefix: str, count: int) -> list[Stream]:
+    names = [prefix, *(f"{prefix}-{number}" for number in range(2, count + 1))]
+    return [Stream(link, Subjects(name)) for name in names]
+
+
+def _require_part(stream: Stream, state: State, epoch: str, count: int) -> None:
+    """Sees that a stream is one of so many that belong together."""
+    if (state.epoch, state.streams) != (epoch, count):
+        name = stream.subjects.stream
+        raise StreamError(f"the stream {name} is a part of another chat")
