@@ -90,10 +90,11 @@ cover: $(VENV)/.dev ## run one module's own tests and say what they miss: make c
 	@test -f "$(FILE)" || { echo "make: say which module: make cover FILE=src/causerie/chat/presence.py" >&2; exit 1; }
 	@$(call MEASURE,--quiet $(OWN_TEST),$(FILE))
 
-# Each round is a test of its own, one at a time: FAULT=kill-node,cut-back picks faults.
+# Each round is a test of its own, one at a time: FAULT=kill-node,cut-back picks faults, STREAMS=3
+# divides the rooms among three streams.
 .PHONY: chaos
 chaos: $(VENV)/.dev ## do harm to a cluster, again and again, and see it keep its promises: make chaos ROUNDS=10 SEED=1 FAULT=kill-node
-	CHAOS_ROUNDS=$(or $(ROUNDS),10) CHAOS_SEED=$(SEED) CHAOS_FAULT=$(FAULT) \
+	CHAOS_ROUNDS=$(or $(ROUNDS),10) CHAOS_SEED=$(SEED) CHAOS_FAULT=$(FAULT) CHAOS_STREAMS=$(or $(STREAMS),1) \
 	  $(BIN)/pytest -p no:cacheprovider -rs --verbose --tb=short tests/chaos/test_chaos.py
 
 .PHONY: pictures

@@ -19,7 +19,6 @@ from random import Random, SystemRandom
 from typing import Any, assert_never, get_args
 
 import pytest
-from tests.support.nats import nats_server
 from tests.support.person import Person
 from tests.support.server_process import ServerProcess
 from websockets.asyncio.client import ClientConnection, connect
@@ -53,8 +52,6 @@ from causerie.wire.codes import ErrorCode
 from causerie.wire.commands import AnyCommand
 from causerie.wire.plain import PLAIN_TYPES
 from causerie.wire.replies import AnyServerFrame, Notice
-
-__all__ = ["nats_server"]
 
 CONVERSATIONS = load_conversations()
 IN_MEMORY = [one for one in CONVERSATIONS if "socket" not in one.tags]
@@ -285,20 +282,28 @@ async def listening(urls: Sequence[str]) -> AsyncIterator[list[Person]]:
 
 @pytest.mark.real
 @pytest.mark.slow
+@pytest.mark.parametrize("streams", [1, 3])
 async def test_they_hold_with_two_real_nodes_on_nats_and_each_speaker_on_another(
-    tmp_path: Path, nats_server: NatsServer
+    tmp_path: Path, streams: int
 ) -> None:
-    options = ("--grace", "5", "--names-per-address", "0", "--nats", nats_server.url)
-    nodes = [ServerProcess(tmp_path / name, *options) for name in ("one", "two")]
+    # What was said under an id in one stream is not known in another.
+    played = [
+        one for one in CONVERSATIONS if streams == 1 or one.name != "duplicate-in-another-room"
+    ]
+    options = ("--grace", "5", "--names-per-address", "0", "--streams", str(streams))
     said = io.StringIO()
     async with AsyncExitStack() as stack:
+        nats = stack.enter_context(NatsServer(tmp_path / "nats"))
+        nodes = [
+            ServerProcess(tmp_path / name, *options, "--nats", nats.url) for name in ("one", "two")
+        ]
         for node in nodes:
             await asyncio.to_thread(node.start)
             stack.callback(node.kill)
         people = await stack.enter_async_context(listening([node.url for node in nodes]))
         driver = InTurn([f"{node.ws}/ws" for node in nodes], Abreast(people))
         choice = Choice()
-        code = await check(nodes[0].url, driver, choice.of(CONVERSATIONS), choice, Report(said))
+        code = await check(nodes[0].url, driver, choice.of(played), choice, Report(said))
     assert code == HELD, said.getvalue()
     assert said.getvalue().count("held  ") > 120
 

@@ -503,9 +503,10 @@ class _Nats:
         from causerie.adapters.jetstream_archive import insist, is_part
         from causerie.adapters.jetstream_directory import JetStreamDirectory
         from causerie.adapters.jetstream_link import Link, LinkError
+        from causerie.adapters.jetstream_log import WINDOW
         from causerie.adapters.jetstream_names import AwayError
-        from causerie.adapters.jetstream_partitions import open_log
-        from causerie.adapters.jetstream_streams import OtherCount
+        from causerie.adapters.jetstream_partitions import serve_streams
+        from causerie.adapters.jetstream_streams import OtherCount, open_streams
         from causerie.adapters.nats_bus import NatsBus
 
         def name_lost(_folded: str, identity: str) -> None:
@@ -519,6 +520,9 @@ class _Nats:
             values, lease, replicas = await _make_buckets(link)
             if await insist(partial(is_part, values), LEADERS_WITHIN):
                 raise _unfinished()
+            streams = await open_streams(
+                link, PREFIX, count=config.streams, replicas=replicas, window=WINDOW
+            )
             directory = JetStreamDirectory(
                 values,
                 node,
@@ -527,14 +531,7 @@ class _Nats:
                 lost=name_lost,
                 missed=link.leaseless,
             )
-            log = await open_log(
-                link,
-                clock=clock,
-                prefix=PREFIX,
-                streams=config.streams,
-                replicas=replicas,
-                before=directory.kept,
-            )
+            log = serve_streams(link, streams, clock=clock, before=directory.kept)
         except OtherCount as error:
             await link.close()
             raise _other_count(error.count) from None

@@ -14,8 +14,9 @@ from tests.support.nats import nats_server
 
 from causerie.adapters.jetstream_link import Link, Message
 from causerie.adapters.jetstream_log import WINDOW, JetStreamLog
-from causerie.adapters.jetstream_partitions import open_log
+from causerie.adapters.jetstream_partitions import serve_streams
 from causerie.adapters.jetstream_stream import Found
+from causerie.adapters.jetstream_streams import open_streams
 from causerie.adapters.nats_server import NatsServer
 from causerie.chat.entry import Draft, Entry
 from causerie.ports import Failed, Head, Outcome
@@ -204,14 +205,8 @@ async def node(
     link = Link([url] if isinstance(url, str) else url, name="causerie-tests")
     await link.open(WITHIN)
     try:
-        log = await open_log(
-            link,
-            clock=clock,
-            prefix=prefix,
-            replicas=replicas,
-            window=window,
-            compare_every=compare_every,
-        )
+        streams = await open_streams(link, prefix, count=0, replicas=replicas, window=window)
+        log = serve_streams(link, streams, clock=clock, window=window, compare_every=compare_every)
         assert isinstance(log, JetStreamLog)
         try:
             yield Node(link, log)

@@ -12,9 +12,9 @@ from tests.support.nats import nats_server
 
 from causerie.adapters.jetstream_link import Link, Message
 from causerie.adapters.jetstream_log import WINDOW
-from causerie.adapters.jetstream_partitions import NatsLog, open_log
+from causerie.adapters.jetstream_partitions import NatsLog, serve_streams
 from causerie.adapters.jetstream_stream import FORBIDDEN
-from causerie.adapters.jetstream_streams import partition
+from causerie.adapters.jetstream_streams import open_streams, partition
 from causerie.adapters.memory import MemoryDirectory, MemoryStore
 from causerie.adapters.nats_server import NatsServer
 from causerie.ports import Directory, Log
@@ -74,13 +74,10 @@ class JetStreamStorage(Storage):
         async def begin() -> None:
             self.link = Link([self._url], name="causerie-tests")
             await self.link.open(WITHIN)
-            self.log = await open_log(
-                self.link,
-                clock=clock,
-                prefix=self.prefix,
-                streams=self._streams,
-                window=self._window,
+            streams = await open_streams(
+                self.link, self.prefix, count=self._streams, replicas=1, window=self._window
             )
+            self.log = serve_streams(self.link, streams, clock=clock, window=self._window)
 
         self.run(begin())
         directory = MemoryDirectory(

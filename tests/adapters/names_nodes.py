@@ -15,8 +15,10 @@ from tests.adapters.jetstream_nodes import wall
 
 from causerie.adapters.jetstream_directory import ANSWER_WITHIN, JetStreamDirectory, Lost
 from causerie.adapters.jetstream_link import Link
+from causerie.adapters.jetstream_log import WINDOW
 from causerie.adapters.jetstream_names import NAMES, NODES
-from causerie.adapters.jetstream_partitions import open_log
+from causerie.adapters.jetstream_partitions import serve_streams
+from causerie.adapters.jetstream_streams import open_streams
 from causerie.adapters.jetstream_values import Values
 from causerie.chat.names import Name, parse_username
 from causerie.ports import ClaimAnswer, Commit, Failed, Holder, Rejected
@@ -159,7 +161,8 @@ async def main(url: str, prefix: str, lease: float, texts: list[str]) -> None:
             log.append(draft(secrets.token_hex(8), identity=PROCESS, content=line))
 
     node = await Cluster(url, prefix=prefix, lease=lease).node(lost=name_lost)
-    log = await open_log(node.link, clock=wall, prefix=prefix, before=node.directory.kept)
+    streams = await open_streams(node.link, prefix, count=0, replicas=1, window=WINDOW)
+    log = serve_streams(node.link, streams, clock=wall, before=node.directory.kept)
     log.observe(Outcomes())
     for text in texts:
         await node.claim(parse_username(text), PROCESS)

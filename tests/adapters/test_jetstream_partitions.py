@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests.adapters.jetstream_nodes import WITHIN, Observer, nats_server, new_prefix, until, wall
 
 from causerie.adapters.jetstream_link import Link
-from causerie.adapters.jetstream_log import JetStreamLog
-from causerie.adapters.jetstream_partitions import AuthorOrder, PartitionedLog, open_log
-from causerie.adapters.jetstream_streams import partition
+from causerie.adapters.jetstream_log import WINDOW, JetStreamLog
+from causerie.adapters.jetstream_partitions import AuthorOrder, PartitionedLog, serve_streams
+from causerie.adapters.jetstream_streams import open_streams, partition
 from causerie.adapters.nats_server import NatsServer
 from causerie.chat.entry import Draft, Entry
 from causerie.ports import Failed, Outcome, Rejected, Stored
@@ -83,9 +83,10 @@ async def node(url: str, prefix: str = "") -> AsyncIterator[Node]:
     link = Link([url], name="causerie-tests")
     await link.open(WITHIN)
     try:
-        log = await open_log(
-            link, clock=wall, prefix=prefix or new_prefix(), streams=STREAMS, compare_every=600.0
+        streams = await open_streams(
+            link, prefix or new_prefix(), count=STREAMS, replicas=1, window=WINDOW
         )
+        log = serve_streams(link, streams, clock=wall, compare_every=600.0)
         assert isinstance(log, PartitionedLog)
         yield Node(link, log)
         log.stop()

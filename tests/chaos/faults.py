@@ -32,9 +32,9 @@ class Fault(NamedTuple):
 
 
 async def kill_leader(site: Site, chance: random.Random) -> None:
-    """`kill -9` of the NATS server that leads the stream."""
+    """`kill -9` of the NATS server that leads a stream."""
     down = _down(chance)
-    await _kill_nats(site, await site.leader(), down)
+    await _kill_nats(site, await site.leader(chance.choice(site.streams)), down)
 
 
 async def kill_nats(site: Site, chance: random.Random) -> None:

@@ -17,7 +17,7 @@ from tests.support.nats import SIZE, NatsCluster, Quarters
 from tests.support.server_process import ServerProcess
 
 STREAM: Final = "causerie"
-"""The stream in which a cluster keeps its rooms."""
+"""The first stream in which a cluster keeps its rooms."""
 
 NODE_PORT: Final = 8080
 """Where a node listens on a machine that it has for itself."""
@@ -38,12 +38,19 @@ class Site:
     """
 
     def __init__(
-        self, folder: Path, *, machines: int = SIZE, network: Network | None = None
+        self,
+        folder: Path,
+        *,
+        machines: int = SIZE,
+        streams: int = 1,
+        network: Network | None = None,
     ) -> None:
-        """Starts nothing yet. One machine is a node alone, which keeps its rooms itself. The
-        `network` is there already, and is there until the site has ended.
+        """Starts nothing yet. One machine is a node alone, which keeps its rooms itself; several
+        keep them in so many streams. The `network` is there already, and is there until the site
+        has ended.
         """
         assert machines in (1, SIZE), "NATS wants three"
+        self.streams = [STREAM, *(f"{STREAM}-{number}" for number in range(2, streams + 1))]
         self.cuts: list[Cut] = []
         self._network = network
         self.nats = (
@@ -51,7 +58,12 @@ class Site:
             if machines > 1
             else None
         )
-        kept = {} if self.nats is None else {"CAUSERIE_NATS": ",".join(self.nats.urls)}
+        kept = {}
+        if self.nats is not None:
+            kept = {
+                "CAUSERIE_NATS": ",".join(self.nats.urls),
+                "CAUSERIE_STREAMS": str(streams),
+            }
         self.nodes = [
             ServerProcess(
                 folder / f"node-{number}",
@@ -100,10 +112,10 @@ class Site:
         """What the nodes have said."""
         return "\n".join(f"--- node {number}\n{node.log}" for number, node in enumerate(self.nodes))
 
-    async def leader(self) -> int:
-        """The NATS server that leads the stream now."""
+    async def leader(self, stream: str) -> int:
+        """The NATS server that leads a stream now."""
         assert self.nats is not None, "a cluster"
-        return await asyncio.to_thread(self.nats.wait_for_stream, STREAM)
+        return await asyncio.to_thread(self.nats.wait_for_stream, stream)
 
     def kill_node(self, number: int) -> None:
         """`kill -9`."""

@@ -1,7 +1,8 @@
 """Whatever happens to one machine of a cluster, thirty clients under load find all promises kept.
 
 `make test` plays a round of three faults; `make chaos` plays all, as often as it is told:
-CHAOS_ROUNDS times each, from CHAOS_SEED on, or of the faults whose names CHAOS_FAULT has.
+CHAOS_ROUNDS times each, from CHAOS_SEED on, or of the faults whose names CHAOS_FAULT has, with a
+chat that divides its rooms among CHAOS_STREAMS streams.
 """
 
 import os
@@ -24,8 +25,10 @@ SEED = os.environ.get("CHAOS_SEED", "") or ("1" if os.environ.get("CI") else "")
 """A change that lands breaks nothing by chance: CI always plays the same rounds."""
 WANTED = [name for name in os.environ.get("CHAOS_FAULT", "").split(",") if name]
 
-SHORT = ("kill-leader", "kill-node", "pause-node")
-"""The faults of which `make test` plays a round."""
+STREAMS = int(os.environ.get("CHAOS_STREAMS", "1"))
+
+SHORT = {"kill-leader": 1, "kill-node": 3, "pause-node": 1}
+"""The faults of which `make test` plays a round, and the streams among which rooms are divided."""
 
 FEW = 10
 """Clients of such a round."""
@@ -97,7 +100,8 @@ async def test_all_promises_are_kept_whatever_fails(
             if reason := why_not():
                 pytest.skip(reason)
             network = stack.enter_context(Network(SIZE))
-        site = stack.enter_context(Site(tmp_path, network=network))
+        streams = STREAMS if ROUNDS else SHORT[fault.name]
+        site = stack.enter_context(Site(tmp_path, streams=streams, network=network))
         try:
             outcome = await play(fault, site, seed + number, clients=clients, progress=progress)
         except BaseException as error:
@@ -112,5 +116,5 @@ async def test_all_promises_are_kept_whatever_fails(
 def replay(fault: Fault, seed: int) -> str:
     """How the same round is played again."""
     if ROUNDS:
-        return f"again: make chaos ROUNDS=1 FAULT={fault.name} SEED={seed}"
+        return f"again: make chaos ROUNDS=1 FAULT={fault.name} SEED={seed} STREAMS={STREAMS}"
     return f"again: CHAOS_SEED={seed} .venv/bin/pytest tests/chaos/test_chaos.py -k {fault.name}"

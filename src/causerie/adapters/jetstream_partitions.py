@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeVar
 
 from causerie.adapters.jetstream_link import Link
 from causerie.adapters.jetstream_log import COMPARE_EVERY, WINDOW, JetStreamLog
-from causerie.adapters.jetstream_streams import open_streams, partition
+from causerie.adapters.jetstream_streams import Opened, partition
 from causerie.chat.entry import Draft, Entry
 from causerie.ports import Commit, Conversation, Failed, Head, Located, Log, LogObserver, Outcome
 
@@ -36,29 +36,21 @@ class NatsLog(Log, Protocol):
         """Ends at once, and tells nothing more."""
 
 
-async def open_log(
+def serve_streams(
     link: Link,
+    streams: Sequence[Opened],
     *,
     clock: Callable[[], int],
-    prefix: str = "causerie",
-    streams: int = 0,
-    replicas: int = 1,
     window: float = WINDOW,
     compare_every: float = COMPARE_EVERY,
     before: Callable[[], Awaitable[object]] | None = None,
 ) -> NatsLog:
-    """Makes what a log is kept in, where nobody has yet, and begins to serve it.
+    """Begins to serve the log that is in all streams of a chat; in the loop.
 
-    `link` has been opened; it is not closed with the log. `clock` tells microseconds. `prefix`
-    begins every name in NATS; there are to be so many `streams`, or as many as there are (0), each
-    in so many `replicas`. What `before` gives is awaited before anything is stored that was
-    appended by then.
-
-    Raises:
-        OtherCount: there is another number of streams.
-        LinkError: NATS refuses, or does not answer.
+    `link` has been opened; it is not closed with the log. `clock` tells microseconds; `window` is
+    how many seconds the streams know an id. What `before` gives is awaited before anything is
+    stored that was appended by then.
     """
-    opened = await open_streams(link, prefix, count=streams, replicas=replicas, window=window)
     logs = [
         JetStreamLog(
             link,
@@ -69,7 +61,7 @@ async def open_log(
             compare_every=compare_every,
             before=before,
         )
-        for stream, state in opened
+        for stream, state in streams
     ]
     return logs[0] if len(logs) == 1 else PartitionedLog(logs)
 
