@@ -4,13 +4,14 @@
 
 Prints a table, in Markdown, of medians and of ratios to the server alone:
 
-- a room with 500 at each node, with 64 messages on their way, and at a steady 500 and 1,500 a
-  second: the CPU of a delivery at the nodes (NATS has its own column), and how late it is;
+- a room with 500 at each node, with 64 and 128 messages on their way, and at a steady 500 and 1,500
+  a second: the CPU of a delivery at the nodes (NATS has its own column), and how late it is;
 - 2,000 rooms of two: durable acks a second, and how late they are at a steady pace;
 - what a node uses that nobody of a busy room is connected to, beside what it uses in the quiet;
 - when 10,000 clients of two processes have all again, of which one is killed.
 
-NATS is one server, which syncs every write before it is acknowledged (`sync_interval: always`).
+NATS is one server, which syncs every write before it is acknowledged (`sync_interval: always`), and
+has all rooms in one stream, or divides them among three.
 """
 
 import argparse
@@ -34,7 +35,11 @@ from causerie.bench.target import OwnServer, Target, own_server
 
 ALONE: Final = "SQLite, one process"
 ONE: Final = "NATS, one node"
+DIVIDED: Final = "NATS, one node, three streams"
 TWO: Final = "NATS, two processes"
+
+STREAMS: Final = 3
+"""Those of the one that has several."""
 
 V1: Final = DIALECTS["v1"]
 ROOM: Final = "bench"
@@ -60,6 +65,8 @@ def setup(name: str) -> Iterator[Setup]:
         options = ["--nats", nats.url]
         if name == TWO:
             options += ["--workers", "2"]
+        if name == DIVIDED:
+            options += ["--streams", str(STREAMS)]
         server = stack.enter_context(own_server(folder / "data", options))
         yield Setup(server, Target("NATS", ("127.0.0.1", nats.port), nats.pid))
 
@@ -79,6 +86,7 @@ class Row(NamedTuple):
 def loads(seconds: float) -> list[Row]:
     """What each is put under."""
     burst = Fanout(members=500, in_flight=64, seconds=seconds)
+    flood = Fanout(members=500, in_flight=128, seconds=seconds)
     steady = Fanout(members=500, rate=500, seconds=seconds)
     brisk = Fanout(members=500, rate=1_500, seconds=seconds)
     busy = Rooms(rooms=2_000, seconds=seconds)
@@ -98,7 +106,7 @@ def loads(seconds: float) -> list[Row]:
 
         return Row(str(load), run, "cpu_us_per_ack", "acks_per_second")
 
-    return [fan(burst), fan(steady), fan(brisk), small(busy), small(paced)]
+    return [fan(burst), fan(flood), fan(steady), fan(brisk), small(busy), small(paced)]
 
 
 class Taken(NamedTuple):
@@ -132,11 +140,11 @@ def take(row: Row, name: str) -> Taken:
     return Taken(cpu, nats_cpu, figures[row.rate], figures["p50_ms"], figures["p99_ms"])
 
 
-def unheard(seconds: float) -> tuple[float, float]:
+def unheard(name: str, seconds: float) -> tuple[float, float]:
     """What a node uses, in ms of CPU a second, that nobody is connected to: while all is quiet, and
     while a room is busy on another node.
     """
-    with setup(ONE) as (busy, nats), TemporaryDirectory(prefix="causerie-bench-") as folder:
+    with setup(name) as (busy, nats), TemporaryDirectory(prefix="causerie-bench-") as folder:
         assert nats is not None, "it is there"
         options = ["--nats", f"nats://{nats.address[0]}:{nats.address[1]}"]
         with own_server(Path(folder) / "data", options) as other:
@@ -185,15 +193,16 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = [row for row in loads(arguments.seconds) if arguments.only in row.title]
     for row in rows:
-        taken: dict[str, list[Taken]] = {name: [] for name in (ALONE, ONE, TWO)}
+        taken: dict[str, list[Taken]] = {name: [] for name in (ALONE, ONE, DIVIDED, TWO)}
         for _ in range(arguments.rounds):
             for name, all_of_it in taken.items():
                 all_of_it.append(take(row, name))
         show(row, taken)
     if arguments.only in "unheard":
-        quiet, busy = unheard(arguments.seconds)
-        print(f"\nA node that nobody is connected to uses {quiet:.1f} ms of CPU a second while")
-        print(f"all is quiet, and {busy:.1f} while a room of 500 is busy on another node.")
+        for name in (ONE, DIVIDED):
+            quiet, busy = unheard(name, arguments.seconds)
+            print(f"\n{name}: one that nobody is connected to uses {quiet:.1f} ms of CPU a second")
+            print(f"while all is quiet, and {busy:.1f} while a room of 500 is busy on another.")
     if arguments.only in "killed":
         result = killed(arguments.clients)
         figures = {name: round(figure, 2) for name, figure in result.figures.items()}
