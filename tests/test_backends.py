@@ -133,6 +133,13 @@ async def test_all_streams_of_a_chat_are_one_archive(server: NatsServer) -> None
             raise AssertionError("it has another number")
 
 
+async def test_a_data_folder_has_no_streams(tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match="data is a data folder, and has no streams: leave --st"):
+        async with open_archive(str(tmp_path / "data"), make=True, streams=2):
+            raise AssertionError("it is not there")
+    assert not (tmp_path / "data").exists()
+
+
 @pytest.mark.parametrize("which", range(2))
 def test_rooms_are_found_in_any_stream(tmp_path: Path, which: int) -> None:
     room = next(room for room in ("lobby", "garden", "attic") if partition(room, 2) == which)

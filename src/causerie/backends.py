@@ -246,6 +246,11 @@ async def open_archive(
         ):
             yield archive
     else:
+        if streams:
+            raise BackendError(
+                f"{place} is a data folder, and has no streams: leave --streams out, or name NATS "
+                f"servers, or the folder {NATS_FOLDER} in one."
+            )
         if not make and not _is(lambda: sqlite.is_there(path)):
             raise _no_chat(place)
         try:

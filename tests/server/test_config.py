@@ -224,7 +224,7 @@ def test_a_value_of_the_wrong_type_in_the_file_is_one_too(
         ({"heartbeat": 0.0}, "--heartbeat must be between 1"),
         ({"workers": 0}, "--workers must be between 1 and 256"),
         ({"streams": 65, "workers": 2}, "--streams must be between 0 and 64"),
-        ({"streams": 2}, "--streams are of a chat in NATS: name its servers with nats"),
+        ({"streams": 2}, "--streams needs NATS: name its servers with --nats"),
         ({"nats": ("http://a",)}, "--nats cannot be 'http://a': name servers as nats://HOST"),
         ({"nats": ("nats://",)}, "--nats cannot be 'nats://'"),
         ({"nats": ("nats://a:99999",)}, "--nats cannot be 'nats://a:99999'"),

@@ -165,7 +165,7 @@ class Config:
         _between("workers", self.workers, 1, MOST_WORKERS)
         _between("streams", self.streams, 0, MOST_STREAMS)
         if self.streams and not self.nats and self.workers == 1:
-            why = "are of a chat in NATS: name its servers with nats, or start several workers."
+            why = "needs NATS: name its servers with --nats, or start more than one of --workers."
             raise SettingRefused("streams", why)
         for url in self.nats:
             if not _is_nats(url):
