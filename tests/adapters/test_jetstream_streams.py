@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.adapters.jetstream_nodes import WITHIN, nats_server, new_prefix
 
-from causerie.adapters.jetstream_link import Link
+from causerie.adapters.jetstream_link import Link, Unanswered
 from causerie.adapters.jetstream_stream import Stream, StreamError, Unmade
 from causerie.adapters.jetstream_streams import (
     Opened,
@@ -116,6 +116,22 @@ async def test_who_was_lost_while_making_them_is_gone_on_with(link: Link) -> Non
         await find_streams(link, prefix)
     made = await opened(link, prefix, 3)
     assert {each.state.epoch for each in made} == {"first"}
+
+
+async def test_what_was_made_and_not_begun_is_begun(link: Link) -> None:
+    prefix = new_prefix()
+    stream = Stream(link, Subjects(prefix))
+
+    async def is_lost() -> None:
+        raise Unanswered("the server was killed")
+
+    stream._begin = is_lost  # type: ignore[method-assign]
+    with pytest.raises(Unanswered):
+        await stream.open(epoch="first", replicas=1, window=120.0, within=0.01)
+    (found,) = await opened(link, prefix)
+    # A stream without its first message answers no such question.
+    assert await found.stream.last([found.stream.subjects.entry("room")]) == {}
+    assert (await opened(link, prefix))[0].state == ("first", 1, 1)
 
 
 async def test_a_chat_without_one_of_them_is_refused_and_none_is_made_anew(link: Link) -> None:

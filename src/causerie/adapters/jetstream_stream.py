@@ -149,13 +149,19 @@ class Stream:
         made = await self._until(lambda: self._api(create, config), within)
         if _error_code(made) not in (0, NAME_IN_USE):
             raise StreamError(f"NATS does not make the log: {made['error']['description']}")
-        await self._until(self._begin, within)
+        await self.begin(within)
         return await self.state(within)
 
-    async def _begin(self) -> None:
-        """Writes the first message: what looks for the last one up to a place finds this at least,
-        and so knows that it was answered by a replica that has got so far.
+    async def begin(self, within: float) -> None:
+        """Writes the first message, unless it is there: what looks for the last one up to a place
+        finds this at least, and so knows that it was answered by a replica that has got so far.
+
+        Raises:
+            LinkError: NATS has not stored it within so many seconds.
         """
+        await self._until(self._begin, within)
+
+    async def _begin(self) -> None:
         answer = await self._link.request(
             self.subjects.begin,
             b"",

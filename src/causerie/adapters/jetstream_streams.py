@@ -72,6 +72,10 @@ async def open_streams(
     else:
         if count not in (0, len(found)):
             raise OtherCount(len(found))
+        for stream, state in found:
+            if not state.last:
+                # Whoever made it was lost before it was begun, and nothing could be looked up.
+                await stream.begin(within)
         return found
     count = count or 1
     epoch = secrets.token_hex(8)
