@@ -26,6 +26,7 @@ from tests.support.server_process import ServerProcess
 import causerie
 from causerie import backends
 from causerie.adapters.jetstream_directory import JetStreamDirectory
+from causerie.adapters.jetstream_link import Link
 from causerie.adapters.jetstream_names import AwayError, Value
 from causerie.adapters.jetstream_partitions import PartitionedLog
 from causerie.adapters.jetstream_streams import partition
@@ -119,6 +120,20 @@ async def test_a_chat_keeps_the_streams_with_which_it_was_made(server: NatsServe
     for streams in (1, 4):
         with pytest.raises(BackendError, match=r"has 3 streams.*causerie move --streams"):
             await begin(streams)
+
+
+@pytest.mark.usefixtures("own_prefix")
+async def test_a_chat_that_has_lost_a_stream_is_not_served(server: NatsServer) -> None:
+    config = Config(nats=(server.url,), streams=2)
+    backend = await open_backend(config, clock=now, tell_health=unexpected, lost=unexpected)
+    await backend.close(5.0)
+    link = Link([server.url], name="causerie-tests")
+    await link.open(5.0)
+    name = f"{backends.PREFIX}-2"
+    await link.request(f"$JS.API.STREAM.DELETE.{name}", within=5.0)
+    await link.close()
+    with pytest.raises(BackendError, match=rf"is not whole .*{name}.*put what is missing back"):
+        await open_backend(config, clock=now, tell_health=unexpected, lost=unexpected)
 
 
 @pytest.mark.usefixtures("own_prefix")

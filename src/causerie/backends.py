@@ -359,6 +359,13 @@ async def _nats_link(servers: Sequence[str], name: str) -> AsyncIterator["Link"]
 
 
 def _unusable(error: CauserieError) -> BackendError:
+    from causerie.adapters.jetstream_streams import Incomplete
+
+    if isinstance(error, Incomplete):
+        return BackendError(
+            f"The chat in NATS is not whole ({error}): put what is missing back from a copy, or, "
+            "for a new chat to begin, remove all that is left of it from NATS."
+        )
     return BackendError(
         f"NATS cannot be used ({error}): see that it runs, with JetStream, at the address that was "
         "given."

@@ -14,6 +14,7 @@ from tests.adapters.jetstream_nodes import WITHIN, nats_server, new_prefix
 from causerie.adapters.jetstream_link import Link, Unanswered
 from causerie.adapters.jetstream_stream import Stream, StreamError, Unmade
 from causerie.adapters.jetstream_streams import (
+    Incomplete,
     Opened,
     OtherCount,
     find_streams,
@@ -145,18 +146,94 @@ async def test_a_chat_without_one_of_them_is_refused_and_none_is_made_anew(link:
         await Stream(link, Subjects(f"{prefix}-2")).state()
 
 
+async def test_a_chat_whose_first_stream_is_lost_does_not_begin_anew(link: Link) -> None:
+    prefix = new_prefix()
+    made = await opened(link, prefix, 3)
+    subject = made[2].stream.subjects.entry("room")
+    await link.request(subject, b"something that was said", within=WITHIN)
+    for lost in (prefix, f"{prefix}-2"):
+        await delete(link, lost)
+        for count in (0, 1, 2, 3):
+            with pytest.raises(Incomplete, match=rf"{prefix}, a part of the chat, is not there"):
+                await opened(link, prefix, count)
+        with pytest.raises(Incomplete):
+            await find_streams(link, prefix)
+        with pytest.raises(Unmade):
+            await made[0].stream.state()
+
+
+async def test_what_was_said_while_the_first_stream_was_looked_for_is_no_loss(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefix = new_prefix()
+
+    async def make_at_once(stream: Stream, within: float) -> list[str]:
+        monkeypatch.undo()
+        made = await opened(link, prefix, 3)
+        await link.request(made[1].stream.subjects.entry("room"), b"said", within=WITHIN)
+        return await stream.beside(within)
+
+    monkeypatch.setattr(Stream, "beside", make_at_once)
+    assert len(await find_streams(link, prefix)) == 3
+
+
+async def test_a_chat_that_was_made_in_part_is_made_of_as_many_as_it_was_to_have(
+    link: Link,
+) -> None:
+    prefix = new_prefix()
+    for number in (3, 2):
+        part = Stream(link, Subjects(f"{prefix}-{number}"))
+        await part.open(epoch="first", streams=3, replicas=1, window=120.0, within=WITHIN)
+    for other in (1, 2, 4):
+        with pytest.raises(OtherCount, match="has 3 streams"):
+            await opened(link, prefix, other)
+    made = await opened(link, prefix)
+    assert [each.state.epoch for each in made] == ["first"] * 3
+
+
+@pytest.mark.parametrize(("count", "other", "number"), [(0, 1, 1), (3, 1, 1), (3, 2, 2)])
+async def test_who_makes_another_number_at_once_is_told_which_there_is(
+    link: Link, monkeypatch: pytest.MonkeyPatch, count: int, other: int, number: int
+) -> None:
+    prefix = new_prefix()
+    beside = Stream.beside
+
+    async def make_other(stream: Stream, within: float) -> list[str]:
+        there = await beside(stream, within)
+        name = prefix if number == 1 else f"{prefix}-{number}"
+        await Stream(link, Subjects(name)).open(
+            epoch="other", streams=other, replicas=1, window=120.0, within=WITHIN
+        )
+        return there
+
+    monkeypatch.setattr(Stream, "beside", make_other)
+    if not count:
+        assert len(await opened(link, prefix)) == other
+        return
+    with pytest.raises(OtherCount) as refused:
+        await opened(link, prefix, count)
+    assert refused.value.count == other
+
+
 async def test_a_stream_of_another_chat_is_refused(link: Link) -> None:
     prefix = new_prefix()
     await opened(link, prefix, 2)
     await delete(link, f"{prefix}-2")
     other = Stream(link, Subjects(f"{prefix}-2"))
     await other.open(epoch="another", streams=2, replicas=1, window=120.0, within=WITHIN)
-    with pytest.raises(StreamError, match=rf"{prefix}-2 is a part of another chat"):
+    with pytest.raises(Incomplete, match=rf"{prefix}-2 is a part of another chat"):
         await opened(link, prefix)
-    # Nor is it made a part of a new one.
-    await delete(link, prefix)
-    with pytest.raises(StreamError, match=rf"{prefix}-2 is a part of another chat"):
-        await opened(link, prefix, 3)
+
+
+async def test_a_chat_of_another_name_is_in_nobodys_way(link: Link) -> None:
+    prefix = new_prefix()
+    for name in (f"{prefix}-9", f"{prefix}-3"):
+        created = f"$JS.API.STREAM.CREATE.{name}"
+        config = {"name": name, "subjects": [f"{name}.log.begin"]}
+        await link.request(created, json.dumps(config).encode(), within=WITHIN)
+    await opened(link, f"{prefix}-x", 2)
+    await opened(link, f"{prefix}-2", 1)  # a chat of its own, with one stream
+    assert len(await opened(link, prefix)) == 1
 
 
 async def test_a_chat_that_was_made_before_there_could_be_several_has_one(link: Link) -> None:

@@ -38,6 +38,9 @@ ROLLUP_FORBIDDEN: Final = 10111
 FORBIDDEN: Final = {"Nats-Rollup": "none"}
 """The headers of a message that no stream of ours takes: one that is to replace others."""
 
+NAMES_OF_STREAMS: Final = "$JS.API.STREAM.NAMES"
+"""Where NATS is asked which streams it has. It names 1,024 at most."""
+
 EPOCH: Final = "causerie.epoch"
 STREAMS: Final = "causerie.streams"
 """What a stream of ours says of itself."""
@@ -190,6 +193,18 @@ class Stream:
         if not epoch or not whole:
             raise StreamError(f"the stream {self.subjects.stream} is not one of Causerie's")
         return State(epoch, told["state"]["last_seq"], int(metadata.get(STREAMS, "1")))
+
+    async def beside(self, within: float) -> list[str]:
+        """Names the streams there are that have the same subjects behind a name of their own.
+
+        Raises:
+            LinkError: NATS refuses, or does not answer in time.
+        """
+        subject = f"*.{self.subjects.begin.partition('.')[2]}"
+        told = await self._until(lambda: self._api(NAMES_OF_STREAMS, {"subject": subject}), within)
+        if "error" in told:
+            raise StreamError(f"NATS does not tell its streams: {told['error']['description']}")
+        return [name for name in told["streams"] or () if name != self.subjects.stream]
 
     # Looking into it.
 

@@ -9,6 +9,7 @@ The first bears the name of the chat and is made last: where it is, all were mad
 
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, NamedTuple
@@ -20,6 +21,9 @@ from causerie.adapters.jetstream_subjects import Subjects
 OPEN_WITHIN: Final = 20.0
 """Seconds for NATS to make a stream: a cluster that has just begun chooses its leaders first."""
 
+BEGUN: Final = 1
+"""The seq of what stands in a stream before anything is said."""
+
 _CACHED: Final = 20_000
 """Rooms whose stream is not worked out anew."""
 
@@ -30,6 +34,10 @@ class OtherCount(StreamError):
     def __init__(self, count: int) -> None:
         super().__init__(f"the chat has {count} streams")
         self.count = count
+
+
+class Incomplete(StreamError):
+    """Of the streams of a chat one is not there, or is another chat's."""
 
 
 class Opened(NamedTuple):
@@ -56,38 +64,58 @@ async def open_streams(
     within: float = OPEN_WITHIN,
 ) -> Sequence[Opened]:
     """Finds the streams of a chat, of which there must be so many; with a count of 0 as many as
-    there are. Where there is no chat yet, makes that many, or one.
+    there are. Where there is no chat yet, makes that many, or one. A chat that was made is never
+    made anew, as long as anything that was said in it is there.
 
     Of each, so many replicas are kept; of a message id it is known for `window` seconds that it was
     stored.
 
     Raises:
         OtherCount: there is another number.
+        Incomplete: one is not there, or is another's.
         LinkError: NATS refuses, or has not answered within so many seconds.
     """
     try:
         found = await find_streams(link, prefix, within=within)
     except Unmade:
-        pass
-    else:
-        if count not in (0, len(found)):
-            raise OtherCount(len(found))
-        for stream, state in found:
-            if not state.last:
-                # Whoever made it was lost before it was begun, and nothing could be looked up.
-                await stream.begin(within)
-        return found
-    count = count or 1
-    epoch = secrets.token_hex(8)
+        found = await _make_streams(
+            link, prefix, count=count, replicas=replicas, window=window, within=within
+        )
+    if count not in (0, len(found)):
+        raise OtherCount(len(found))
+    for stream, state in found:
+        if not state.last:
+            # Whoever made it was lost before it was begun, and nothing could be looked up.
+            await stream.begin(within)
+    return found
+
+
+async def _make_streams(
+    link: Link, prefix: str, *, count: int, replicas: int, window: float, within: float
+) -> Sequence[Opened]:
+    """Makes all streams of a chat. Where some are there already, whoever began to make it was lost,
+    or makes it now: that is gone on with.
+    """
+    there = await _parts(link, prefix, within)
+    epoch, wanted = secrets.token_hex(8), count or 1
+    if there:
+        epoch, wanted = there[0].state.epoch, there[0].state.streams
+    if count not in (0, wanted):
+        raise OtherCount(wanted)
     made: list[Opened] = []
-    for stream in reversed(_streams(link, prefix, count)):
+    for stream in reversed(_streams(link, prefix, wanted)):
         state = await stream.open(
-            epoch=epoch, streams=count, replicas=replicas, window=window, within=within
+            epoch=epoch, streams=wanted, replicas=replicas, window=window, within=within
         )
         if not made:
             # Whoever makes the same chat at this moment makes it of this epoch, too.
             epoch = state.epoch
-        _require_part(stream, state, epoch, count)
+        if state.streams != wanted:
+            # Somebody makes it of another number at this moment, and has been here first.
+            if stream.subjects.stream == prefix:
+                return await find_streams(link, prefix, within=within)
+            raise OtherCount(state.streams)
+        _require_part(stream, state, epoch, wanted)
         made.insert(0, Opened(stream, state))
     return made
 
@@ -97,20 +125,36 @@ async def find_streams(link: Link, prefix: str, *, within: float = OPEN_WITHIN) 
 
     Raises:
         Unmade: it was not.
-        LinkError: one is not there, or is another's; or NATS has not answered within so many
-            seconds.
+        Incomplete: one is not there, or is another's.
+        LinkError: NATS has not answered within so many seconds.
     """
     first = Stream(link, Subjects(prefix))
-    state = await first.state(within)
+    try:
+        state = await first.state(within)
+    except Unmade:
+        if all(part.state.last <= BEGUN for part in await _parts(link, prefix, within)):
+            raise
+        # Something was said there, and so the first was made before: it is there by now, or lost.
+        state = await _state_of_part(first, within)
     found = [Opened(first, state)]
     for stream in _streams(link, prefix, state.streams)[1:]:
-        try:
-            other = await stream.state(within)
-        except Unmade as error:
-            name = stream.subjects.stream
-            raise StreamError(f"the stream {name}, a part of the chat, is not there") from error
+        other = await _state_of_part(stream, within)
         _require_part(stream, other, state.epoch, state.streams)
         found.append(Opened(stream, other))
+    return found
+
+
+async def _parts(link: Link, prefix: str, within: float) -> list[Opened]:
+    """Finds what is there of a chat beside its first stream, in the order of the numbers."""
+    beside = await Stream(link, Subjects(prefix)).beside(within)
+    numbers = [name.removeprefix(f"{prefix}-") for name in beside]
+    found = []
+    for number in sorted(int(number) for number in numbers if number.isdecimal()):
+        stream = Stream(link, Subjects(f"{prefix}-{number}"))
+        with suppress(StreamError):  # it is gone again, or somebody else's
+            state = await stream.state(within)
+            if number <= state.streams:
+                found.append(Opened(stream, state))
     return found
 
 
@@ -119,8 +163,17 @@ def _streams(link: Link, prefix: str, count: int) -> list[Stream]:
     return [Stream(link, Subjects(name)) for name in names]
 
 
+async def _state_of_part(stream: Stream, within: float) -> State:
+    """Tells what a stream is that has to be there."""
+    try:
+        return await stream.state(within)
+    except Unmade as error:
+        name = stream.subjects.stream
+        raise Incomplete(f"the stream {name}, a part of the chat, is not there") from error
+
+
 def _require_part(stream: Stream, state: State, epoch: str, count: int) -> None:
     """Sees that a stream is one of so many that belong together."""
     if (state.epoch, state.streams) != (epoch, count):
         name = stream.subjects.stream
-        raise StreamError(f"the stream {name} is a part of another chat")
+        raise Incomplete(f"the stream {name} is a part of another chat")
