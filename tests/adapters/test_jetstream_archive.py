@@ -163,6 +163,16 @@ async def test_an_id_that_was_used_twice_lately_is_copied_twice(archive: JetStre
     assert [entry.id for entry in (await read_all(archive)).entries] == ["m0", "m1", "m0"]
 
 
+async def test_beside_an_id_that_was_used_twice_all_others_are_known(
+    archive: JetStreamArchive,
+) -> None:
+    entries = [moments_ago(message(number % 10)) for number in range(11)]
+    await archive.append(entries)
+    assert [entry.id for entry in (await read_all(archive)).entries] == [e.id for e in entries]
+    known = [await stream_of(archive).stored_as(message_id(e.identity, e.id)) for e in entries[:10]]
+    assert all(known)
+
+
 async def test_names_are_replaced(archive: JetStreamArchive) -> None:
     await archive.set_names([kept(1, "Zoé"), kept(2, "Bob"), kept(4, "Ada")])
     await archive.set_names([kept(3, "Bob"), kept(1, "Eve"), kept(4, "Ada")])
