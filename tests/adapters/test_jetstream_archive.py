@@ -369,6 +369,21 @@ async def test_somebody_else_who_writes_is_found(
         await archive.append([message(1)])
 
 
+async def test_somebody_else_who_has_written_since_it_was_read_is_found(
+    nats_server: NatsServer,
+) -> None:
+    prefix, entries = new_prefix(), random_chat(3, 40).entries
+    async with (
+        in_nats(nats_server.url, prefix, streams=2) as one,
+        in_nats(nats_server.url, prefix) as other,
+    ):
+        assert not (await read_all(other)).entries
+        await one.append(entries)
+        with pytest.raises(StreamError, match="somebody else has written"):
+            await other.append(entries)
+        assert len((await read_all(one)).entries) == len(entries)
+
+
 async def test_what_cannot_be_stored_is_given_up_in_the_end(
     archive: JetStreamArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -173,12 +173,14 @@ class _Part:
         is older, whoever sends it again has it looked for in its room.
         """
         self._last = 0
-        """The stream's last seq, once something was appended."""
+        """The stream's last seq, from the first read or append on: nobody else moves it."""
 
     async def count(self) -> int:
         return (await self._stream.page(self._stream.subjects.entries, after=0, limit=1)).total
 
     async def read(self) -> AsyncIterator[Sequence[Entry]]:
+        # First of all: what anybody else writes from now on is in the way of what is appended.
+        await self._learn_last()
         entries = self._stream.subjects.entries
         last = await self._stream.last_of(entries)
         after, upto = 0, last.seq if last is not None else 0
@@ -201,9 +203,12 @@ class _Part:
         return page
 
     async def append(self, entries: Sequence[Entry]) -> None:
-        self._last = self._last or (await self._stream.state()).last
+        await self._learn_last()
         for batch in _batches(entries):
             await self._store(batch)
+
+    async def _learn_last(self) -> None:
+        self._last = self._last or (await self._stream.state()).last
 
     async def _store(self, entries: Sequence[Entry]) -> None:
         """Stores entries, all or none, right after what is there."""
