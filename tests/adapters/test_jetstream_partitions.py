@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -291,3 +292,25 @@ async def test_what_is_not_stored_when_it_ends_is_told_once(here: Node) -> None:
     assert not await here.log.drain(0.05)
     here.log.close(0.0)
     assert "NATS has not answered" in (here.observer.failure or "")
+
+
+def test_what_has_ended_is_not_waited_for_again(nats_server: NatsServer) -> None:
+    async def begin() -> Node:
+        link = Link([nats_server.url], name="causerie-tests")
+        await link.open(WITHIN)
+        streams = await open_streams(link, new_prefix(), count=STREAMS, replicas=1, window=WINDOW)
+        log = serve_streams(link, streams, clock=wall, compare_every=600.0)
+        assert isinstance(log, PartitionedLog)
+        return Node(link, log)
+
+    loop = asyncio.new_event_loop()
+    here = loop.run_until_complete(begin())
+    here.hand_over(*(draft("1", room=room) for room in ROOMS))
+    here.log.close(WITHIN)
+    assert len(here.observer.outcomes) == STREAMS
+    begun = time.monotonic()
+    here.log.close(WITHIN)
+    took = time.monotonic() - begun
+    loop.run_until_complete(here.link.close())
+    loop.close()
+    assert took < WITHIN / 2

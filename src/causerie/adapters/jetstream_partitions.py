@@ -75,7 +75,7 @@ class PartitionedLog:
         self._loop = asyncio.get_running_loop()
         self._observer: LogObserver | None = None
         self._outcomes = AuthorOrder()
-        self._has_failed = False
+        self._has_ended = False
 
     def _of(self, room: str) -> JetStreamLog:
         return self._logs[partition(room, len(self._logs))]
@@ -226,13 +226,17 @@ class PartitionedLog:
         """Tells the outcome of what was appended, and ends: of all within so many seconds. Within
         the event loop nothing can be waited for: whoever stops a server awaits `drain` first.
         """
-        if not self._loop.is_running() and not self._has_failed:
+        if self._has_ended:
+            return
+        if not self._loop.is_running():
             self._loop.run_until_complete(self.drain(within))
         for log in self._logs:
             log.close(0.0)
+        self.stop()
 
     def stop(self) -> None:
         """Ends at once, and tells nothing more."""
+        self._has_ended = True
         for log in self._logs:
             log.stop()
 
@@ -250,8 +254,7 @@ class PartitionedLog:
 
     def log_failed(self, reason: str) -> None:
         """Ends all when one has failed."""
-        if not self._has_failed:
-            self._has_failed = True
+        if not self._has_ended:
             self.stop()
             self._observing().log_failed(reason)
 
