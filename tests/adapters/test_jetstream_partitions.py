@@ -227,6 +227,23 @@ async def test_what_was_said_is_found_in_any_stream_and_first_in_that_of_the_roo
     assert await find(here, "4", "") == whispered
 
 
+async def test_what_one_stream_has_is_found_though_another_does_not_answer(
+    here: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, done: Callable[[Failed], None], **__: Any) -> None:
+        done(Failed("not now"))
+
+    (said,) = await here.store(draft("1", room="room"))
+    talk = next(talk for talk in TALKS if partition(talk, STREAMS) == partition("room", STREAMS))
+    (whispered,) = await here.store(private("2", room=talk))
+    monkeypatch.setattr(here.of("lobby"), "find_entry", fail)
+    assert await find(here, "1", "room") == said
+    assert await find(here, "2", "") == whispered
+    # Of what is not found elsewhere nobody knows.
+    found = await here.ask(here.log.find_entry, "alice", "3", room="room", since=1)
+    assert found == Failed("not now")
+
+
 async def find(here: Node, id: str, room: str) -> Entry | None:
     found = await here.ask(here.log.find_entry, "alice", id, room=room, since=wall() - 1_000_000)
     assert found is None or isinstance(found, Entry)

@@ -172,15 +172,17 @@ class PartitionedLog:
         done: Callable[[Entry | Failed | None], None],
     ) -> None:
         """Tells what was said under an id. In several streams there may be several such entries:
-        that of the room's own stream goes before the others.
+        that of the room's own stream goes before the others. What is found is there, whether the
+        others can be asked now or not.
         """
 
-        def choose(answers: Sequence[Entry | None]) -> Entry | None:
-            return next((entry for entry in answers if entry is not None), None)
+        def choose(answers: Sequence[Entry | Failed | None]) -> Entry | Failed | None:
+            found = next((answer for answer in answers if isinstance(answer, Entry)), None)
+            return found or next((answer for answer in answers if answer is not None), None)
 
         # A list, since the order in which they are asked is that of the answers.
         logs = sorted(self._logs, key=lambda log: log is not self._of(room)) if room else self._logs
-        gathered = _Gathered[Entry | None, Entry | None](len(logs), choose, done)
+        gathered = _Gathered[Entry | Failed | None, Entry | Failed | None](len(logs), choose, done)
         for number, log in enumerate(logs):
             log.find_entry(identity, id, room=room, since=since, done=gathered.taker(number))
 
@@ -198,15 +200,17 @@ class PartitionedLog:
             every = [talk for answer in answers for talk in answer]
             return sorted(every, key=lambda talk: talk.room)[: max(0, limit)]
 
-        gathered = _Gathered[Sequence[Conversation], Sequence[Conversation]](
-            len(self._logs), merge, done
+        gathered = _Gathered[Sequence[Conversation] | Failed, Sequence[Conversation] | Failed](
+            len(self._logs), _unless_one_failed(merge), done
         )
         for number, log in enumerate(self._logs):
             log.conversations(identity, after=after, limit=limit, done=gathered.taker(number))
 
     def trim(self, *, before: int, keep: int, done: Callable[[int | Failed], None]) -> None:
         """Removes the oldest entries."""
-        gathered = _Gathered[int, int](len(self._logs), sum, done)
+        gathered = _Gathered[int | Failed, int | Failed](
+            len(self._logs), _unless_one_failed(sum), done
+        )
         for number, log in enumerate(self._logs):
             log.trim(before=before, keep=keep, done=gathered.taker(number))
 
@@ -303,27 +307,36 @@ class _Gathered(Generic[_Value, _Answer]):
         self,
         count: int,
         put_together: Callable[[Sequence[_Value]], _Answer],
-        done: Callable[[_Answer | Failed], None],
+        done: Callable[[_Answer], None],
     ) -> None:
-        self._answers: dict[int, _Value | Failed] = {}
+        self._answers: dict[int, _Value] = {}
         self._count = count
         self._put_together = put_together
         self._done = done
 
-    def taker(self, number: int) -> Callable[[_Value | Failed], None]:
+    def taker(self, number: int) -> Callable[[_Value], None]:
         """What the answer with a number is to be told to."""
 
-        def take(answer: _Value | Failed) -> None:
+        def take(answer: _Value) -> None:
             self._answers[number] = answer
             if len(self._answers) == self._count:
-                self._done(self._answer())
+                ordered = [answer for _, answer in sorted(self._answers.items())]
+                self._done(self._put_together(ordered))
 
         return take
 
-    def _answer(self) -> _Answer | Failed:
+
+def _unless_one_failed(
+    put_together: Callable[[Sequence[_Value]], _Answer],
+) -> Callable[[Sequence[_Value | Failed]], _Answer | Failed]:
+    """Has answers put together if all are there."""
+
+    def put(answers: Sequence[_Value | Failed]) -> _Answer | Failed:
         values: list[_Value] = []
-        for _, answer in sorted(self._answers.items()):
+        for answer in answers:
             if isinstance(answer, Failed):
                 return answer
             values.append(answer)
-        return self._put_together(values)
+        return put_together(values)
+
+    return put
