@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.adapters.jetstream_nodes import (
+    WITHIN,
     Node,
     nats_server,
     new_prefix,
@@ -268,6 +269,17 @@ async def test_what_could_not_be_compared_is_compared_soon(
         return now
 
     await find_what_was_lost(two, monkeypatch, one_that_does_not_answer)
+
+
+async def test_a_log_that_has_ended_is_not_drained(two: tuple[Node, Node]) -> None:
+    here, _ = two
+    here.hand_over(draft("1"))
+    draining = asyncio.create_task(here.log.drain(600.0))
+    await asyncio.sleep(0)
+    here.log.stop()
+    async with asyncio.timeout(WITHIN):
+        assert not await draining
+        assert not await here.log.drain(600.0)
 
 
 async def test_a_log_that_is_drained_has_told_all(two: tuple[Node, Node]) -> None:

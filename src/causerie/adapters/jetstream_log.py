@@ -253,12 +253,13 @@ class JetStreamLog:
 
     async def drain(self, within: float) -> bool:
         """Waits until all that was appended has its outcome, for so many seconds at most; tells
-        whether it has.
+        whether it has. Once the log has ended none gets any more, and nothing is waited for.
         """
-        self._need_telling()
-        self._drained.clear()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._drained.wait(), within)
+        if not self._ended:
+            self._need_telling()
+            self._drained.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._drained.wait(), within)
         return not len(self._appender)
 
     def close(self, within: float = 4.0) -> None:
@@ -280,6 +281,7 @@ class JetStreamLog:
     def stop(self) -> None:
         """Ends at once, and tells nothing more."""
         self._ended = True
+        self._drained.set()
         self._tasks.stop()
         self._answers.stop()
         self._finds.stop()
