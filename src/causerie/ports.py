@@ -75,7 +75,8 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
     entries: Sequence[Entry]
     """The new entries of watched rooms, in the order of the log in each room: those of this
     node's drafts among them, and, in a cluster, those of other nodes. There an entry may come in an
-    earlier commit than its outcome, never in a later one."""
+    earlier commit than its outcome, never in a later one if its room was watched from before the
+    draft was appended."""
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
