@@ -88,8 +88,9 @@ async def test_there_are_as_many_as_at_first(link: Link) -> None:
 
 
 async def test_a_chat_of_which_nothing_is_there_is_not_found(link: Link) -> None:
-    with pytest.raises(Unmade):
-        await find_streams(link, new_prefix())
+    prefix = new_prefix()
+    with pytest.raises(Unmade, match=f"the stream {prefix} cannot be used: stream not found"):
+        await find_streams(link, prefix)
 
 
 async def test_those_who_make_them_at_once_make_the_same(link: Link) -> None:

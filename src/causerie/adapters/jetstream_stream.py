@@ -185,7 +185,8 @@ class Stream:
         told = await self._until(lambda: self._api(self._info, {}), within)
         if "error" in told:
             error = Unmade if _error_code(told) == NOT_FOUND else StreamError
-            raise error(f"the log cannot be used: {told['error']['description']}")
+            why = told["error"]["description"]
+            raise error(f"the stream {self.subjects.stream} cannot be used: {why}")
         config = told["config"]
         metadata = config.get("metadata", {})
         epoch = metadata.get(EPOCH)
