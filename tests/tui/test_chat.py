@@ -130,6 +130,24 @@ def test_one_can_ask_who_is_there_and_what_was_said_and_for_help(people: People)
     assert said_by("Bot", done.stdout.splitlines()) == numbered(130)
 
 
+def test_one_takes_another_name_and_is_known_by_it_from_then_on(people: People) -> None:
+    people.pipe("Alice").wait_for("alone")
+    bot = people.pipe("Bot")
+    bot.wait_for("You are in")
+    bot.say("one")
+    bot.wait_for("Bot: one")
+    bot.say("/name Zoé")
+    bot.say("two")
+    bot.wait_for("Zoé: two")
+    assert bot.lines.count("You are now known as Zoé") == 1
+    bot.say("/name Alice")
+    bot.say("three")
+    bot.end_input()
+    assert bot.wait() == 1
+    assert said_by("Zoé", bot.lines) == ["two", "three"]
+    assert bot.errors.startswith("causerie: line 4: Not done: this name, or one that looks like")
+
+
 def test_where_one_is_in_no_room_there_is_nothing_to_ask(people: People) -> None:
     script = "/leave\n/who\n/history\n/leave\n/leave nowhere\n/rooms\n"
     done = people.say(script, "Hermit")

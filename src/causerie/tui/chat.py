@@ -28,6 +28,7 @@ from causerie.tui.commands import (
     Quit,
     Say,
     ShowHistory,
+    TakeName,
     Tell,
     UnknownCommand,
     Who,
@@ -281,6 +282,9 @@ class Chat:
                 await self._do_in_room(client, typed, command)
             case ListRooms():
                 self._start(self._attempt(client, typed, self._list_rooms(client)))
+            case TakeName(name=name):
+                taking = self._take_name(client, name)
+                await self._attempt(client, typed, taking, {"username": name})
             case Help():
                 self._surface.show(help_lines(self.view.words))
             case Quit():
@@ -414,6 +418,9 @@ class Chat:
         await client.leave(room)
         self._surface.show(self.view.left(room))
         self._surface.changed()
+
+    async def _take_name(self, client: Client, name: str) -> None:
+        await client.rename(name)
 
     async def _who(self, client: Client, room: str) -> None:
         names = await client.members(room)

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-COMMANDS: Final = ("msg", "join", "leave", "rooms", "who", "history", "help", "quit")
+COMMANDS: Final = ("msg", "join", "leave", "rooms", "who", "history", "name", "help", "quit")
 """All commands, in the order in which help lists them. The catalogue has of each its usage
 (`usage-msg`) and what it does (`help-msg`)."""
 
@@ -58,6 +58,12 @@ class ShowHistory(msgspec.Struct, frozen=True):
     count: int
 
 
+class TakeName(msgspec.Struct, frozen=True):
+    """Takes another name."""
+
+    name: str
+
+
 class Help(msgspec.Struct, frozen=True):
     """Asks what commands there are."""
 
@@ -81,7 +87,19 @@ class Misused(msgspec.Struct, frozen=True):
 
 _COUNT: Final = re.compile("0*[1-9][0-9]{0,4}")
 
-Command = Nothing | Say | Tell | JoinRoom | LeaveRoom | ListRooms | Who | ShowHistory | Help | Quit
+Command = (
+    Nothing
+    | Say
+    | Tell
+    | JoinRoom
+    | LeaveRoom
+    | ListRooms
+    | Who
+    | ShowHistory
+    | TakeName
+    | Help
+    | Quit
+)
 Mistake = UnknownCommand | Misused
 
 
@@ -112,6 +130,8 @@ def parse(line: str, *, history: int = 20) -> Command | Mistake:
             return ShowHistory(history)
         case "history", [count] if _COUNT.fullmatch(count) and int(count) <= MOST_HISTORY:
             return ShowHistory(int(count))
+        case "name", [username]:
+            return TakeName(username)
         case "rooms", []:
             return ListRooms()
         case "who", []:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.client.clients import ack, client_of
-from tests.client.frames import joined, message, summary
+from tests.client.frames import joined, message, summary, welcome
 from tests.client.scripted_server import Peer, ScriptedServer, scripted_server
 from tests.tui.screen.entries import whisper
 
@@ -273,6 +273,22 @@ async def test_a_room_is_joined_under_the_name_that_the_server_has_for_it_and_le
         left = await stay.peer.read("leave")
         await stay.peer.send(Left(id=left["id"], room="garden"))
         await stay.until(lambda: stay.session.chat.room("garden") is None)
+
+
+async def test_another_name_is_taken_if_it_is_to_be_had() -> None:
+    async with staying() as stay:
+        stay.session.submit("/name Bob")
+        asked = await stay.peer.read("hello")
+        assert asked["username"] == "Bob"
+        refused = Error(id=asked["id"], code=ErrorCode.NAME_TAKEN, message="no", field="username")
+        await stay.peer.send(refused)
+        await stay.until(lambda: stay.face.lines)
+        (line,) = stay.face.lines
+        assert line.startswith("Not done: this name, or one that looks like it, is taken")
+        stay.session.submit("/name Zoé")
+        asked = await stay.peer.read("hello")
+        await stay.peer.send(welcome(asked["id"], "Zoé"))
+        await stay.until(lambda: stay.session.username == "Zoé")
 
 
 async def test_each_connection_asks_with_whom_ones_conversations_are() -> None:

@@ -195,6 +195,14 @@ export class Chat {
       case "rooms":
         this.#start(this.#attempt(client, typed, () => this.#listRooms(client)));
         break;
+      case "name": {
+        const { name } = command;
+        const take = async (): Promise<void> => {
+          await client.rename(name);
+        };
+        await this.#attempt(client, typed, take, { username: name });
+        break;
+      }
       case "help":
         this.#surface.show(helpLines(words));
         break;

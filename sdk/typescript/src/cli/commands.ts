@@ -15,6 +15,7 @@ export const COMMANDS = [
   "rooms",
   "who",
   "history",
+  "name",
   "help",
   "quit",
 ] as const;
@@ -35,6 +36,7 @@ export type Command =
   | { readonly does: "rooms" }
   | { readonly does: "who" }
   | { readonly does: "history"; readonly count: number }
+  | { readonly does: "name"; readonly name: string }
   | { readonly does: "help" }
   | { readonly does: "quit" };
 
@@ -70,6 +72,9 @@ export function parse(text: string): Command | Mistake {
         const count = Number(first);
         if (count <= MOST_HISTORY) return { does: "history", count };
       }
+      break;
+    case "name":
+      if (first !== undefined && given.length === 1) return { does: "name", name: first };
       break;
     case "rooms":
       if (first === undefined) return { does: "rooms" };

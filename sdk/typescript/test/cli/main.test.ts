@@ -147,6 +147,20 @@ it("is the same person as the Python client, and another with another home", asy
   expect(stranger.errors).toMatch(/causerie: 1 line was not delivered\.\n$/u);
 });
 
+it("takes another name, and says the same of it as the Python client", async () => {
+  const other = start(["Owner", "--room", "renaming", "--url", server.url], "typescript", "owner");
+  await until(() => other.out().includes("alone"), "it has arrived");
+  const told = [];
+  for (const kind of ["python", "typescript"] as const) {
+    const lines = "/name Second\ntwo\n/name Owner\nthree\n";
+    const client = await say(lines, ["First", "--room", "renaming"], kind, "renaming");
+    told.push([client.code, timeless(client.errors), timeless(client.out).split("\n").slice(-4)]);
+  }
+  expect(told[1]).toEqual(told[0]);
+  expect(told[0]?.[0]).toBe(1);
+  expect(told[0]?.[1]).toMatch(/^causerie: line 3: Not done: this name, or one that looks like/u);
+});
+
 it("reads a pipe to its end, and ends when all of it is stored", async () => {
   const lines = Array.from({ length: 500 }, (_, number) => `line ${number}`);
   const { code, out, errors } = await say(lines.join("\n"), ["Pipe", "--room", "long"]);

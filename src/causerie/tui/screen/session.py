@@ -42,6 +42,7 @@ from causerie.tui.commands import (
     Quit,
     Say,
     ShowHistory,
+    TakeName,
     Tell,
     UnknownCommand,
     Who,
@@ -425,6 +426,8 @@ class Session(TypedLines):
                 self._do_in_room(client, typed, command, room)
             case ListRooms():
                 self._start(attempt(self._list_rooms(client)))
+            case TakeName(name=name):
+                self._start(attempt(client.rename(name), {"username": name}))
             case Help():
                 self._face.help()
             case Nothing() | Quit() | UnknownCommand() | Misused():
