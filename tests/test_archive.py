@@ -77,8 +77,12 @@ async def test_what_was_copied_before_is_not_copied_again(
     chat = random_chat(2, 2_500)
     await fill(source, chat)
     await target.append(chat.entries[:held])
-    copied = await copy(source, target, nobody)
+    told = Told()
+    copied = await copy(source, target, told)
     assert copied.new == 2_500 - held
+    looked = [done for phase, done, _ in told.all if phase == "looking"]
+    assert looked == sorted(looked)
+    assert (looked[0], looked[-1]) == (0, 2 * held)
     assert comparable(await read_all(target)) == comparable(chat)
 
 

@@ -63,7 +63,7 @@ def test_in_a_pipe_it_says_in_lines_what_it_does_and_what_there_is(
         f"{source} stays as it is, as a copy: delete it when you no longer need it.\n"
     )
     again = moved(source, target)
-    assert again.startswith("Looking through what is there: 0 of 3 messages\nCopying: 0 of 3")
+    assert again.startswith("Looking through what is there: 0 of 6 messages\nCopying: 0 of 3")
     assert "0 messages were not there before." in again
     put(tmp_path / "more", message(0))
     assert "1 room or conversation, 1 message," in moved(str(tmp_path / "more"), tmp_path / "x")

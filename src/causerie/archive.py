@@ -166,7 +166,7 @@ async def _copy_entries(source: Archive, target: Archive, tell: Tell) -> int:
     """Copies the entries; tells how many were new."""
     held = await _look_through(target, tell)
     if held.count:
-        await _require_beginning(source, target, held)
+        await _require_beginning(source, target, held, tell)
     else:
         await _refuse_names(source, target)
     await target.begin()
@@ -190,22 +190,26 @@ async def _copy_entries(source: Archive, target: Archive, tell: Tell) -> int:
 
 
 async def _look_through(archive: Archive, tell: Tell) -> Sums:
-    """Sums up what an archive holds, and says how far it is if it holds anything."""
-    total = await archive.count()
+    """Sums up what an archive holds, and says how far it is if it holds anything: half of what is
+    to be looked through, for as much is looked for in the other.
+    """
+    total = 2 * await archive.count()
     sums = Sums()
     if total:
         tell("looking", 0, total)
     async for piece in archive.read():
         sums.add(piece)
-        tell("looking", sums.count, max(sums.count, total))
+        tell("looking", sums.count, max(2 * sums.count, total))
     return sums
 
 
-async def _require_beginning(source: Archive, target: Archive, held: Sums) -> None:
+async def _require_beginning(source: Archive, target: Archive, held: Sums, tell: Tell) -> None:
     """Sees that the target, which holds this, holds of each room a beginning of what the source
     has.
     """
-    other = await _unlike_beginning(source, held)
+    other = await _unlike_beginning(
+        source, held, lambda found: tell("looking", held.count + found, 2 * held.count)
+    )
     if other is None:
         return
     whole = Sums()
@@ -216,8 +220,12 @@ async def _require_beginning(source: Archive, target: Archive, held: Sums) -> No
     raise HoldsOther(other)
 
 
-async def _unlike_beginning(archive: Archive, beginning: Sums) -> str | None:
-    """A room of which an archive does not begin with what was summed up; None if it does of all."""
+async def _unlike_beginning(
+    archive: Archive, beginning: Sums, found: Callable[[int], None] = lambda _: None
+) -> str | None:
+    """A room of which an archive does not begin with what was summed up; None if it does of all.
+    `found` is told of how many entries that is seen.
+    """
     left = dict(beginning.rooms)
     sums = Sums()
     async for piece in archive.read():
@@ -231,6 +239,7 @@ async def _unlike_beginning(archive: Archive, beginning: Sums) -> str | None:
                 if here.digest != there.digest:
                     return entry.room
                 del left[entry.room]
+        found(sums.count)
         if not left:
             return None
     return min(left)

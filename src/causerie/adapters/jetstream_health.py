@@ -10,12 +10,13 @@ DEGRADED_AFTER: Final = 1.0
 AWAY_AFTER: Final = 3.0
 """Seconds for which the connection may be lost."""
 AWAY_UNANSWERED: Final = 10.0
-"""Seconds for which an append may be unanswered though there is a connection: the server that it
-leads to has lost the others, and no new leader was found in the time that this takes."""
+"""Seconds for which nothing may be answered though there is a connection and something waits: the
+server that it leads to has lost the others, and no new leader was found in the time that this
+takes. Where other streams answer, it is one stream alone that has no leader."""
 
 
 class HealthWatch:
-    """Judges by the connection, by the append that waits longest, and by whether the node could say
+    """Judges by the connection, by what waits for an answer, and by whether the node could say
     that it lives: where nothing is appended, that alone tells that nothing can be.
 
     After each call, and when `deadline` is there, ask `judge`.
@@ -26,6 +27,7 @@ class HealthWatch:
         self._lost_at: float | None = None
         self._asked: dict[object, float] = {}
         """Of each log, since when its oldest append waits."""
+        self._answered_at = float("-inf")
         self._is_leaseless = False
 
     def connected(self) -> None:
@@ -37,8 +39,10 @@ class HealthWatch:
         if self._lost_at is None:
             self._lost_at = now
 
-    def waits(self, log: object, since: float | None) -> None:
+    def waits(self, log: object, since: float | None, now: float) -> None:
         """Says since when the oldest append to a log waits for its answer; None if none does."""
+        if self._asked.get(log, since) != since:
+            self._answered_at = now
         if since is None:
             self._asked.pop(log, None)
         else:
@@ -54,7 +58,7 @@ class HealthWatch:
             return "away"
         if self._is_over(self._lost_at, AWAY_AFTER, now):
             return "away"
-        if self._is_over(self._asked_at, AWAY_UNANSWERED, now):
+        if self._is_over(self._unanswered_since, AWAY_UNANSWERED, now):
             return "away"
         if self._lost_at is not None or self._is_over(self._asked_at, DEGRADED_AFTER, now):
             return "degraded"
@@ -66,12 +70,21 @@ class HealthWatch:
         if self._lost_at is not None:
             times.append(self._lost_at + AWAY_AFTER)
         if self._asked_at is not None:
-            times += [self._asked_at + DEGRADED_AFTER, self._asked_at + AWAY_UNANSWERED]
+            times.append(self._asked_at + DEGRADED_AFTER)
+        if self._unanswered_since is not None:
+            times.append(self._unanswered_since + AWAY_UNANSWERED)
         return min((time for time in times if time > now), default=None)
 
     @property
     def _asked_at(self) -> float | None:
+        """Since when the oldest of all waits."""
         return min(self._asked.values(), default=None)
+
+    @property
+    def _unanswered_since(self) -> float | None:
+        """Since when something waits and nothing is answered."""
+        asked = self._asked_at
+        return None if asked is None else max(asked, self._answered_at)
 
     @staticmethod
     def _is_over(since: float | None, limit: float, now: float) -> bool:

@@ -142,7 +142,7 @@ class Link:
         """Says since when (of the loop's clock) the oldest append to a log waits; None if none
         does.
         """
-        self._health.waits(log, since)
+        self._health.waits(log, since, self._loop.time())
         self._judge()
 
     def leaseless(self, is_leaseless: bool) -> None:

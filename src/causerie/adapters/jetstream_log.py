@@ -275,7 +275,7 @@ class JetStreamLog:
         self._tell()
         waiting = len(self._appender)
         if waiting and not self._ended:
-            self._fail(f"NATS has not answered within {within:.3g} seconds")
+            self._fail("NATS has not answered what was said before the end")
         self.stop()
 
     def stop(self) -> None:
