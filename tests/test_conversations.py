@@ -24,6 +24,7 @@ from tests.support.server_process import ServerProcess
 from websockets.asyncio.client import ClientConnection, connect
 
 import causerie
+from causerie.adapters.jetstream_streams import partition
 from causerie.adapters.nats_server import NatsServer
 from causerie.adapters.sqlite import open_folder
 from causerie.check import HELD, Choice, Report, check
@@ -230,9 +231,12 @@ class Abreast:
     missed.
     """
 
-    def __init__(self, people: Sequence[Person]) -> None:
-        """Somebody at each node, in the lobby, who listens."""
+    def __init__(self, people: Sequence[Person], rooms: Sequence[str]) -> None:
+        """Somebody at each node, in these rooms, who listens: what a room's stream brings comes in
+        one order, and so there is a room in each.
+        """
         self._people = people
+        self._rooms = rooms
         self._now: asyncio.Task[None] | None = None
         self._next: asyncio.Task[None] | None = None
         """What all share who came when it had not begun."""
@@ -246,9 +250,10 @@ class Abreast:
         if before is not None:
             await before
         self._now, self._next = self._next, None
-        receipt = await self._people[0].client.send("abreast?")
-        for person in self._people:
-            await person.caught_up("lobby", receipt.seq)
+        for room in self._rooms:
+            receipt = await self._people[0].client.send("abreast?", room)
+            for person in self._people:
+                await person.caught_up(room, receipt.seq)
 
 
 class InTurn(WebSocketDriver):
@@ -265,15 +270,16 @@ class InTurn(WebSocketDriver):
 
 
 @asynccontextmanager
-async def listening(urls: Sequence[str]) -> AsyncIterator[list[Person]]:
-    """Somebody at each node, in the lobby."""
+async def listening(urls: Sequence[str], rooms: Sequence[str]) -> AsyncIterator[list[Person]]:
+    """Somebody at each node, in these rooms."""
     moved = asyncio.Event()
     people = [Person(f"Listener-{number}", moved) for number, _ in enumerate(urls)]
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         for person, url in zip(people, urls, strict=True):
             connection = causerie.connect(url, person.name, key=person.key)
             person.client = await stack.enter_async_context(connection)
-            await person.client.join("lobby")
+            for room in rooms:
+                await person.client.join(room)
         listeners = [group.create_task(person.listen()) for person in people]
         yield people
         for listener in listeners:
@@ -300,8 +306,10 @@ async def test_they_hold_with_two_real_nodes_on_nats_and_each_speaker_on_another
         for node in nodes:
             await asyncio.to_thread(node.start)
             stack.callback(node.kill)
-        people = await stack.enter_async_context(listening([node.url for node in nodes]))
-        driver = InTurn([f"{node.ws}/ws" for node in nodes], Abreast(people))
+        rooms = ["lobby", "garden", "room"][:streams]
+        assert {partition(room, streams) for room in rooms} == {*range(streams)}
+        people = await stack.enter_async_context(listening([node.url for node in nodes], rooms))
+        driver = InTurn([f"{node.ws}/ws" for node in nodes], Abreast(people, rooms))
         choice = Choice()
         code = await check(nodes[0].url, driver, choice.of(played), choice, Report(said))
     assert code == HELD, said.getvalue()
