@@ -24,6 +24,7 @@ from causerie.testing.contracts import Recorder
 
 __all__ = [
     "Node",
+    "link",
     "nats_server",
     "new_prefix",
     "node",
@@ -214,6 +215,15 @@ async def node(
             log.stop()
     finally:
         await link.close()
+
+
+@pytest.fixture
+async def link(nats_server: NatsServer) -> AsyncIterator[Link]:
+    """A connection to the server that tests share."""
+    link = Link([nats_server.url], name="causerie-tests")
+    await link.open(WITHIN)
+    yield link
+    await link.close()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.adapters.jetstream_nodes import WITHIN, nats_server, own_server, until
+from tests.adapters.jetstream_nodes import WITHIN, link, nats_server, own_server, until
 from tests.adapters.nats_switchboard import Relay
 
 from causerie.adapters.jetstream_client import NatsClient
@@ -12,18 +12,9 @@ from causerie.adapters.jetstream_health import Health
 from causerie.adapters.jetstream_link import Link, Lost, Message, Unanswered
 from causerie.adapters.nats_server import HOST, NatsServer
 
-__all__ = ["nats_server", "own_server"]
+__all__ = ["link", "nats_server", "own_server"]
 
 INFO = "$JS.API.INFO"
-
-
-@pytest.fixture
-async def link(nats_server: NatsServer) -> AsyncIterator[Link]:
-    """A link that is up."""
-    link = Link([nats_server.url], name="causerie-tests")
-    await link.open(WITHIN)
-    yield link
-    await link.close()
 
 
 @pytest.fixture

@@ -1,27 +1,17 @@
 """The stream's raw requests, with a real server."""
 
 import json
-from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest
-from tests.adapters.jetstream_nodes import WITHIN, nats_server, new_prefix
+from tests.adapters.jetstream_nodes import WITHIN, link, nats_server, new_prefix
 
 from causerie.adapters import jetstream_stream
 from causerie.adapters.jetstream_link import Link, LinkError, Lost, Message, Unanswered
 from causerie.adapters.jetstream_stream import Found, Page, State, Stream, StreamError
 from causerie.adapters.jetstream_subjects import Subjects
-from causerie.adapters.nats_server import NatsServer
 
-__all__ = ["nats_server"]
-
-
-@pytest.fixture
-async def link(nats_server: NatsServer) -> AsyncIterator[Link]:
-    link = Link([nats_server.url], name="causerie-tests")
-    await link.open(WITHIN)
-    yield link
-    await link.close()
+__all__ = ["link", "nats_server"]
 
 
 @pytest.fixture

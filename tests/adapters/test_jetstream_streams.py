@@ -3,13 +3,13 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.adapters.jetstream_nodes import WITHIN, nats_server, new_prefix
+from tests.adapters.jetstream_nodes import WITHIN, link, nats_server, new_prefix
 
 from causerie.adapters.jetstream_link import Link, Unanswered
 from causerie.adapters.jetstream_stream import Stream, StreamError, Unmade
@@ -22,17 +22,8 @@ from causerie.adapters.jetstream_streams import (
     partition,
 )
 from causerie.adapters.jetstream_subjects import Subjects
-from causerie.adapters.nats_server import NatsServer
 
-__all__ = ["nats_server"]
-
-
-@pytest.fixture
-async def link(nats_server: NatsServer) -> AsyncIterator[Link]:
-    link = Link([nats_server.url], name="causerie-tests")
-    await link.open(WITHIN)
-    yield link
-    await link.close()
+__all__ = ["link", "nats_server"]
 
 
 async def opened(link: Link, prefix: str, count: int = 0) -> Sequence[Opened]:
