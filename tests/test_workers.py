@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import multiprocessing
 import os
 import re
 import signal
@@ -16,6 +17,8 @@ from tests.support.nats import wait_until
 from tests.support.server_process import STOP_WITHIN, ServerProcess
 
 import causerie
+from causerie import workers
+from causerie.app import AppError
 from causerie.backends import BackendError, open_archive
 from causerie.server.config import Config
 from causerie.server.listening import ListenError, listen
@@ -162,6 +165,20 @@ def test_ctrl_c_on_a_terminal_ends_all_processes(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.wait()
+
+
+def test_a_worker_that_fails_since_the_first_process_is_gone_ends_without_a_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def serve(*_: object) -> None:
+        raise AppError("NATS has ended with it")
+
+    monkeypatch.setattr(workers, "serve", serve)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    ours, theirs = multiprocessing.Pipe()
+    ours.close()
+    workers._work(Config(), 1, theirs)
+    theirs.close()
 
 
 def test_a_port_in_use_is_told_before_anything_is_started(tmp_path: Path) -> None:

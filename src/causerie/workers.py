@@ -275,7 +275,8 @@ def _work(config: Config, number: int, channel: Connection) -> None:
     try:
         serve(config, Employment(number, lambda url: channel.send(_Ready(url)), channel.fileno()))
     except CauserieError as error:
-        channel.send(_Failed(str(error)))
+        with suppress(OSError):  # the parent may be gone, and that be why
+            channel.send(_Failed(str(error)))
 
 
 def serve_workers(config: Config) -> None:
