@@ -209,6 +209,7 @@ class AdapterMachine(RuleBasedStateMachine):
 
     @rule()
     def crash(self) -> None:
+        self.rig.find(ALICE)  # what names were given, kept and released before is durable by now
         self.check_outcomes()
         in_flight = list(self.rig.recorder.waiting)
         self.rig.crash()
