@@ -7,6 +7,7 @@ import signal
 import pytest
 from structlog.testing import capture_logs
 from tests.adapters.jetstream_nodes import nats_server, own_server, until
+from tests.support.nats import stand_still
 
 from causerie.adapters.jetstream_client import Access, Interest, Message, NatsClient
 from causerie.adapters.nats_server import NatsServer
@@ -211,7 +212,7 @@ async def test_no_more_is_handed_over_than_the_connection_takes(own_server: Nats
     heard: list[int] = []
     one.hear(Interest("client-tests.much", lambda message: heard.append(message.payload[0])))
     await one.settle(WITHIN)
-    os.kill(own_server.pid, signal.SIGSTOP)
+    stand_still(own_server.pid)
     for number in range(100):
         other.send("client-tests.much", bytes([number]) * 100_000, "", None)
     # The first piece is more than there is room for on the way; what follows is held back.

@@ -17,7 +17,7 @@ from tests.adapters.jetstream_nodes import until
 from tests.adapters.names_nodes import LEASE, PROCESS, Cluster, Node, cluster_on
 from tests.adapters.values_in_memory import ValuesInMemory
 from tests.support.line_process import PATIENCE, LineProcess
-from tests.support.nats import nats_server
+from tests.support.nats import nats_server, stand_still
 
 from causerie.adapters.jetstream_directory import HELD_AT_ONCE, JetStreamDirectory, release_name
 from causerie.adapters.jetstream_link import Headers, Link
@@ -580,7 +580,7 @@ async def test_a_claim_that_nats_takes_in_too_late_has_no_effect(
         write = one.values.write
 
         async def stand_still_and_write(changes: list[Change]) -> int:
-            os.kill(nats_of_its_own.pid, signal.SIGSTOP)
+            stand_still(nats_of_its_own.pid)
             return await write(changes)
 
         one.values.write = stand_still_and_write  # type: ignore[assignment, method-assign]

@@ -18,6 +18,7 @@ from tests.adapters.jetstream_nodes import (
     two,
     until,
 )
+from tests.support.nats import stand_still
 
 from causerie.adapters import jetstream_log
 from causerie.adapters.jetstream_health import Health
@@ -41,7 +42,7 @@ async def test_while_nats_stands_still_nothing_is_answered_and_afterwards_everyt
         await here.append(draft("before"))
         health: list[Health] = []
         here.link.on_health(health.append)
-        os.kill(own_server.pid, signal.SIGSTOP)
+        stand_still(own_server.pid)
         try:
             drafts = [draft(str(number)) for number in range(50)]
             here.hand_over(*drafts)

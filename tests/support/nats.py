@@ -43,6 +43,14 @@ def wait_until(holds: Callable[[], bool], what: str, within: float = PATIENCE) -
         time.sleep(POLLED_EVERY)
 
 
+def stand_still(pid: int) -> None:
+    """Has a process that this one has started stand still (SIGSTOP), and waits until it does: that
+    it was told does not stop at once what runs on another core.
+    """
+    os.kill(pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
+
+
 class Quarters(NamedTuple):
     """Where a server of a cluster lives."""
 
@@ -119,7 +127,7 @@ class NatsCluster:
 
     def pause(self, number: int) -> None:
         """Has one stand still (SIGSTOP), as a machine does that swaps: connections stay open."""
-        os.kill(self.servers[number].pid, signal.SIGSTOP)
+        stand_still(self.servers[number].pid)
         self._paused.add(number)
 
     def resume(self, number: int) -> None:
