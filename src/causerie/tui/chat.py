@@ -283,8 +283,7 @@ class Chat:
             case ListRooms():
                 self._start(self._attempt(client, typed, self._list_rooms(client)))
             case TakeName(name=name):
-                taking = self._take_name(client, name)
-                await self._attempt(client, typed, taking, {"username": name})
+                await self._attempt(client, typed, client.rename(name), {"username": name})
             case Help():
                 self._surface.show(help_lines(self.view.words))
             case Quit():
@@ -367,7 +366,7 @@ class Chat:
         self,
         client: Client,
         typed: Typed,
-        doing: Coroutine[Any, Any, None],
+        doing: Coroutine[Any, Any, object],
         given: Mapping[str, str] = NOTHING_GIVEN,
         *,
         waits: bool = True,
@@ -418,9 +417,6 @@ class Chat:
         await client.leave(room)
         self._surface.show(self.view.left(room))
         self._surface.changed()
-
-    async def _take_name(self, client: Client, name: str) -> None:
-        await client.rename(name)
 
     async def _who(self, client: Client, room: str) -> None:
         names = await client.members(room)

@@ -197,10 +197,7 @@ export class Chat {
         break;
       case "name": {
         const { name } = command;
-        const take = async (): Promise<void> => {
-          await client.rename(name);
-        };
-        await this.#attempt(client, typed, take, { username: name });
+        await this.#attempt(client, typed, () => client.rename(name), { username: name });
         break;
       }
       case "help":
@@ -307,7 +304,7 @@ export class Chat {
   async #attempt(
     client: Client,
     typed: Typed,
-    doing: () => Promise<void>,
+    doing: () => Promise<unknown>,
     given: Given = {},
   ): Promise<void> {
     const { words } = this.view;
