@@ -14,7 +14,7 @@ from causerie.adapters.jetstream_link import Link, Message
 from causerie.adapters.jetstream_log import WINDOW
 from causerie.adapters.jetstream_partitions import NatsLog, serve_streams
 from causerie.adapters.jetstream_stream import FORBIDDEN
-from causerie.adapters.jetstream_streams import open_streams, partition
+from causerie.adapters.jetstream_streams import open_streams, partition, stream_names
 from causerie.adapters.memory import MemoryDirectory, MemoryStore
 from causerie.adapters.nats_server import NatsServer
 from causerie.ports import Directory, Log
@@ -60,8 +60,7 @@ class JetStreamStorage(Storage):
 
     @property
     def _names_of_streams(self) -> list[str]:
-        others = range(2, self._streams + 1)
-        return [self.prefix, *(f"{self.prefix}-{number}" for number in others)]
+        return stream_names(self.prefix, self._streams)
 
     def shares_ids(self, room: str, other: str) -> bool:
         return partition(room, self._streams) == partition(other, self._streams)

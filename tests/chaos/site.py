@@ -13,8 +13,10 @@ from typing import Final, Self
 
 from tests.chaos.checks import Cut
 from tests.chaos.network import Network, Wire
-from tests.support.nats import SIZE, NatsCluster, Quarters
+from tests.support.nats import SIZE, NatsCluster, Quarters, stand_still
 from tests.support.server_process import ServerProcess
+
+from causerie.adapters.jetstream_streams import stream_names
 
 STREAM: Final = "causerie"
 """The first stream in which a cluster keeps its rooms."""
@@ -50,7 +52,7 @@ class Site:
         has ended.
         """
         assert machines in (1, SIZE), "NATS wants three"
-        self.streams = [STREAM, *(f"{STREAM}-{number}" for number in range(2, streams + 1))]
+        self.streams = stream_names(STREAM, streams)
         self.cuts: list[Cut] = []
         self._network = network
         self.nats = (
@@ -137,7 +139,7 @@ class Site:
 
     def pause_node(self, number: int) -> None:
         """SIGSTOP: its connections stay open, and nothing comes of them."""
-        os.kill(self.nodes[number].pid, signal.SIGSTOP)
+        stand_still(self.nodes[number].pid)
 
     def resume_node(self, number: int) -> None:
         """SIGCONT."""

@@ -63,7 +63,7 @@ class JetStreamLog:
         *,
         clock: Callable[[], int],
         window: float,
-        compare_every: float = COMPARE_EVERY,
+        compare_every: float,
         before: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         """Begins to serve a stream that is there, and is in that state; in the loop.

@@ -8,7 +8,8 @@ outcomes in their order, and answers that are put together from all.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Generic, Protocol, TypeVar
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from causerie.adapters.jetstream_link import Link
 from causerie.adapters.jetstream_log import COMPARE_EVERY, WINDOW, JetStreamLog
@@ -16,7 +17,7 @@ from causerie.adapters.jetstream_streams import Opened, partition
 from causerie.chat.entry import Draft, Entry
 from causerie.ports import Commit, Conversation, Failed, Head, Located, Log, LogObserver, Outcome
 
-_Answer = TypeVar("_Answer")
+_Value = TypeVar("_Value")
 
 
 class NatsLog(Log, Protocol):
@@ -176,15 +177,15 @@ class PartitionedLog:
         others can be asked now or not.
         """
 
-        def choose(answers: Sequence[Entry | Failed | None]) -> Entry | Failed | None:
+        def told(answers: Sequence[Entry | Failed | None]) -> None:
             found = next((answer for answer in answers if isinstance(answer, Entry)), None)
-            return found or next((answer for answer in answers if answer is not None), None)
+            done(found or next((answer for answer in answers if answer is not None), None))
 
-        # A list, since the order in which they are asked is that of the answers.
+        # The order in which they are asked is that of the answers.
         logs = sorted(self._logs, key=lambda log: log is not self._of(room)) if room else self._logs
-        gathered = _Gathered[Entry | Failed | None, Entry | Failed | None](len(logs), choose, done)
-        for number, log in enumerate(logs):
-            log.find_entry(identity, id, room=room, since=since, done=gathered.taker(number))
+        _ask_all(
+            [partial(log.find_entry, identity, id, room=room, since=since) for log in logs], told
+        )
 
     def conversations(
         self,
@@ -196,23 +197,33 @@ class PartitionedLog:
     ) -> None:
         """Lists private conversations."""
 
-        def merge(answers: Sequence[Sequence[Conversation]]) -> Sequence[Conversation]:
-            every = [talk for answer in answers for talk in answer]
-            return sorted(every, key=lambda talk: talk.room)[: max(0, limit)]
+        def told(answers: Sequence[Sequence[Conversation] | Failed]) -> None:
+            talks: list[Conversation] = []
+            for answer in answers:
+                if isinstance(answer, Failed):
+                    done(answer)
+                    return
+                talks += answer
+            done(sorted(talks, key=lambda talk: talk.room)[: max(0, limit)])
 
-        gathered = _Gathered[Sequence[Conversation] | Failed, Sequence[Conversation] | Failed](
-            len(self._logs), _unless_one_failed(merge), done
+        _ask_all(
+            [partial(log.conversations, identity, after=after, limit=limit) for log in self._logs],
+            told,
         )
-        for number, log in enumerate(self._logs):
-            log.conversations(identity, after=after, limit=limit, done=gathered.taker(number))
 
     def trim(self, *, before: int, keep: int, done: Callable[[int | Failed], None]) -> None:
         """Removes the oldest entries."""
-        gathered = _Gathered[int | Failed, int | Failed](
-            len(self._logs), _unless_one_failed(sum), done
-        )
-        for number, log in enumerate(self._logs):
-            log.trim(before=before, keep=keep, done=gathered.taker(number))
+
+        def told(answers: Sequence[int | Failed]) -> None:
+            removed = 0
+            for answer in answers:
+                if isinstance(answer, Failed):
+                    done(answer)
+                    return
+                removed += answer
+            done(removed)
+
+        _ask_all([partial(log.trim, before=before, keep=keep) for log in self._logs], told)
 
     # Ending.
 
@@ -297,46 +308,16 @@ class AuthorOrder:
         return ready
 
 
-_Value = TypeVar("_Value")
+def _ask_all(asks: Sequence[Callable[..., Any]], done: Callable[[Sequence[_Value]], None]) -> None:
+    """Asks all, each with a `done`; tells all answers, in the order in which they were asked for,
+    when the last is there.
+    """
+    answers: dict[int, _Value] = {}
 
+    def take(number: int, answer: _Value) -> None:
+        answers[number] = answer
+        if len(answers) == len(asks):
+            done([answers[each] for each in range(len(asks))])
 
-class _Gathered(Generic[_Value, _Answer]):
-    """One answer of as many as there are streams."""
-
-    def __init__(
-        self,
-        count: int,
-        put_together: Callable[[Sequence[_Value]], _Answer],
-        done: Callable[[_Answer], None],
-    ) -> None:
-        self._answers: dict[int, _Value] = {}
-        self._count = count
-        self._put_together = put_together
-        self._done = done
-
-    def taker(self, number: int) -> Callable[[_Value], None]:
-        """What the answer with a number is to be told to."""
-
-        def take(answer: _Value) -> None:
-            self._answers[number] = answer
-            if len(self._answers) == self._count:
-                ordered = [answer for _, answer in sorted(self._answers.items())]
-                self._done(self._put_together(ordered))
-
-        return take
-
-
-def _unless_one_failed(
-    put_together: Callable[[Sequence[_Value]], _Answer],
-) -> Callable[[Sequence[_Value | Failed]], _Answer | Failed]:
-    """Has answers put together if all are there."""
-
-    def put(answers: Sequence[_Value | Failed]) -> _Answer | Failed:
-        values: list[_Value] = []
-        for answer in answers:
-            if isinstance(answer, Failed):
-                return answer
-            values.append(answer)
-        return put_together(values)
-
-    return put
+    for number, ask in enumerate(asks):
+        ask(done=partial(take, number))

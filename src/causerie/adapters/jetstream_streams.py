@@ -54,6 +54,11 @@ def partition(room: str, count: int) -> int:
     return int.from_bytes(digest) % count
 
 
+def stream_names(prefix: str, count: int) -> list[str]:
+    """The names of so many streams of a chat, in the order of their numbers."""
+    return [prefix, *(f"{prefix}-{number}" for number in range(2, count + 1))]
+
+
 async def open_streams(
     link: Link,
     prefix: str,
@@ -159,8 +164,7 @@ async def _parts(link: Link, prefix: str, within: float) -> list[Opened]:
 
 
 def _streams(link: Link, prefix: str, count: int) -> list[Stream]:
-    names = [prefix, *(f"{prefix}-{number}" for number in range(2, count + 1))]
-    return [Stream(link, Subjects(name)) for name in names]
+    return [Stream(link, Subjects(name)) for name in stream_names(prefix, count)]
 
 
 async def _state_of_part(stream: Stream, within: float) -> State:
