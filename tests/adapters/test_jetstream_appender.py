@@ -1,8 +1,10 @@
 import asyncio
-from collections.abc import Sequence
+import socket
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+import uvloop
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 from tests.adapters.jetstream_nodes import (
@@ -27,7 +29,7 @@ from causerie.adapters.jetstream_stroke import Ack, Part, store_all
 from causerie.adapters.jetstream_subjects import message_id
 from causerie.adapters.nats_server import NatsServer
 from causerie.chat.entry import Draft, Entry
-from causerie.ports import Rejected, Repeated, Stored
+from causerie.ports import Commit, Rejected, Repeated, Stored
 from causerie.testing.contracts import draft
 
 __all__ = ["nats_server", "own_server", "two"]
@@ -366,3 +368,52 @@ async def test_what_was_sent_is_not_withdrawn_for_it_may_be_stored(
         rejected = [one.draft.id for one in here.observer.outcomes if isinstance(one, Rejected)]
         assert rejected == ["waiting"]
         assert [entry.id for entry in await here.read()] == ["before", "sent"]
+
+
+@pytest.mark.parametrize(
+    "loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"]
+)
+def test_what_is_answered_at_once_goes_with_what_has_waited(
+    nats_server: NatsServer,
+    monkeypatch: pytest.MonkeyPatch,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def talk(node: Node, client: socket.socket, server: socket.socket) -> None:
+        said = 0
+        sizes: list[int] = []
+
+        def say(count: int) -> None:
+            nonlocal said
+            node.hand_over(*(draft(str(said + number)) for number in range(count)))
+            said += count
+
+        async def store(link: Link, parts: Sequence[Part], *, within: float) -> Ack:
+            if not sizes:
+                say(7)  # while the first is on its way
+            sizes.append(len(parts))
+            return await store_all(link, parts, within=within)
+
+        committed = node.observer.committed
+
+        def answer(commit: Commit) -> None:
+            committed(commit)
+            client.send(b"." * len(commit.outcomes))
+
+        monkeypatch.setattr(jetstream_appender, "store_all", store)
+        monkeypatch.setattr(node.observer, "committed", answer)
+        await node.watch("room")
+        loop = asyncio.get_running_loop()
+        loop.add_reader(server, lambda: say(len(server.recv(8))))
+        say(1)
+        # Seven and one would go in turns.
+        await until(lambda: sizes[-3:] == [8, 8, 8], "what all have said, in one batch")
+        loop.remove_reader(server)
+
+    async def on_a_node() -> None:
+        async with node(nats_server.url, new_prefix()) as here:
+            client, server = socket.socketpair()
+            with client, server:
+                await talk(here, client, server)
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(on_a_node())

@@ -1,6 +1,8 @@
 """Writes this node's drafts into the stream.
 
-Drafts gather while the last batch is on its way. A batch is stored whole or not at all, and refused
+Drafts gather while the last batch is on its way, and until those who read what it has brought could
+answer: what they say then goes with what waited, instead of as a batch of its own each time, which
+would halve what goes out in one write. A batch is stored whole or not at all, and refused
 whole if one id in it is known: then each of its ids is asked about, and the rest is sent again. One
 that is not answered is sent again too, as often as it takes; its ids see to it that it is stored
 once. NATS knows ids for a while only (the window): what may have been stored before that is looked
@@ -34,6 +36,10 @@ COPY_WITHIN: Final = 0.05
 """Seconds after its ack in which an entry of a watched room should have been published again."""
 OFF: Final = 60_000_000
 """Microseconds by which the clock of a client may go wrong that says when it first tried."""
+TURNS: Final = 3
+"""Turns of the loop between two batches. In the first the outcomes of the one are told, and written
+to those who wait for them; what these have answered by then is read in the second, or by asyncio's
+own loop, which does first what was due already, in the third."""
 ROOM_IN_MESSAGE: Final = 4_096
 """Bytes of a message that are not for its payload and its subject."""
 
@@ -134,6 +140,7 @@ class Appender:
                 if slots:
                     await self._may_send()
                     await self._send(_unsettled(slots))
+                    await _turns(TURNS)
             self._settled()
 
     def copied(self, message_id: str, seq: int, prev: int) -> bool:
@@ -342,6 +349,12 @@ class Appender:
 
 def _unsettled(slots: Iterable[Slot]) -> list[Slot]:
     return [slot for slot in slots if slot.outcome is None]
+
+
+async def _turns(count: int) -> None:
+    """Lets the loop turn so many times."""
+    for _ in range(count):
+        await asyncio.sleep(0)
 
 
 async def _all(looks: Iterable[Coroutine[Any, Any, None]]) -> None:
