@@ -234,7 +234,7 @@ async def test_a_node_that_stood_still_holds_no_longer_what_another_has_taken(
 class Slow:
     """Two nodes on values that wait at every question."""
 
-    def __init__(self, *, answer_within: float = 60) -> None:
+    def __init__(self, *, answer_within: float = 60, names_per_address: int = 0) -> None:
         self.values = ValuesInMemory(waits=True)
         self.answers: dict[str, Any] = {}
         self.lost: list[tuple[str, str]] = []
@@ -243,6 +243,7 @@ class Slow:
             node: JetStreamDirectory(
                 self.values,
                 node,
+                names_per_address=names_per_address,
                 lease=60,
                 answer_within=answer_within,
                 lost=lambda *lost: self.lost.append(lost),
@@ -250,11 +251,11 @@ class Slow:
             for node in ("one", "other")
         }
 
-    def claim(self, node: str, name: Name, identity: str) -> None:
+    def claim(self, node: str, name: Name, identity: str, *, address: str = "") -> None:
         self.nodes[node].claim(
             name,
             identity,
-            address="",
+            address=address,
             now=START,
             replacing=None,
             returning=False,
@@ -346,6 +347,26 @@ async def test_what_was_read_while_taken_for_gone_is_not_answered(slow: Slow) ->
     await slow.come_back()
     await slow.go_on(9)
     assert found == [holder("k:b", node="other")]
+
+
+async def test_what_is_refused_was_so_at_one_moment() -> None:
+    slow = Slow(names_per_address=1)
+    slow.values.waits = False
+    slow.claim("one", BOB, "k:b", address="x")
+    slow.claim("one", ALICE, "k:a")
+    await slow.go_on(0)
+    slow.values.waits = True
+    # The names that look so, and those of the address, are read before who has the one of them.
+    slow.claim("other", ALIKE, "k:c", address="x")
+    await slow.go_on(1)
+    slow.values.waits = False
+    slow.nodes["one"].release("bob", "k:b", now=START)
+    await slow.go_on(0)
+    slow.nodes["one"].release("alice", "k:a", now=START)
+    # While the address had another name, Alice was in the way.
+    await slow.go_on(1)
+    assert slow.answers["k:c"] == Claimed(holder("k:c", ALIKE))
+    await slow.end()
 
 
 async def test_what_is_said_here_waits_until_it_is_known_again_whose_the_names_are(

@@ -474,21 +474,38 @@ class JetStreamDirectory:
     async def _read_and(
         self, keys: Collection[str], decide: Callable[[Rules, Transaction], _Answer]
     ) -> tuple[_Answer, Transaction]:
-        """Decides on what stands there. Which nodes live is read after all names."""
+        """Decides on what stands there. Which nodes live is read after all names.
+
+        What is written shows that it was decided on what still stood. Where nothing is to be
+        written, the names that count are read once more, all at once: of two that were read one
+        after the other, each may have changed before the other was as it is.
+        """
         values = await self._values.read(keys)
+        are_of_one_moment = True
         while True:
             transaction = Transaction(values, self._node)
             rules = Rules(transaction, transaction, names_per_address=self._names_per_address)
             try:
-                return decide(rules, transaction), transaction
+                answer = decide(rules, transaction)
+                if are_of_one_moment or transaction.changes():
+                    return answer, transaction
             except UnreadError as unread:
                 if not all(is_node_key(key) for key in unread.keys):
-                    values = {key: value for key, value in values.items() if not is_node_key(key)}
+                    values = _names_in(values)
+                    are_of_one_moment = False
                 values |= await self._values.read(unread.keys)
                 if not self._lease.may_judge():
                     values |= {key: _ALIVE for key in unread.keys if is_node_key(key)}
             except msgspec.DecodeError as error:
                 raise AwayError(str(error)) from error
+            else:
+                values = await self._values.read(_names_in(values))
+                are_of_one_moment = True
+
+
+def _names_in(values: Mapping[str, Value]) -> dict[str, Value]:
+    """Those of some values that are not of nodes."""
+    return {key: value for key, value in values.items() if not is_node_key(key)}
 
 
 _ALIVE: Final = Value(b"1", 0)
