@@ -370,6 +370,31 @@ async def test_what_was_sent_is_not_withdrawn_for_it_may_be_stored(
         assert [entry.id for entry in await here.read()] == ["before", "sent"]
 
 
+# How many go in a batch.
+
+
+class Talk:
+    """Drafts in the room of a node, and how many went in each batch."""
+
+    def __init__(self, node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.node = node
+        self.batches: list[int] = []
+        self.meanwhile: dict[int, int] = {}
+        """How many are said while a batch is on its way, by its number from 0."""
+        self._said = 0
+
+        async def store(link: Link, parts: Sequence[Part], *, within: float) -> Ack:
+            self.say(self.meanwhile.get(len(self.batches), 0))
+            self.batches.append(len(parts))
+            return await store_all(link, parts, within=within)
+
+        monkeypatch.setattr(jetstream_appender, "store_all", store)
+
+    def say(self, count: int) -> None:
+        self.node.hand_over(*(draft(str(self._said + number)) for number in range(count)))
+        self._said += count
+
+
 @pytest.mark.parametrize(
     "loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"]
 )
@@ -378,42 +403,67 @@ def test_what_is_answered_at_once_goes_with_what_has_waited(
     monkeypatch: pytest.MonkeyPatch,
     loop_factory: Callable[[], asyncio.AbstractEventLoop],
 ) -> None:
-    async def talk(node: Node, client: socket.socket, server: socket.socket) -> None:
-        said = 0
-        sizes: list[int] = []
-
-        def say(count: int) -> None:
-            nonlocal said
-            node.hand_over(*(draft(str(said + number)) for number in range(count)))
-            said += count
-
-        async def store(link: Link, parts: Sequence[Part], *, within: float) -> Ack:
-            if not sizes:
-                say(7)  # while the first is on its way
-            sizes.append(len(parts))
-            return await store_all(link, parts, within=within)
-
+    async def answer_all(node: Node, client: socket.socket, server: socket.socket) -> None:
+        talk = Talk(node, monkeypatch)
         committed = node.observer.committed
 
         def answer(commit: Commit) -> None:
             committed(commit)
             client.send(b"." * len(commit.outcomes))
 
-        monkeypatch.setattr(jetstream_appender, "store_all", store)
         monkeypatch.setattr(node.observer, "committed", answer)
         await node.watch("room")
         loop = asyncio.get_running_loop()
-        loop.add_reader(server, lambda: say(len(server.recv(8))))
-        say(1)
-        # Seven and one would go in turns.
-        await until(lambda: sizes[-3:] == [8, 8, 8], "what all have said, in one batch")
+        loop.add_reader(server, lambda: talk.say(len(server.recv(8))))
+        talk.meanwhile = {0: 4}
+        talk.say(4)
+        # Four and four would go in turns.
+        await until(lambda: talk.batches[-3:] == [8, 8, 8], "what all have said, in one batch")
         loop.remove_reader(server)
 
     async def on_a_node() -> None:
         async with node(nats_server.url, new_prefix()) as here:
             client, server = socket.socketpair()
             with client, server:
-                await talk(here, client, server)
+                await answer_all(here, client, server)
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(on_a_node())
+
+
+async def test_who_comes_first_after_many_waits_for_the_others(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = Talk(two[0], monkeypatch)
+    monkeypatch.setattr(jetstream_appender, "LINGER", 60)
+    monkeypatch.setattr(jetstream_appender, "LINGER_AFTER", 60)
+    talk.say(10)
+    await talk.node.settle()
+    for count in (4, 4, 1):
+        talk.say(count)
+        for _ in range(20):
+            await asyncio.sleep(0)
+    await talk.node.settle()
+    # Half as many wait for nobody.
+    talk.say(5)
+    await talk.node.settle()
+    assert talk.batches == [10, 9, 5]
+
+
+async def test_who_comes_alone_after_many_does_not_wait_for_long(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = Talk(two[0], monkeypatch)
+    monkeypatch.setattr(jetstream_appender, "LINGER_AFTER", 60)
+    talk.say(10)
+    await talk.node.settle()
+    talk.say(1)
+    await talk.node.settle()
+    monkeypatch.setattr(jetstream_appender, "LINGER", 60)
+    monkeypatch.setattr(jetstream_appender, "LINGER_AFTER", -1)
+    # Long after them, not at all.
+    talk.say(10)
+    await talk.node.settle()
+    talk.say(1)
+    await talk.node.settle()
+    assert talk.batches == [10, 1, 10, 1]

@@ -224,7 +224,7 @@ def test_a_private_entry_takes_a_message_for_each_of_the_two() -> None:
 def test_a_batch_has_an_end_and_the_rest_is_for_the_next() -> None:
     outbox = outbox_with(*(private(str(number), room="talk") for number in range(BATCH)))
     sizes = []
-    while outbox.has_waiting:
+    while outbox.waiting:
         slots = outbox.take()
         assert sum(slot.messages for slot in slots) <= BATCH
         sizes.append(len(slots))

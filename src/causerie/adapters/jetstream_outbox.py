@@ -94,9 +94,9 @@ class Outbox:
         return len(self._due)
 
     @property
-    def has_waiting(self) -> bool:
-        """Whether there is something to send."""
-        return bool(self._waiting)
+    def waiting(self) -> int:
+        """How many are there to be sent."""
+        return len(self._waiting)
 
     @property
     def oldest(self) -> float | None:
