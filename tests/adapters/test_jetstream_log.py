@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,10 +20,11 @@ from tests.adapters.jetstream_nodes import (
 )
 from tests.support.nats import stand_still
 
-from causerie.adapters import jetstream_log
+from causerie.adapters import jetstream_appender, jetstream_log
 from causerie.adapters.jetstream_health import Health
-from causerie.adapters.jetstream_link import Unanswered
+from causerie.adapters.jetstream_link import Link, Unanswered
 from causerie.adapters.jetstream_stream import Found, State
+from causerie.adapters.jetstream_stroke import Ack, Part, store_all
 from causerie.adapters.nats_server import NatsServer
 from causerie.chat.entry import Entry
 from causerie.ports import Failed, Stored
@@ -346,3 +347,64 @@ async def test_reads_do_not_wait_for_one_who_looks_for_what_was_said_long_ago(
     assert found == []
     is_found.set()
     await until(lambda: found == [None], "the answer")
+
+
+class OnTheWay:
+    """Keeps the batches that are sent from here on their way until they `may_go`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.may_go = asyncio.Event()
+        self.is_kept = False
+        monkeypatch.setattr(jetstream_appender, "store_all", self._store)
+
+    async def _store(self, link: Link, parts: Sequence[Part], *, within: float) -> Ack:
+        self.is_kept = not self.may_go.is_set()
+        await self.may_go.wait()
+        return await store_all(link, parts, within=within)
+
+
+def stored_by(node: Node) -> list[list[str]]:
+    """What a node was told, commit by commit."""
+    return [[entry.id for entry in commit.entries] for commit in node.observer.commits]
+
+
+async def test_what_others_said_is_told_with_what_is_on_its_way_from_here(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    monkeypatch.setattr(jetstream_log, "HOLD", 60)
+    await here.watch("room")
+    await there.append(draft("alone"))
+    await until(lambda: stored_by(here) == [["alone"]], "what waits for nothing")
+    on_the_way = OnTheWay(monkeypatch)
+    here.hand_over(draft("ours"))
+    await until(lambda: on_the_way.is_kept, "ours")
+    monkeypatch.setattr(jetstream_appender, "store_all", store_all)
+    await there.append(draft("theirs"), draft("theirs too"))
+    await until(lambda: len(here.log._through) == 2, "theirs")
+    on_the_way.may_go.set()
+    await here.settle()
+    assert stored_by(here) == [["alone"], ["theirs", "theirs too", "ours"]]
+
+
+async def test_what_others_said_does_not_wait_for_long(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    await here.watch("room")
+    on_the_way = OnTheWay(monkeypatch)
+    here.hand_over(draft("ours"))
+    await until(lambda: on_the_way.is_kept, "ours")
+    monkeypatch.setattr(jetstream_appender, "store_all", store_all)
+    for id in ("theirs", "theirs too"):
+        await there.append(draft(id))
+        await until(lambda id=id: stored_by(here)[-1:] == [[id]], "what they said")  # type: ignore[misc]
+    monkeypatch.setattr(jetstream_log, "HOLD", 60)
+    await there.append(draft("held"))
+    await until(lambda: len(here.log._through) == 1, "what is held")
+    # Who comes in is told where the room stands, and all before it has been told.
+    head = await here.watch("room")
+    assert here.observer.entries["room"][-1].seq == head.seq
+    on_the_way.may_go.set()
+    await here.settle()
+    assert stored_by(here) == [["theirs"], ["theirs too"], ["held"], ["ours"]]

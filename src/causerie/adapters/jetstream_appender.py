@@ -108,6 +108,8 @@ class Appender:
         self._held_up: set[object] = set()
         """The tasks that try again what NATS has not done."""
         self._wanted = asyncio.Event()
+        self.is_sending = False
+        """Whether a batch is on its way."""
         self._told_last = 0, 0.0
         """How many drafts the last batch had, and when it had been told."""
 
@@ -150,7 +152,9 @@ class Appender:
                 slots = self.outbox.take()
                 if slots:
                     await self._may_send()
+                    self.is_sending = True
                     await self._send(_unsettled(slots))
+                    self.is_sending = False
                     await _turns(TURNS)
                     self._told_last = len(slots), self._loop.time()
             self._settled()

@@ -35,6 +35,10 @@ COMPARE_EVERY: Final = 10.0
 COMPARE_AGAIN_AFTER: Final = 1.0
 """Seconds after a look that has failed: NATS was away, so that there is something to find."""
 
+HOLD: Final = 0.006
+"""Seconds for which what others have said waits for what was sent from here, if that is on its way
+just then: told together, they cost everybody who is told one write, and not two."""
+
 MARKS: Final = 2
 """Entries that are looked for to know the stream again: one that was known at the last look, and
 one when the connection was lost, which it is when a copy is put back."""
@@ -83,6 +87,8 @@ class JetStreamLog:
         """Entries of watched rooms that have not been told."""
         self._later: list[Callable[[], None]] = []
         """What is to be called after they have been."""
+        self._held_until = float("inf")
+        """When they are told at the latest, while they wait for what was sent from here."""
         self._is_due = False
         self._answers = Answers()
         self._finds = Answers()
@@ -311,6 +317,9 @@ class JetStreamLog:
         if self._ended:
             return
         outcomes = self._appender.outbox.outcomes(self._watcher.owes)
+        if not outcomes and self._holds():
+            return
+        self._held_until = float("inf")
         entries, self._through = self._through, []
         if outcomes or entries:
             self._observing().committed(Commit(outcomes, entries))
@@ -324,6 +333,16 @@ class JetStreamLog:
         self._link.waits(self, self._appender.outbox.oldest)
         if not len(self._appender):
             self._drained.set()
+
+    def _holds(self) -> bool:
+        """Whether there are entries only, and they wait for those that are sent from here."""
+        if not self._through or self._later or not self._appender.is_sending:
+            return False
+        now = self._loop.time()
+        if self._held_until == float("inf"):
+            self._held_until = now + HOLD
+            self._loop.call_at(self._held_until, self._need_telling)
+        return now < self._held_until
 
     def _addressed(self, entry: Entry) -> None:
         if not self._ended:
