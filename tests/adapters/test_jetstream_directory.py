@@ -234,8 +234,14 @@ async def test_a_node_that_stood_still_holds_no_longer_what_another_has_taken(
 class Slow:
     """Two nodes on values that wait at every question."""
 
-    def __init__(self, *, answer_within: float = 60, names_per_address: int = 0) -> None:
-        self.values = ValuesInMemory(waits=True)
+    def __init__(
+        self,
+        *,
+        answer_within: float = 60,
+        names_per_address: int = 0,
+        reads_at_once: bool = True,
+    ) -> None:
+        self.values = ValuesInMemory(waits=True, reads_at_once=reads_at_once)
         self.answers: dict[str, Any] = {}
         self.lost: list[tuple[str, str]] = []
         self.two_are_answered = asyncio.Event()
@@ -349,22 +355,30 @@ async def test_what_was_read_while_taken_for_gone_is_not_answered(slow: Slow) ->
     assert found == [holder("k:b", node="other")]
 
 
-async def test_what_is_refused_was_so_at_one_moment() -> None:
-    slow = Slow(names_per_address=1)
+@pytest.mark.parametrize("reads_at_once", [True, False])
+async def test_what_is_refused_was_so_at_one_moment(*, reads_at_once: bool) -> None:
+    slow = Slow(names_per_address=1, reads_at_once=reads_at_once)
     slow.values.waits = False
     slow.claim("one", BOB, "k:b", address="x")
     slow.claim("one", ALICE, "k:a")
     await slow.go_on(0)
     slow.values.waits = True
-    # The names that look so, and those of the address, are read before who has the one of them.
     slow.claim("other", ALIKE, "k:c", address="x")
-    await slow.go_on(1)
+    await slow.go_on(0)
+    if reads_at_once:
+        # Who looks so, and whom the address has let in, is read before who that is.
+        await slow.go_on(1)
+    else:
+        # Whom the address has let in is read before who looks so.
+        slow.values.waiting.pop().set_result(None)
+        await slow.go_on(0)
+    assert slow.values.waiting
     slow.values.waits = False
     slow.nodes["one"].release("bob", "k:b", now=START)
     await slow.go_on(0)
     slow.nodes["one"].release("alice", "k:a", now=START)
     # While the address had another name, Alice was in the way.
-    await slow.go_on(1)
+    await slow.go_on(len(slow.values.waiting))
     assert slow.answers["k:c"] == Claimed(holder("k:c", ALIKE))
     await slow.end()
 

@@ -296,7 +296,7 @@ class NodesMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.store = ValuesInMemory(waits=True)
+        self.store = ValuesInMemory(waits=True, reads_at_once=False)
         self.store.written = self._written
         self.model = DirectoryModel(LIMIT)
         self.asked: list[Asked] = []

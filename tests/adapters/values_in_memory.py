@@ -13,10 +13,12 @@ ASKING: ContextVar[object] = ContextVar("ASKING", default=None)
 class ValuesInMemory:
     """A `causerie.adapters.jetstream_names.ValueStore`. What concerns nodes does not wait."""
 
-    def __init__(self, *, waits: bool = False) -> None:
+    def __init__(self, *, waits: bool = False, reads_at_once: bool = True) -> None:
+        """`reads_at_once` if a read tells what is so at one moment, which NATS does not promise."""
         self.values: dict[str, Value] = {}
         self.revision = 0
         self.waits = waits
+        self.reads_at_once = reads_at_once
         self.waiting: list[asyncio.Future[None]] = []
         self.written: Callable[[object], None] = lambda _asking: None
         """Is told on whose behalf something has been written, as it is."""
@@ -25,8 +27,13 @@ class ValuesInMemory:
 
     async def read(self, keys: Iterable[str]) -> dict[str, Value]:
         wanted = list(keys)
-        await self._turn(wanted)
-        return {key: self.values.get(key, Value(b"", 0)) for key in wanted}
+        if self.reads_at_once or len(wanted) == 1:
+            await self._turn(wanted)
+            return {key: self.values.get(key, Value(b"", 0)) for key in wanted}
+        found: dict[str, Value] = {}
+        for one in await asyncio.gather(*(self.read([key]) for key in wanted)):
+            found |= one
+        return found
 
     async def write(self, changes: Sequence[Change]) -> int:
         assert changes

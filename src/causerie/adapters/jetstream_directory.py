@@ -477,30 +477,31 @@ class JetStreamDirectory:
         """Decides on what stands there. Which nodes live is read after all names.
 
         What is written shows that it was decided on what still stood. Where nothing is to be
-        written, the names that count are read once more, all at once: of two that were read one
-        after the other, each may have changed before the other was as it is.
+        written, all names that count are read until they are twice the same: each was read at a
+        moment of its own, and only then all stood at one, between the two.
         """
         values = await self._values.read(keys)
-        are_of_one_moment = True
         while True:
             transaction = Transaction(values, self._node)
             rules = Rules(transaction, transaction, names_per_address=self._names_per_address)
             try:
                 answer = decide(rules, transaction)
-                if are_of_one_moment or transaction.changes():
+                names = _names_in(values)
+                if len(names) == 1 or transaction.changes():
                     return answer, transaction
             except UnreadError as unread:
                 if not all(is_node_key(key) for key in unread.keys):
                     values = _names_in(values)
-                    are_of_one_moment = False
                 values |= await self._values.read(unread.keys)
                 if not self._lease.may_judge():
                     values |= {key: _ALIVE for key in unread.keys if is_node_key(key)}
+                continue
             except msgspec.DecodeError as error:
                 raise AwayError(str(error)) from error
-            else:
-                values = await self._values.read(_names_in(values))
-                are_of_one_moment = True
+            again = await self._values.read(names)
+            if again == names:
+                return answer, transaction
+            values = again
 
 
 def _names_in(values: Mapping[str, Value]) -> dict[str, Value]:
