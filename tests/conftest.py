@@ -1,11 +1,13 @@
-"""What every test shares: how Hypothesis looks for examples."""
+"""What every test shares: how Hypothesis looks for examples, and the loops that tests run on."""
 
+import asyncio
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 import structlog
+import uvloop
 from hypothesis import HealthCheck, settings
 
 # How long an example takes says more about what else the machine does than about the code: no
@@ -26,3 +28,12 @@ def logs_as_they_were() -> Iterator[None]:
     yield
     root.handlers, root.level, uvicorn.level = before
     structlog.reset_defaults()
+
+
+def pytest_asyncio_loop_factories(
+    item: pytest.Item,
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Runs a test that is marked so on the standard library's loop and on uvloop's."""
+    if item.get_closest_marker("both_loops"):
+        return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+    return {"asyncio": asyncio.new_event_loop}

@@ -1,10 +1,9 @@
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-import uvloop
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 from tests.adapters.jetstream_nodes import (
@@ -19,12 +18,12 @@ from tests.adapters.jetstream_nodes import (
     wall,
 )
 
-from causerie.adapters import jetstream_appender
+from causerie.adapters import jetstream_appender, jetstream_linger
 from causerie.adapters.jetstream_client import Told, Unanswered
 from causerie.adapters.jetstream_health import Health
 from causerie.adapters.jetstream_link import Link
 from causerie.adapters.jetstream_log import WINDOW
-from causerie.adapters.jetstream_outbox import Slot
+from causerie.adapters.jetstream_outbox import BATCH, Slot
 from causerie.adapters.jetstream_stroke import Ack, Part, store_all
 from causerie.adapters.jetstream_subjects import message_id
 from causerie.adapters.nats_server import NatsServer
@@ -395,25 +394,23 @@ class Talk:
         self._said += count
 
 
-@pytest.mark.parametrize(
-    "loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"]
-)
-def test_what_is_answered_at_once_goes_with_what_has_waited(
-    nats_server: NatsServer,
-    monkeypatch: pytest.MonkeyPatch,
-    loop_factory: Callable[[], asyncio.AbstractEventLoop],
+@pytest.mark.both_loops
+async def test_what_is_answered_at_once_goes_with_what_has_waited(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def answer_all(node: Node, client: socket.socket, server: socket.socket) -> None:
-        talk = Talk(node, monkeypatch)
-        committed = node.observer.committed
+    node, _ = two
+    talk = Talk(node, monkeypatch)
+    committed = node.observer.committed
+    client, server = socket.socketpair()
 
-        def answer(commit: Commit) -> None:
-            committed(commit)
-            client.send(b"." * len(commit.outcomes))
+    def answer(commit: Commit) -> None:
+        committed(commit)
+        client.send(b"." * len(commit.outcomes))
 
-        monkeypatch.setattr(node.observer, "committed", answer)
-        await node.watch("room")
-        loop = asyncio.get_running_loop()
+    monkeypatch.setattr(node.observer, "committed", answer)
+    await node.watch("room")
+    loop = asyncio.get_running_loop()
+    with client, server:
         loop.add_reader(server, lambda: talk.say(len(server.recv(8))))
         talk.meanwhile = {0: 4}
         talk.say(4)
@@ -421,49 +418,42 @@ def test_what_is_answered_at_once_goes_with_what_has_waited(
         await until(lambda: talk.batches[-3:] == [8, 8, 8], "what all have said, in one batch")
         loop.remove_reader(server)
 
-    async def on_a_node() -> None:
-        async with node(nats_server.url, new_prefix()) as here:
-            client, server = socket.socketpair()
-            with client, server:
-                await answer_all(here, client, server)
 
-    with asyncio.Runner(loop_factory=loop_factory) as runner:
-        runner.run(on_a_node())
-
-
+@pytest.mark.both_loops
 async def test_who_comes_first_after_many_waits_for_the_others(
     two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     talk = Talk(two[0], monkeypatch)
-    monkeypatch.setattr(jetstream_appender, "LINGER", 60)
-    monkeypatch.setattr(jetstream_appender, "LINGER_AFTER", 60)
-    talk.say(10)
-    await talk.node.settle()
-    for count in (4, 4, 1):
+    linger = two[0].log._appender._linger
+    monkeypatch.setattr(jetstream_linger, "LONGEST", 60)
+    monkeypatch.setattr(jetstream_linger, "ANSWERED_WITHIN", 60)
+    talk.say(20)
+    await until(lambda: bool(linger._last), "the end of the batch")
+    for count in (8, 8, 2):
+        assert talk.batches == [20]
         talk.say(count)
-        for _ in range(20):
-            await asyncio.sleep(0)
+        await asyncio.sleep(0)
     await talk.node.settle()
-    # Half as many wait for nobody.
-    talk.say(5)
-    await talk.node.settle()
-    assert talk.batches == [10, 9, 5]
+    assert talk.batches == [20, 18]
 
 
-async def test_who_comes_alone_after_many_does_not_wait_for_long(
+async def test_who_comes_alone_after_many_is_not_kept_waiting(
     two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     talk = Talk(two[0], monkeypatch)
-    monkeypatch.setattr(jetstream_appender, "LINGER_AFTER", 60)
-    talk.say(10)
-    await talk.node.settle()
+    monkeypatch.setattr(jetstream_linger, "ANSWERED_WITHIN", 60)
+    talk.say(20)
+    await until(lambda: bool(two[0].log._appender._linger._last), "the end of the batch")
     talk.say(1)
     await talk.node.settle()
-    monkeypatch.setattr(jetstream_appender, "LINGER", 60)
-    monkeypatch.setattr(jetstream_appender, "LINGER_AFTER", -1)
-    # Long after them, not at all.
-    talk.say(10)
+    assert talk.batches == [20, 1]
+
+
+async def test_what_is_left_of_many_waits_for_nobody(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = Talk(two[0], monkeypatch)
+    monkeypatch.setattr(jetstream_linger, "LONGEST", 60)
+    talk.say(BATCH + 1)
     await talk.node.settle()
-    talk.say(1)
-    await talk.node.settle()
-    assert talk.batches == [10, 1, 10, 1]
+    assert talk.batches == [BATCH, 1]

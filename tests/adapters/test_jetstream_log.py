@@ -4,8 +4,9 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from tests.adapters.jetstream_nodes import (
@@ -22,6 +23,7 @@ from tests.support.nats import stand_still
 
 from causerie.adapters import jetstream_appender, jetstream_log
 from causerie.adapters.jetstream_health import Health
+from causerie.adapters.jetstream_linger import MANY
 from causerie.adapters.jetstream_link import Link, Unanswered
 from causerie.adapters.jetstream_stream import Found, State
 from causerie.adapters.jetstream_stroke import Ack, Part, store_all
@@ -368,43 +370,139 @@ def stored_by(node: Node) -> list[list[str]]:
     return [[entry.id for entry in commit.entries] for commit in node.observer.commits]
 
 
-async def test_what_others_said_is_told_with_what_is_on_its_way_from_here(
+OURS: Final = [draft(f"ours {number}") for number in range(MANY)]
+
+
+@pytest.fixture
+async def on_the_way(
     two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[OnTheWay]:
+    """The first node watches the room, and much is on its way from there. What the other says goes
+    its way.
+    """
+    here, _ = two
+    await here.watch("room")
+    on_the_way = OnTheWay(monkeypatch)
+    here.hand_over(*OURS)
+    await until(lambda: on_the_way.is_kept, "ours")
+    monkeypatch.setattr(jetstream_appender, "store_all", store_all)
+    yield on_the_way
+    on_the_way.may_go.set()
+
+
+async def test_what_others_said_is_told_with_what_is_on_its_way_from_here(
+    two: tuple[Node, Node], on_the_way: OnTheWay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = two
     monkeypatch.setattr(jetstream_log, "HOLD", 60)
-    await here.watch("room")
-    await there.append(draft("alone"))
-    await until(lambda: stored_by(here) == [["alone"]], "what waits for nothing")
-    on_the_way = OnTheWay(monkeypatch)
-    here.hand_over(draft("ours"))
-    await until(lambda: on_the_way.is_kept, "ours")
-    monkeypatch.setattr(jetstream_appender, "store_all", store_all)
-    await there.append(draft("theirs"), draft("theirs too"))
+    await there.append(draft("theirs"))
+    await until(lambda: len(here.log._through) == 1, "theirs")
+    hold = here.log._hold
+    await there.append(draft("theirs too"))
     await until(lambda: len(here.log._through) == 2, "theirs")
+    assert here.log._hold is hold, "who comes later does not put it off"
     on_the_way.may_go.set()
     await here.settle()
-    assert stored_by(here) == [["alone"], ["theirs", "theirs too", "ours"]]
+    assert stored_by(here) == [["theirs", "theirs too", *(ours.id for ours in OURS)]]
+    await there.append(draft("alone"))
+    await until(lambda: stored_by(here)[1:] == [["alone"]], "what waits for nothing any more")
 
 
-async def test_what_others_said_does_not_wait_for_long(
-    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.both_loops
+async def test_what_others_said_waits_for_some_milliseconds_only(
+    two: tuple[Node, Node], on_the_way: OnTheWay
 ) -> None:
     here, there = two
-    await here.watch("room")
-    on_the_way = OnTheWay(monkeypatch)
-    here.hand_over(draft("ours"))
-    await until(lambda: on_the_way.is_kept, "ours")
-    monkeypatch.setattr(jetstream_appender, "store_all", store_all)
-    for id in ("theirs", "theirs too"):
-        await there.append(draft(id))
-        await until(lambda id=id: stored_by(here)[-1:] == [[id]], "what they said")  # type: ignore[misc]
+    for number in range(9):
+        await there.append(draft(str(number)))
+
+        def is_told(number: int = number) -> bool:
+            return stored_by(here) == [[str(each)] for each in range(number + 1)]
+
+        await until(lambda: here.log._hold is not None or is_told(), "theirs")
+        if here.log._hold is not None:
+            assert here.log._hold.when() < asyncio.get_running_loop().time() + 0.01
+        await until(is_told, "what they said")
+    assert here.observer.waiting == OURS
+
+
+async def test_who_comes_in_does_not_wait_for_what_is_on_its_way(
+    two: tuple[Node, Node], on_the_way: OnTheWay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
     monkeypatch.setattr(jetstream_log, "HOLD", 60)
-    await there.append(draft("held"))
-    await until(lambda: len(here.log._through) == 1, "what is held")
-    # Who comes in is told where the room stands, and all before it has been told.
+    await there.append(draft("theirs"))
+    await until(lambda: here.log._hold is not None, "what is held")
     head = await here.watch("room")
     assert here.observer.entries["room"][-1].seq == head.seq
+    assert stored_by(here) == [["theirs"]]
+
+
+async def test_what_others_said_does_not_wait_for_little(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    monkeypatch.setattr(jetstream_log, "HOLD", 60)
+    await here.watch("room")
+    on_the_way = OnTheWay(monkeypatch)
+    here.hand_over(*OURS[1:])
+    await until(lambda: on_the_way.is_kept, "ours")
+    monkeypatch.setattr(jetstream_appender, "store_all", store_all)
+    await there.append(draft("theirs"))
+    await until(lambda: stored_by(here) == [["theirs"]], "theirs")
+    on_the_way.may_go.set()
+
+
+async def test_what_was_said_elsewhere_does_not_wait_for_what_is_on_its_way(
+    two: tuple[Node, Node], on_the_way: OnTheWay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    monkeypatch.setattr(jetstream_log, "HOLD", 60)
+    await here.watch("elsewhere")
+    await there.append(draft("theirs", room="elsewhere"))
+    await until(lambda: stored_by(here) == [["theirs"]], "theirs")
+
+
+async def test_a_log_that_is_closed_tells_what_it_has_held(
+    two: tuple[Node, Node], on_the_way: OnTheWay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    monkeypatch.setattr(jetstream_log, "HOLD", 60)
+    await there.append(draft("theirs"))
+    await until(lambda: here.log._hold is not None, "what is held")
+    hold = here.log._hold
+    here.log.close()
+    assert stored_by(here) == [["theirs"]]
+    assert hold is not None
+    assert hold.cancelled()
+
+
+async def test_outcomes_that_are_known_do_not_wait_for_what_is_on_its_way(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    monkeypatch.setattr(jetstream_log, "HOLD", 60)
+    await here.watch("room")
+    # What stands before an entry of a room that nobody here watches has to be looked for.
+    find_before = here.log._appender._find_before
+    may_find = asyncio.Event()
+
+    async def find(*arguments: Any) -> None:
+        await may_find.wait()
+        await find_before(*arguments)
+
+    monkeypatch.setattr(here.log._appender, "_find_before", find)
+    elsewhere = draft("ours elsewhere", room="elsewhere")
+    here.hand_over(elsewhere)
+    await until(lambda: bool(here.log._appender.outbox._due[0].seq), "its ack")
+    on_the_way = OnTheWay(monkeypatch)
+    here.hand_over(*OURS)
+    await until(lambda: on_the_way.is_kept, "ours")
+    monkeypatch.setattr(jetstream_appender, "store_all", store_all)
+    await there.append(draft("theirs"))
+    await until(lambda: here.log._hold is not None, "what is held")
+    may_find.set()
+    await until(lambda: [one.draft for one in here.observer.outcomes] == [elsewhere], "the outcome")
+    assert stored_by(here) == [["theirs"]]
     on_the_way.may_go.set()
     await here.settle()
-    assert stored_by(here) == [["theirs"], ["theirs too"], ["held"], ["ours"]]

@@ -32,6 +32,8 @@ from causerie.server.scanner import ScannedFrame
 from causerie.server.tracing import TracedReader
 from causerie.wire.framing import frame_text
 
+pytestmark = pytest.mark.both_loops
+
 SHARE = 128
 """Frames of one connection that are read in a turn."""
 SLICE = 4096

@@ -39,6 +39,8 @@ from causerie.server.socket import Socket
 from causerie.server.websocket import WebSocketSettings, websocket_protocol
 from causerie.wire.framing import frame_text
 
+pytestmark = pytest.mark.both_loops
+
 BAD_UTF8 = b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80edited"
 
 

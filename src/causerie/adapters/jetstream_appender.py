@@ -1,16 +1,18 @@
 """Writes this node's drafts into the stream.
 
-Drafts gather while the last batch is on its way, and until those who read what it has brought could
-answer: what they say then goes with what waited, instead of as a batch of its own each time, which
-would halve what goes out in one write. A batch is stored whole or not at all, and refused
-whole if one id in it is known: then each of its ids is asked about, and the rest is sent again. One
-that is not answered is sent again too, as often as it takes; its ids see to it that it is stored
-once. NATS knows ids for a while only (the window): what may have been stored before that is looked
-for in its room first.
+Drafts gather while the last batch is on its way, and until it was told and its first answers were
+read: those go in the next batch with what has waited, and in one write to everybody. Few that come
+after many wait a moment for more (`causerie.adapters.jetstream_linger`).
+
+A batch is stored whole or not at all, and refused whole if one id in it is known: then each of its
+ids is asked about, and the rest is sent again. One that is not answered is sent again too, as often
+as it takes; its ids see to it that it is stored once. NATS knows ids for a while only (the window):
+what may have been stored before that is looked for in its room first.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from typing import Any, Final
 
@@ -18,6 +20,7 @@ import structlog
 
 from causerie.adapters.jetstream_entries import timestamp_of
 from causerie.adapters.jetstream_late import Late
+from causerie.adapters.jetstream_linger import MANY, Linger
 from causerie.adapters.jetstream_link import Link, LinkError, Lost, Unanswered
 from causerie.adapters.jetstream_outbox import UNKNOWN, Outbox, Slot, owners
 from causerie.adapters.jetstream_reader import Reader
@@ -37,17 +40,9 @@ COPY_WITHIN: Final = 0.05
 OFF: Final = 60_000_000
 """Microseconds by which the clock of a client may go wrong that says when it first tried."""
 TURNS: Final = 3
-"""Turns of the loop between two batches. In the first the outcomes of the one are told, and written
-to those who wait for them; what these have answered by then is read in the second, or by asyncio's
-own loop, which does first what was due already, in the third."""
-LINGER: Final = 0.004
-"""Seconds for which few drafts wait for more, where many were sent the last time."""
-FEW: Final = 0.5
-"""Of as many as the last time. A room that talks at its own pace has seldom so few."""
-ENOUGH: Final = 0.9
-"""Of as many as the last time: with those they wait no longer."""
-LINGER_AFTER: Final = 0.05
-"""Seconds after the last batch was told, within which what comes may be an answer to it."""
+"""Turns of the loop between two batches. In the first, what the one has brought is told, and
+written to those who wait for it. By the second, uvloop has read what they answer; asyncio's own
+loop does first what was due before, and has read it by the third."""
 ROOM_IN_MESSAGE: Final = 4_096
 """Bytes of a message that are not for its payload and its subject."""
 
@@ -108,10 +103,9 @@ class Appender:
         self._held_up: set[object] = set()
         """The tasks that try again what NATS has not done."""
         self._wanted = asyncio.Event()
-        self.is_sending = False
-        """Whether a batch is on its way."""
-        self._told_last = 0, 0.0
-        """How many drafts the last batch had, and when it had been told."""
+        self._linger = Linger()
+        self._on_way: Sequence[Slot] = ()
+        """The batch that NATS has not answered yet."""
 
     def __len__(self) -> int:
         """How many drafts have no outcome yet."""
@@ -148,30 +142,32 @@ class Appender:
             await self._wanted.wait()
             self._wanted.clear()
             while self.outbox.waiting:
-                await self._linger()
+                await self._gather()
                 slots = self.outbox.take()
+                are_all = not self.outbox.waiting
                 if slots:
                     await self._may_send()
-                    self.is_sending = True
                     await self._send(_unsettled(slots))
-                    self.is_sending = False
-                    await _turns(TURNS)
-                    self._told_last = len(slots), self._loop.time()
+                    for _ in range(TURNS):
+                        await asyncio.sleep(0)
+                    self._linger.told(len(slots) if are_all else 0, self._loop.time())
             self._settled()
 
-    async def _linger(self) -> None:
-        """Waits a moment for more. Who answers the last batch first is often alone, on a machine
-        that is busy; sent at once, it would have all others wait until it is stored, and have
-        everybody written to for it alone. PostgreSQL's `commit_delay` is for the same.
-        """
-        last, told = self._told_last
-        if self.outbox.waiting >= last * FEW or self._loop.time() > told + LINGER_AFTER:
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LINGER):
-                while self.outbox.waiting < last * ENOUGH:
-                    self._wanted.clear()
-                    await self._wanted.wait()
+    async def _gather(self) -> None:
+        """Waits a moment for more, where what there is is little beside the last batch."""
+        now = self._loop.time()
+        until = self._linger.until(self.outbox.waiting, now)
+        if until > now:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    while not self._linger.is_enough(self.outbox.waiting):
+                        self._wanted.clear()
+                        await self._wanted.wait()
+
+    def is_sending(self, rooms: AbstractSet[str]) -> bool:
+        """Whether many drafts are on their way, and to each of these rooms at least one."""
+        slots = self._on_way
+        return len(slots) >= MANY and rooms <= {slot.draft.room for slot in slots}
 
     def copied(self, message_id: str, seq: int, prev: int) -> bool:
         """Learns that an entry was published; tells whether it is of a draft that is on its way."""
@@ -241,7 +237,11 @@ class Appender:
         """Publishes drafts in one stroke; gives the seq of the last message."""
         for slot in slots:
             slot.is_sent = slot.is_sent or self._link.is_up
-        ack = await store_all(self._link, list(self._parts(slots)), within=ACK_WITHIN)
+        self._on_way = slots
+        try:
+            ack = await store_all(self._link, list(self._parts(slots)), within=ACK_WITHIN)
+        finally:
+            self._on_way = ()
         if ack.is_known:
             raise _Known
         if ack.error is not None:
@@ -379,12 +379,6 @@ class Appender:
 
 def _unsettled(slots: Iterable[Slot]) -> list[Slot]:
     return [slot for slot in slots if slot.outcome is None]
-
-
-async def _turns(count: int) -> None:
-    """Lets the loop turn so many times."""
-    for _ in range(count):
-        await asyncio.sleep(0)
 
 
 async def _all(looks: Iterable[Coroutine[Any, Any, None]]) -> None:

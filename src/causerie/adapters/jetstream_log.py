@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 import structlog
@@ -36,8 +37,8 @@ COMPARE_AGAIN_AFTER: Final = 1.0
 """Seconds after a look that has failed: NATS was away, so that there is something to find."""
 
 HOLD: Final = 0.006
-"""Seconds for which what others have said waits for what was sent from here, if that is on its way
-just then: told together, they cost everybody who is told one write, and not two."""
+"""Seconds for which what others have said waits for what is on its way from here into the same
+rooms, if that is much: told together, both cost everybody one write."""
 
 MARKS: Final = 2
 """Entries that are looked for to know the stream again: one that was known at the last look, and
@@ -87,8 +88,8 @@ class JetStreamLog:
         """Entries of watched rooms that have not been told."""
         self._later: list[Callable[[], None]] = []
         """What is to be called after they have been."""
-        self._held_until = float("inf")
-        """When they are told at the latest, while they wait for what was sent from here."""
+        self._hold: asyncio.TimerHandle | None = None
+        """Tells them at the latest, while they wait for what is on its way from here."""
         self._is_due = False
         self._answers = Answers()
         self._finds = Answers()
@@ -278,7 +279,7 @@ class JetStreamLog:
             return
         if not self._loop.is_running():
             self._loop.run_until_complete(self.drain(within))
-        self._tell()
+        self._tell(may_hold=False)
         waiting = len(self._appender)
         if waiting and not self._ended:
             self._fail("NATS has not answered what was said before the end")
@@ -311,15 +312,17 @@ class JetStreamLog:
             self._is_due = True
             self._loop.call_soon(self._tell)
 
-    def _tell(self) -> None:
-        """Tells all that a turn of the loop has brought."""
+    def _tell(self, *, may_hold: bool = True) -> None:
+        """Tells all that a turn of the loop has brought, unless it may wait for more."""
         self._is_due = False
         if self._ended:
             return
         outcomes = self._appender.outbox.outcomes(self._watcher.owes)
-        if not outcomes and self._holds():
+        if not outcomes and may_hold and self._holds():
             return
-        self._held_until = float("inf")
+        if self._hold is not None:
+            self._hold.cancel()
+            self._hold = None
         entries, self._through = self._through, []
         if outcomes or entries:
             self._observing().committed(Commit(outcomes, entries))
@@ -335,14 +338,15 @@ class JetStreamLog:
             self._drained.set()
 
     def _holds(self) -> bool:
-        """Whether there are entries only, and they wait for those that are sent from here."""
-        if not self._through or self._later or not self._appender.is_sending:
+        """Whether the entries wait for those on their way from here. Who waits for an answer is not
+        to wait for that.
+        """
+        rooms = {entry.room for entry in self._through}
+        if not rooms or self._later or not self._appender.is_sending(rooms):
             return False
-        now = self._loop.time()
-        if self._held_until == float("inf"):
-            self._held_until = now + HOLD
-            self._loop.call_at(self._held_until, self._need_telling)
-        return now < self._held_until
+        if self._hold is None:
+            self._hold = self._loop.call_later(HOLD, partial(self._tell, may_hold=False))
+        return True
 
     def _addressed(self, entry: Entry) -> None:
         if not self._ended:

@@ -95,7 +95,7 @@ class Outbox:
 
     @property
     def waiting(self) -> int:
-        """How many are there to be sent."""
+        """The number of drafts that are still to be sent."""
         return len(self._waiting)
 
     @property
