@@ -11,16 +11,20 @@ Prints a table, in Markdown, of medians and of ratios to the server alone:
 - when 10,000 clients of two processes have all again, of which one is killed.
 
 NATS is one server, which syncs every write before it is acknowledged (`sync_interval: always`), and
-has all rooms in one stream, or divides them among three.
+has all rooms in one stream, or divides them among three. Where the two processes of one chat have
+rooms of 500, so have two that know nothing of one another, at the same time: so much does it cost
+to share the machine.
 """
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
@@ -36,6 +40,7 @@ from causerie.bench.target import OwnServer, Target, own_server
 ALONE: Final = "SQLite, one process"
 ONE: Final = "NATS, one node"
 DIVIDED: Final = "NATS, one node, three streams"
+BESIDE: Final = "SQLite, two processes, a chat each"
 TWO: Final = "NATS, two processes"
 
 STREAMS: Final = 3
@@ -81,6 +86,8 @@ class Row(NamedTuple):
     """The figure that is the cost."""
     rate: str
     """The figure that is how much was done in a second."""
+    setups: Sequence[str]
+    """What it is put on."""
 
 
 def loads(seconds: float) -> list[Row]:
@@ -98,13 +105,15 @@ def loads(seconds: float) -> list[Row]:
             return fanout.run(shared, target, V1, room=ROOM)
 
         title = str(load).replace("members", "members at each node")
-        return Row(title, run, "cpu_us_per_delivery", "deliveries_per_second")
+        setups = (ALONE, ONE, DIVIDED, BESIDE, TWO)
+        return Row(title, run, "cpu_us_per_delivery", "deliveries_per_second", setups)
 
     def small(load: Rooms) -> Row:
         def run(target: Target, _processes: int) -> Result:
             return rooms.run(load, target, V1, room=ROOM)
 
-        return Row(str(load), run, "cpu_us_per_ack", "acks_per_second")
+        setups = (ALONE, ONE, DIVIDED, TWO)
+        return Row(str(load), run, "cpu_us_per_ack", "acks_per_second", setups)
 
     return [fan(burst), fan(flood), fan(steady), fan(brisk), small(busy), small(paced)]
 
@@ -138,6 +147,18 @@ def take(row: Row, name: str) -> Taken:
     cpu = figures[row.cpu]
     nats_cpu = cpu * (its_end - its) / (node_end - node)
     return Taken(cpu, nats_cpu, figures[row.rate], figures["p50_ms"], figures["p99_ms"])
+
+
+def take_beside(number: int, seconds: float) -> Taken:
+    """Runs one of the `loads` on two servers at once."""
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        both = list(pool.map(_take_alone, [number] * 2, [seconds] * 2))
+    cpu, nats, rate, p50, p99 = (fmean(figures) for figures in zip(*both, strict=True))
+    return Taken(cpu, nats, 2 * rate, p50, p99)
+
+
+def _take_alone(number: int, seconds: float) -> Taken:
+    return take(loads(seconds)[number], ALONE)
 
 
 def unheard(name: str, seconds: float) -> tuple[float, float]:
@@ -191,12 +212,16 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=10_000)
     parser.add_argument("--only", default="", help="loads whose name contains this")
     arguments = parser.parse_args()
-    rows = [row for row in loads(arguments.seconds) if arguments.only in row.title]
-    for row in rows:
-        taken: dict[str, list[Taken]] = {name: [] for name in (ALONE, ONE, DIVIDED, TWO)}
+    for number, row in enumerate(loads(arguments.seconds)):
+        if arguments.only not in row.title:
+            continue
+        taken: dict[str, list[Taken]] = {name: [] for name in row.setups}
         for _ in range(arguments.rounds):
             for name, all_of_it in taken.items():
-                all_of_it.append(take(row, name))
+                if name == BESIDE:
+                    all_of_it.append(take_beside(number, arguments.seconds))
+                else:
+                    all_of_it.append(take(row, name))
         show(row, taken)
     if arguments.only in "unheard":
         for name in (ONE, DIVIDED):
