@@ -109,8 +109,10 @@ class Recorder:
         self.outcomes: list[Outcome] = []
         self.commits: list[Commit] = []
         self.failure: str | None = None
+        self.appended: list[Draft] = []
+        """All drafts, in the order in which they were."""
         self.waiting: list[Draft] = []
-        """Drafts without an outcome, in the order in which they were appended."""
+        """Those without an outcome."""
         self.at: dict[str, int] = {}
         """Of each watched room, the seq that has been told."""
         self.entries: dict[str, list[Entry]] = {}
@@ -231,6 +233,7 @@ class Rig:
     def hand_over(self, *drafts: Draft) -> None:
         """Appends drafts and does not wait."""
         for draft in drafts:
+            self.recorder.appended.append(draft)
             self.recorder.waiting.append(draft)
             self.log.append(draft)
 

@@ -15,6 +15,7 @@ from hypothesis.stateful import (
 
 from causerie.chat.entry import Draft
 from causerie.chat.names import Name
+from causerie.ports import Outcome, Rejected
 from causerie.testing.contracts import Contract, Rig, Storage, draft, private
 from causerie.testing.contracts_directory import ALICE, ALIKE, BOB, DAY, HOUR, SHOUTED
 from causerie.testing.contracts_model import DirectoryModel, LogModel
@@ -47,7 +48,9 @@ class AdapterMachine(RuleBasedStateMachine):
         self.log = LogModel(storage.shares_ids)
         self.directory = DirectoryModel(NAMES_PER_ADDRESS)
         self.checked = 0
-        """How many outcomes of this server the model has taken in."""
+        """How many outcomes of this server have been looked at."""
+        self.early: list[Outcome] = []
+        """Those of them that the model has not taken in."""
         self.backup: tuple[object, LogModel, DirectoryModel] | None = None
         self.cursors: list[tuple[str, str, int, str]] = []
         """Once true: epoch, room, seq and id of entries that may be gone by now."""
@@ -90,14 +93,29 @@ class AdapterMachine(RuleBasedStateMachine):
     def settle(self) -> None:
         self.rig.settle()
         self.check_outcomes()
+        assert not self.early, "what stands before them was never told"
 
     def check_outcomes(self) -> None:
-        """Has the model take in what was told since the last time."""
+        """Has the model take in what was told since the last time.
+
+        Where rooms are in several logs, somebody's outcome from the one waits for an earlier one of
+        theirs from another, and that of a later entry of somebody else does not. So an outcome is
+        taken in when the entry before it is known, and those of its author in their order.
+        """
         assert self.rig.recorder.failure is None
         outcomes = self.rig.recorder.outcomes
-        for outcome in outcomes[self.checked :]:
-            self.log.settle(outcome, storable=self.is_storable(outcome.draft))
+        self.early += outcomes[self.checked :]
         self.checked = len(outcomes)
+        left = -1
+        while left != len(self.early):
+            left = len(self.early)
+            untaken, self.early = self.early, []
+            for outcome in untaken:
+                authors = {early.draft.identity for early in self.early}
+                if outcome.draft.identity in authors or self.log.lacks_before(outcome):
+                    self.early.append(outcome)
+                else:
+                    self.log.settle(outcome, storable=self.is_storable(outcome.draft))
         self.cursors += [
             (self.epoch, room, entries[-1].seq, entries[-1].id)
             for room, entries in self.log.rooms.items()
@@ -211,11 +229,17 @@ class AdapterMachine(RuleBasedStateMachine):
     def crash(self) -> None:
         self.rig.find(ALICE)  # what names were given, kept and released before is durable by now
         self.check_outcomes()
-        in_flight = list(self.rig.recorder.waiting)
+        early, self.early = self.early, []
+        told = {id(outcome.draft) for outcome in early}
+        untaken = told | {id(draft) for draft in self.rig.recorder.waiting}
+        in_flight = [each for each in self.rig.recorder.appended if id(each) in untaken]
         self.rig.crash()
         self.server_is_gone()
         for room in ALL_ROOMS:
             self.log.survive(room, list(self.rig.read(room)), in_flight)
+        for outcome in early:
+            if not isinstance(outcome, Rejected):
+                assert outcome.entry in self.log.rooms[outcome.entry.room], "what was told is lost"
 
     @rule()
     def back_up(self) -> None:
@@ -252,6 +276,7 @@ class AdapterMachine(RuleBasedStateMachine):
 
     def server_is_gone(self) -> None:
         """Forgets what is in the memory of a server."""
+        assert not self.early, "what stands before them was never told"
         self.checked = 0
         self.directory.in_use.clear()
 

@@ -53,6 +53,13 @@ class LogModel:
             if (entry.identity, entry.id) == (identity, id)
         ]
 
+    def lacks_before(self, outcome: Outcome) -> bool:
+        """Whether an outcome stored an entry before which there is one that is not known here."""
+        if not isinstance(outcome, Stored):
+            return False
+        entries = self.rooms.get(outcome.entry.room)
+        return outcome.entry.prev > (entries[-1].seq if entries else 0)
+
     def settle(self, outcome: Outcome, *, storable: bool) -> None:
         """Checks the outcome of the next draft, and takes in what it stored."""
         draft = outcome.draft
