@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from tests.adapters.archives import by_room, comparable, fill, in_nats, kept, random_chat, read_all
 from tests.support.line_process import LineProcess
 from tests.support.nats import nats_server
+from tests.support.nats import wait_until as block_until
 from tests.support.person import Person, acks, wait_until, whole_log
 from tests.support.server_process import ServerProcess
 
@@ -30,6 +31,7 @@ from causerie.adapters.sqlite import open_archive
 from causerie.adapters.sqlite_file import DATABASE
 from causerie.archive import Phase, copy
 from causerie.backends import PREFIX
+from causerie.bench.target import Target
 from causerie.testing.history import Seen
 
 __all__ = ["nats_server"]
@@ -37,6 +39,8 @@ __all__ = ["nats_server"]
 PEOPLE = 4
 ENTRIES = 12_000
 KILLS = 3
+STRIDE = 0.05
+"""Seconds of a processor."""
 STREAMS = 3
 """Those of the chat in NATS."""
 
@@ -97,13 +101,21 @@ def run_to_its_end(source: str, target: str, *options: str) -> int:
 
 
 def stop_at(process: LineProcess, count: Callable[[], int], wanted: int) -> None:
-    """Has it stand still as soon as it has moved so many messages."""
+    """Has it stand still as soon as it has moved so many messages. It goes on for so little of a
+    processor's time between two looks that it is not at its end, however busy the machine is.
+    """
+    target = Target("move", ("", 0), process.pid)
     while process.is_running:
-        count()  # it goes on meanwhile
+        worked = target.use().cpu + STRIDE
+        block_until(lambda until=worked: _has_worked(process, target, until), "some work")  # type: ignore[misc]
         process.signal(signal.SIGSTOP)
         if count() >= wanted:
             return
         process.signal(signal.SIGCONT)
+
+
+def _has_worked(process: LineProcess, target: Target, until: float) -> bool:
+    return not process.is_running or target.use().cpu >= until
 
 
 def in_folder(folder: Path) -> int:
