@@ -28,7 +28,7 @@ from causerie.adapters.jetstream_link import Link, Unanswered
 from causerie.adapters.jetstream_stream import Found, State
 from causerie.adapters.jetstream_stroke import Ack, Part, store_all
 from causerie.adapters.nats_server import NatsServer
-from causerie.chat.entry import Entry
+from causerie.chat.entry import Draft, Entry
 from causerie.ports import Failed, Stored
 from causerie.testing.contracts import draft, private
 
@@ -352,7 +352,7 @@ async def test_reads_do_not_wait_for_one_who_looks_for_what_was_said_long_ago(
 
 
 class OnTheWay:
-    """Keeps the batches that are sent from here on their way until they `may_go`."""
+    """Keeps a batch on its way until it `may_go`."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.may_go = asyncio.Event()
@@ -363,6 +363,15 @@ class OnTheWay:
         self.is_kept = not self.may_go.is_set()
         await self.may_go.wait()
         return await store_all(link, parts, within=within)
+
+
+async def send(here: Node, drafts: Sequence[Draft], monkeypatch: pytest.MonkeyPatch) -> OnTheWay:
+    """Sends drafts, which are kept on their way; what comes after them goes its way."""
+    on_the_way = OnTheWay(monkeypatch)
+    here.hand_over(*drafts)
+    await until(lambda: on_the_way.is_kept, "the batch")
+    monkeypatch.setattr(jetstream_appender, "store_all", store_all)
+    return on_the_way
 
 
 def stored_by(node: Node) -> list[list[str]]:
@@ -382,10 +391,7 @@ async def on_the_way(
     """
     here, _ = two
     await here.watch("room")
-    on_the_way = OnTheWay(monkeypatch)
-    here.hand_over(*OURS)
-    await until(lambda: on_the_way.is_kept, "ours")
-    monkeypatch.setattr(jetstream_appender, "store_all", store_all)
+    on_the_way = await send(here, OURS, monkeypatch)
     yield on_the_way
     on_the_way.may_go.set()
 
@@ -444,10 +450,7 @@ async def test_what_others_said_does_not_wait_for_little(
     here, there = two
     monkeypatch.setattr(jetstream_log, "HOLD", 60)
     await here.watch("room")
-    on_the_way = OnTheWay(monkeypatch)
-    here.hand_over(*OURS[1:])
-    await until(lambda: on_the_way.is_kept, "ours")
-    monkeypatch.setattr(jetstream_appender, "store_all", store_all)
+    on_the_way = await send(here, OURS[1:], monkeypatch)
     await there.append(draft("theirs"))
     await until(lambda: stored_by(here) == [["theirs"]], "theirs")
     on_the_way.may_go.set()
@@ -495,10 +498,7 @@ async def test_outcomes_that_are_known_do_not_wait_for_what_is_on_its_way(
     elsewhere = draft("ours elsewhere", room="elsewhere")
     here.hand_over(elsewhere)
     await until(lambda: bool(here.log._appender.outbox._due[0].seq), "its ack")
-    on_the_way = OnTheWay(monkeypatch)
-    here.hand_over(*OURS)
-    await until(lambda: on_the_way.is_kept, "ours")
-    monkeypatch.setattr(jetstream_appender, "store_all", store_all)
+    on_the_way = await send(here, OURS, monkeypatch)
     await there.append(draft("theirs"))
     await until(lambda: here.log._hold is not None, "what is held")
     may_find.set()
