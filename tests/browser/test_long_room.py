@@ -216,6 +216,26 @@ def test_the_newest_message_stays_in_sight_when_the_place_for_messages_shrinks(
     expect(newest).to_be_in_viewport(ratio=1)
 
 
+def test_a_scroll_in_the_frame_in_which_the_place_shrinks_loses_nothing(
+    meet: Meet, server: ServerProcess
+) -> None:
+    fill(server, 60)
+    alice = meet("Alice", room=ROOM, viewport={"width": 390, "height": 844})
+    newest = alice.page.locator(".message", has_text="line 60.")
+    expect(newest).to_be_in_viewport()
+    # A browser tells of a scroll at the start of the next frame, when the place is small already,
+    # and of the size at its end.
+    alice.page.locator("message-list").evaluate(
+        """list => new Promise(resolve => {
+            list.renderRoot.querySelector(".scroller").scrollTop -= 1;
+            list.style.blockSize = "200px";
+            requestAnimationFrame(() => requestAnimationFrame(resolve));
+        })"""
+    )
+    expect(newest).to_be_in_viewport(ratio=1)
+    expect(alice.page.locator(".jump")).to_have_count(0)
+
+
 def test_a_hole_says_how_much_is_missing_and_is_filled(meet: Meet, server: ServerProcess) -> None:
     alice = meet("Alice", room=ROOM)
     alice.say("before the cut")

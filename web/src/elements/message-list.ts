@@ -49,8 +49,10 @@ export class MessageList extends LocalizedElement implements MessageActions {
   #isNewestDrawn = true;
   #anchor: { readonly key: string; readonly top: number } | undefined;
   #isAsking = false;
+  /** The height for which the place was last found: a scroll at another one says nothing of it yet. */
+  #height = 0;
   /** The place is lost when it becomes smaller: the composer grows, a keyboard comes up. */
-  readonly #resized = new ResizeObserver(() => this.#stayAtEnd());
+  readonly #resized = new ResizeObserver(() => this.#fit());
 
   static override readonly styles = [
     base,
@@ -344,6 +346,9 @@ export class MessageList extends LocalizedElement implements MessageActions {
       return;
     }
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
+    if (clientHeight !== this.#height) {
+      return; // not the reader moved but the list's edge: it is heard of later in this very frame
+    }
     const below = scrollHeight - clientHeight - scrollTop;
     this.isAtEnd = this.#isNewestDrawn && below < AT_END;
     // Who reads further up stays there: what is drawn does not move on with what comes.
@@ -398,6 +403,12 @@ export class MessageList extends LocalizedElement implements MessageActions {
       await this.updateComplete;
       this.scroller.scrollTop = 0;
     }
+  }
+
+  #fit(): void {
+    this.#height = this.scroller.clientHeight;
+    this.#stayAtEnd();
+    this.#scrolled();
   }
 
   #stayAtEnd(): void {
