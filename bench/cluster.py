@@ -5,7 +5,8 @@
 Prints a table, in Markdown, of medians and of ratios to the server alone:
 
 - a room with 500 at each node, with 64 and 128 messages on their way, and at a steady 500 and 1,500
-  a second: the CPU of a delivery at the nodes (NATS has its own column), and how late it is;
+  a second: the CPU of a delivery at the nodes (NATS has its own column), and how late it is; and
+  one with 500 at two nodes together, beside a server alone with as many as each of them;
 - 2,000 rooms of two: durable acks a second, and how late they are at a steady pace;
 - what a node uses that nobody of a busy room is connected to, beside what it uses in the quiet;
 - when 10,000 clients of two processes have all again, of which one is killed.
@@ -96,16 +97,16 @@ def loads(seconds: float) -> list[Row]:
     flood = Fanout(members=500, in_flight=128, seconds=seconds)
     steady = Fanout(members=500, rate=500, seconds=seconds)
     brisk = Fanout(members=500, rate=1_500, seconds=seconds)
+    half = Fanout(members=250, in_flight=64, seconds=seconds)
     busy = Rooms(rooms=2_000, seconds=seconds)
     paced = Rooms(rooms=2_000, rate=2_500, seconds=seconds)
 
-    def fan(load: Fanout) -> Row:
+    def fan(load: Fanout, setups: Sequence[str] = (ALONE, ONE, DIVIDED, BESIDE, TWO)) -> Row:
         def run(target: Target, processes: int) -> Result:
             shared = replace(load, members=load.members * processes)
             return fanout.run(shared, target, V1, room=ROOM)
 
         title = str(load).replace("members", "members at each node")
-        setups = (ALONE, ONE, DIVIDED, BESIDE, TWO)
         return Row(title, run, "cpu_us_per_delivery", "deliveries_per_second", setups)
 
     def small(load: Rooms) -> Row:
@@ -115,7 +116,8 @@ def loads(seconds: float) -> list[Row]:
         setups = (ALONE, ONE, DIVIDED, TWO)
         return Row(str(load), run, "cpu_us_per_ack", "acks_per_second", setups)
 
-    return [fan(burst), fan(flood), fan(steady), fan(brisk), small(busy), small(paced)]
+    at_500 = [fan(load) for load in (burst, flood, steady, brisk)]
+    return [*at_500, fan(half, (ALONE, TWO)), small(busy), small(paced)]
 
 
 class Taken(NamedTuple):

@@ -425,7 +425,7 @@ async def test_who_comes_first_after_many_waits_for_the_others(
     two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     talk = Talk(two[0], monkeypatch)
-    linger = two[0].log._appender._linger
+    linger = two[0].log._appender.linger
     monkeypatch.setattr(jetstream_linger, "LONGEST", 60)
     monkeypatch.setattr(jetstream_linger, "ANSWERED_WITHIN", 60)
     talk.say(20)
@@ -444,7 +444,7 @@ async def test_who_comes_alone_after_many_is_not_kept_waiting(
     talk = Talk(two[0], monkeypatch)
     monkeypatch.setattr(jetstream_linger, "ANSWERED_WITHIN", 60)
     talk.say(20)
-    await until(lambda: bool(two[0].log._appender._linger._last), "the end of the batch")
+    await until(lambda: bool(two[0].log._appender.linger._last), "the end of the batch")
     talk.say(1)
     await talk.node.settle()
     assert talk.batches == [20, 1]

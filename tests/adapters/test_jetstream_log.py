@@ -21,7 +21,7 @@ from tests.adapters.jetstream_nodes import (
 )
 from tests.support.nats import stand_still
 
-from causerie.adapters import jetstream_appender, jetstream_log
+from causerie.adapters import jetstream_appender, jetstream_linger, jetstream_log
 from causerie.adapters.jetstream_health import Health
 from causerie.adapters.jetstream_linger import MANY
 from causerie.adapters.jetstream_link import Link, Unanswered
@@ -410,25 +410,46 @@ async def test_what_others_said_is_told_with_what_is_on_its_way_from_here(
     on_the_way.may_go.set()
     await here.settle()
     assert stored_by(here) == [["theirs", "theirs too", *(ours.id for ours in OURS)]]
-    await there.append(draft("alone"))
-    await until(lambda: stored_by(here)[1:] == [["alone"]], "what waits for nothing any more")
 
 
 @pytest.mark.both_loops
-async def test_what_others_said_waits_for_some_milliseconds_only(
-    two: tuple[Node, Node], on_the_way: OnTheWay
+async def test_what_others_said_is_told_with_the_answers_of_many_who_were_told_just_now(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = two
-    for number in range(9):
-        await there.append(draft(str(number)))
+    monkeypatch.setattr(jetstream_log, "HOLD", 60)
+    monkeypatch.setattr(jetstream_linger, "ANSWERED_WITHIN", 60)
+    await here.watch("room")
+    await here.append(*OURS)
+    await there.append(draft("theirs"))
+    await until(lambda: here.log._hold is not None, "what is held")
+    answers = [draft(f"answer {number}") for number in range(MANY)]
+    await here.append(*answers)
+    assert stored_by(here)[1:] == [["theirs", *(answer.id for answer in answers)]]
 
-        def is_told(number: int = number) -> bool:
-            return stored_by(here) == [[str(each)] for each in range(number + 1)]
 
-        await until(lambda: here.log._hold is not None or is_told(), "theirs")
-        if here.log._hold is not None:
-            assert here.log._hold.when() < asyncio.get_running_loop().time() + 0.01
-        await until(is_told, "what they said")
+async def test_a_while_after_many_were_told_what_others_say_waits_for_nothing(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    monkeypatch.setattr(jetstream_log, "HOLD", 60)
+    monkeypatch.setattr(jetstream_linger, "ANSWERED_WITHIN", 0)
+    await here.watch("room")
+    await here.append(*OURS)
+    await there.append(draft("theirs"))
+    await until(lambda: stored_by(here)[1:] == [["theirs"]], "theirs")
+
+
+@pytest.mark.both_loops
+async def test_what_others_said_waits_once_for_a_moment(
+    two: tuple[Node, Node], on_the_way: OnTheWay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    await there.append(draft("0"))
+    await until(lambda: stored_by(here) == [["0"]], "what has waited long enough")
+    monkeypatch.setattr(jetstream_log, "HOLD", 60)
+    await there.append(draft("1"))
+    await until(lambda: stored_by(here) == [["0"], ["1"]], "what waits for nothing any more")
     assert here.observer.waiting == OURS
 
 

@@ -12,7 +12,6 @@ what may have been stored before that is looked for in its room first.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from typing import Any, Final
 
@@ -20,7 +19,7 @@ import structlog
 
 from causerie.adapters.jetstream_entries import timestamp_of
 from causerie.adapters.jetstream_late import Late
-from causerie.adapters.jetstream_linger import MANY, Linger
+from causerie.adapters.jetstream_linger import Linger
 from causerie.adapters.jetstream_link import Link, LinkError, Lost, Unanswered
 from causerie.adapters.jetstream_outbox import UNKNOWN, Outbox, Slot, owners
 from causerie.adapters.jetstream_reader import Reader
@@ -92,6 +91,7 @@ class Appender:
         self._stored = stored
         self._settled = settled
         self.outbox = Outbox()
+        self.linger = Linger()
         self._late = Late(
             tasks,
             is_old=self._is_old,
@@ -103,9 +103,6 @@ class Appender:
         self._held_up: set[object] = set()
         """The tasks that try again what NATS has not done."""
         self._wanted = asyncio.Event()
-        self._linger = Linger()
-        self._on_way: Sequence[Slot] = ()
-        """The batch that NATS has not answered yet."""
 
     def __len__(self) -> int:
         """How many drafts have no outcome yet."""
@@ -150,24 +147,19 @@ class Appender:
                     await self._send(_unsettled(slots))
                     for _ in range(TURNS):
                         await asyncio.sleep(0)
-                    self._linger.told(len(slots) if are_all else 0, self._loop.time())
+                    self.linger.told(self._loop.time(), are_all=are_all)
             self._settled()
 
     async def _gather(self) -> None:
         """Waits a moment for more, where what there is is little beside the last batch."""
         now = self._loop.time()
-        until = self._linger.until(self.outbox.waiting, now)
+        until = self.linger.until(self.outbox.waiting, now)
         if until > now:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(until):
-                    while not self._linger.is_enough(self.outbox.waiting):
+                    while not self.linger.is_enough(self.outbox.waiting):
                         self._wanted.clear()
                         await self._wanted.wait()
-
-    def is_sending(self, rooms: AbstractSet[str]) -> bool:
-        """Whether many drafts are on their way, and to each of these rooms at least one."""
-        slots = self._on_way
-        return len(slots) >= MANY and rooms <= {slot.draft.room for slot in slots}
 
     def copied(self, message_id: str, seq: int, prev: int) -> bool:
         """Learns that an entry was published; tells whether it is of a draft that is on its way."""
@@ -237,11 +229,8 @@ class Appender:
         """Publishes drafts in one stroke; gives the seq of the last message."""
         for slot in slots:
             slot.is_sent = slot.is_sent or self._link.is_up
-        self._on_way = slots
-        try:
-            ack = await store_all(self._link, list(self._parts(slots)), within=ACK_WITHIN)
-        finally:
-            self._on_way = ()
+        self.linger.sent(slots)
+        ack = await store_all(self._link, list(self._parts(slots)), within=ACK_WITHIN)
         if ack.is_known:
             raise _Known
         if ack.error is not None:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Final
 
 import structlog
@@ -36,9 +35,9 @@ COMPARE_EVERY: Final = 10.0
 COMPARE_AGAIN_AFTER: Final = 1.0
 """Seconds after a look that has failed: NATS was away, so that there is something to find."""
 
-HOLD: Final = 0.006
-"""Seconds for which what others have said waits for what is on its way from here into the same
-rooms, if that is much: told together, both cost everybody one write."""
+HOLD: Final = 0.03
+"""Seconds for which what others have said waits for what comes from here into the same rooms, if
+that is much: as long as few drafts wait, and a batch is on its way."""
 
 MARKS: Final = 2
 """Entries that are looked for to know the stream again: one that was known at the last look, and
@@ -89,7 +88,7 @@ class JetStreamLog:
         self._later: list[Callable[[], None]] = []
         """What is to be called after they have been."""
         self._hold: asyncio.TimerHandle | None = None
-        """Tells them at the latest, while they wait for what is on its way from here."""
+        """Tells them at the latest, while they wait for what comes from here."""
         self._is_due = False
         self._answers = Answers()
         self._finds = Answers()
@@ -338,15 +337,20 @@ class JetStreamLog:
             self._drained.set()
 
     def _holds(self) -> bool:
-        """Whether the entries wait for those on their way from here. Who waits for an answer is not
-        to wait for that.
+        """Whether the entries wait for those that come from here. Who waits for an answer is not to
+        wait for that.
         """
         rooms = {entry.room for entry in self._through}
-        if not rooms or self._later or not self._appender.is_sending(rooms):
+        if not rooms or self._later or not self._appender.linger.expects(rooms, self._loop.time()):
             return False
         if self._hold is None:
-            self._hold = self._loop.call_later(HOLD, partial(self._tell, may_hold=False))
+            self._hold = self._loop.call_later(HOLD, self._let_go)
         return True
+
+    def _let_go(self) -> None:
+        """Tells what has waited long enough, whatever is still to come from here."""
+        self._appender.linger.expects_no_more()
+        self._tell()
 
     def _addressed(self, entry: Entry) -> None:
         if not self._ended:

@@ -5,7 +5,7 @@ under the (identity, id) of one that is on its way is not sent: it gets its outc
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from causerie.adapters.jetstream_entries import encode_entry
@@ -94,9 +94,9 @@ class Outbox:
         return len(self._due)
 
     @property
-    def waiting(self) -> int:
-        """The number of drafts that are still to be sent."""
-        return len(self._waiting)
+    def waiting(self) -> Collection[Slot]:
+        """The drafts that are still to be sent."""
+        return self._waiting
 
     @property
     def oldest(self) -> float | None:
