@@ -438,6 +438,20 @@ async def test_who_comes_first_after_many_waits_for_the_others(
     assert talk.batches == [20, 18]
 
 
+async def test_who_came_while_many_were_on_their_way_waits_for_those_who_answer(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = Talk(two[0], monkeypatch)
+    monkeypatch.setattr(jetstream_linger, "LONGEST", 60)
+    monkeypatch.setattr(jetstream_linger, "ANSWERED_WITHIN", 60)
+    talk.meanwhile = 4
+    talk.say(20)
+    await until(lambda: len(two[0].observer.outcomes) == 20, "what the first were told")
+    talk.say(14)
+    await talk.node.settle()
+    assert talk.batches == [20, 18]
+
+
 async def test_who_comes_alone_after_many_is_not_kept_waiting(
     two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:

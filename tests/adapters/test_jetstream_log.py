@@ -29,7 +29,7 @@ from causerie.adapters.jetstream_stream import Found, State
 from causerie.adapters.jetstream_stroke import Ack, Part, store_all
 from causerie.adapters.nats_server import NatsServer
 from causerie.chat.entry import Draft, Entry
-from causerie.ports import Failed, Stored
+from causerie.ports import Failed, Rejected, Stored
 from causerie.testing.contracts import draft, private
 
 __all__ = ["nats_server", "own_server", "two"]
@@ -400,7 +400,7 @@ async def test_what_others_said_is_told_with_what_is_on_its_way_from_here(
     two: tuple[Node, Node], on_the_way: OnTheWay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = two
-    monkeypatch.setattr(jetstream_log, "HOLD", 60)
+    monkeypatch.setattr(jetstream_linger, "HOLD", 60)
     await there.append(draft("theirs"))
     await until(lambda: len(here.log._through) == 1, "theirs")
     hold = here.log._hold
@@ -417,7 +417,7 @@ async def test_what_others_said_is_told_with_the_answers_of_many_who_were_told_j
     two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = two
-    monkeypatch.setattr(jetstream_log, "HOLD", 60)
+    monkeypatch.setattr(jetstream_linger, "HOLD", 60)
     monkeypatch.setattr(jetstream_linger, "ANSWERED_WITHIN", 60)
     await here.watch("room")
     await here.append(*OURS)
@@ -428,11 +428,25 @@ async def test_what_others_said_is_told_with_the_answers_of_many_who_were_told_j
     assert stored_by(here)[1:] == [["theirs", *(answer.id for answer in answers)]]
 
 
+async def test_who_is_refused_is_told_while_what_others_said_waits(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    monkeypatch.setattr(jetstream_linger, "HOLD", 60)
+    monkeypatch.setattr(jetstream_linger, "ANSWERED_WITHIN", 60)
+    await here.watch("room")
+    await here.append(*OURS)
+    await there.append(draft("theirs"))
+    await until(lambda: here.log._hold is not None, "what is held")
+    no_text = draft("no text", content="\ud800")
+    assert await here.append(no_text) == [Rejected(no_text, "failed")]
+
+
 async def test_a_while_after_many_were_told_what_others_say_waits_for_nothing(
     two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = two
-    monkeypatch.setattr(jetstream_log, "HOLD", 60)
+    monkeypatch.setattr(jetstream_linger, "HOLD", 60)
     monkeypatch.setattr(jetstream_linger, "ANSWERED_WITHIN", 0)
     await here.watch("room")
     await here.append(*OURS)
@@ -447,7 +461,7 @@ async def test_what_others_said_waits_once_for_a_moment(
     here, there = two
     await there.append(draft("0"))
     await until(lambda: stored_by(here) == [["0"]], "what has waited long enough")
-    monkeypatch.setattr(jetstream_log, "HOLD", 60)
+    monkeypatch.setattr(jetstream_linger, "HOLD", 60)
     await there.append(draft("1"))
     await until(lambda: stored_by(here) == [["0"], ["1"]], "what waits for nothing any more")
     assert here.observer.waiting == OURS
@@ -457,7 +471,7 @@ async def test_who_comes_in_does_not_wait_for_what_is_on_its_way(
     two: tuple[Node, Node], on_the_way: OnTheWay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = two
-    monkeypatch.setattr(jetstream_log, "HOLD", 60)
+    monkeypatch.setattr(jetstream_linger, "HOLD", 60)
     await there.append(draft("theirs"))
     await until(lambda: here.log._hold is not None, "what is held")
     head = await here.watch("room")
@@ -469,7 +483,7 @@ async def test_what_others_said_does_not_wait_for_little(
     two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = two
-    monkeypatch.setattr(jetstream_log, "HOLD", 60)
+    monkeypatch.setattr(jetstream_linger, "HOLD", 60)
     await here.watch("room")
     on_the_way = await send(here, OURS[1:], monkeypatch)
     await there.append(draft("theirs"))
@@ -481,7 +495,7 @@ async def test_what_was_said_elsewhere_does_not_wait_for_what_is_on_its_way(
     two: tuple[Node, Node], on_the_way: OnTheWay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = two
-    monkeypatch.setattr(jetstream_log, "HOLD", 60)
+    monkeypatch.setattr(jetstream_linger, "HOLD", 60)
     await here.watch("elsewhere")
     await there.append(draft("theirs", room="elsewhere"))
     await until(lambda: stored_by(here) == [["theirs"]], "theirs")
@@ -491,7 +505,7 @@ async def test_a_log_that_is_closed_tells_what_it_has_held(
     two: tuple[Node, Node], on_the_way: OnTheWay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = two
-    monkeypatch.setattr(jetstream_log, "HOLD", 60)
+    monkeypatch.setattr(jetstream_linger, "HOLD", 60)
     await there.append(draft("theirs"))
     await until(lambda: here.log._hold is not None, "what is held")
     hold = here.log._hold
@@ -501,21 +515,44 @@ async def test_a_log_that_is_closed_tells_what_it_has_held(
     assert hold.cancelled()
 
 
-async def test_outcomes_that_are_known_do_not_wait_for_what_is_on_its_way(
-    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    here, there = two
-    monkeypatch.setattr(jetstream_log, "HOLD", 60)
-    await here.watch("room")
-    # What stands before an entry of a room that nobody here watches has to be looked for.
-    find_before = here.log._appender._find_before
+def hold_up_what_stands_before(node: Node, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Has a node look for what stands before an entry of a room that nobody there watches, and so
+    have an outcome for it, not before this is set.
+    """
+    find_before = node.log._appender._find_before
     may_find = asyncio.Event()
 
     async def find(*arguments: Any) -> None:
         await may_find.wait()
         await find_before(*arguments)
 
-    monkeypatch.setattr(here.log._appender, "_find_before", find)
+    monkeypatch.setattr(node.log._appender, "_find_before", find)
+    return may_find
+
+
+async def test_what_was_said_here_does_not_wait_for_an_outcome(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, _ = two
+    monkeypatch.setattr(jetstream_linger, "HOLD", 60)
+    monkeypatch.setattr(jetstream_linger, "ANSWERED_WITHIN", 60)
+    await here.watch("room")
+    may_find = hold_up_what_stands_before(here, monkeypatch)
+    elsewhere = draft("ours elsewhere", room="elsewhere")
+    here.hand_over(elsewhere, *OURS)
+    await until(lambda: stored_by(here) == [[ours.id for ours in OURS]], "what was said here")
+    assert here.observer.waiting == [elsewhere, *OURS]
+    may_find.set()
+    await here.settle()
+
+
+async def test_outcomes_that_are_known_do_not_wait_for_what_is_on_its_way(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    monkeypatch.setattr(jetstream_linger, "HOLD", 60)
+    await here.watch("room")
+    may_find = hold_up_what_stands_before(here, monkeypatch)
     elsewhere = draft("ours elsewhere", room="elsewhere")
     here.hand_over(elsewhere)
     await until(lambda: bool(here.log._appender.outbox._due[0].seq), "its ack")

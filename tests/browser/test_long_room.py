@@ -3,7 +3,7 @@
 import pytest
 from bench.page import ROOM
 from bench.scribes import Scribes
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import Meet, Person
 from tests.support.server_process import ServerProcess
 
@@ -205,35 +205,66 @@ def test_a_reply_leads_to_what_it_answers_however_far_up(meet: Meet, server: Ser
     expect(alice.page.locator(".message.found", has_text="who brings")).to_be_in_viewport()
 
 
-def test_the_newest_message_stays_in_sight_when_the_place_for_messages_shrinks(
-    meet: Meet, server: ServerProcess
-) -> None:
+@pytest.fixture
+def phone(meet: Meet, server: ServerProcess) -> Page:
+    """Somebody's small screen, with the newest of sixty messages in sight."""
     fill(server, 60)
-    alice = meet("Alice", room=ROOM, viewport={"width": 390, "height": 844})
-    newest = alice.page.locator(".message", has_text="line 60.")
-    expect(newest).to_be_in_viewport()
-    alice.page.set_viewport_size({"width": 390, "height": 420})
-    expect(newest).to_be_in_viewport(ratio=1)
+    page = meet("Alice", room=ROOM, viewport={"width": 390, "height": 844}).page
+    expect(newest(page)).to_be_in_viewport()
+    return page
 
 
-def test_a_scroll_in_the_frame_in_which_the_place_shrinks_loses_nothing(
-    meet: Meet, server: ServerProcess
-) -> None:
-    fill(server, 60)
-    alice = meet("Alice", room=ROOM, viewport={"width": 390, "height": 844})
-    newest = alice.page.locator(".message", has_text="line 60.")
-    expect(newest).to_be_in_viewport()
-    # A browser tells of a scroll at the start of the next frame, when the place is small already,
-    # and of the size at its end.
-    alice.page.locator("message-list").evaluate(
-        """list => new Promise(resolve => {
-            list.renderRoot.querySelector(".scroller").scrollTop -= 1;
+def newest(page: Page) -> Locator:
+    return page.locator(".message", has_text="line 60.")
+
+
+def test_the_newest_message_stays_in_sight_when_the_place_for_messages_shrinks(phone: Page) -> None:
+    phone.set_viewport_size({"width": 390, "height": 420})
+    expect(newest(phone)).to_be_in_viewport(ratio=1)
+
+
+def test_a_scroll_in_the_frame_in_which_the_place_shrinks_loses_nothing(phone: Page) -> None:
+    scroll_and_shrink(phone, by=1)
+    expect(newest(phone)).to_be_in_viewport(ratio=1)
+    expect(phone.locator(".jump")).to_have_count(0)
+
+
+def scroll_and_shrink(page: Page, *, by: int) -> None:
+    """Scrolls up by so many pixels in the frame in which the place for messages becomes smaller. A
+    browser tells of a scroll at the start of the next frame, when the place is small already, and
+    of the size at its end.
+    """
+    page.locator("message-list").evaluate(
+        """(list, by) => new Promise(resolve => {
+            list.renderRoot.querySelector(".scroller").scrollTop -= by;
             list.style.blockSize = "200px";
             requestAnimationFrame(() => requestAnimationFrame(resolve));
+        })""",
+        by,
+    )
+
+
+def test_who_scrolls_up_while_the_place_shrinks_is_not_taken_back(phone: Page) -> None:
+    scroll_and_shrink(phone, by=400)
+    expect(phone.locator(".jump")).to_be_visible()
+    expect(newest(phone)).not_to_be_in_viewport()
+
+
+def test_who_has_scrolled_up_stays_there_while_the_page_is_hidden(phone: Page) -> None:
+    messages = phone.locator("message-list")
+    messages.evaluate("list => { list.renderRoot.querySelector('.scroller').scrollTop -= 400; }")
+    expect(phone.locator(".jump")).to_be_visible()
+    messages.evaluate(
+        """list => new Promise(resolve => {
+            list.style.display = "none";
+            requestAnimationFrame(() => requestAnimationFrame(() => {
+                list.style.display = "";
+                requestAnimationFrame(() => requestAnimationFrame(resolve));
+            }));
         })"""
     )
-    expect(newest).to_be_in_viewport(ratio=1)
-    expect(alice.page.locator(".jump")).to_have_count(0)
+    expect(phone.locator(".jump")).to_be_visible()
+    expect(newest(phone)).not_to_be_in_viewport()
 
 
 def test_a_hole_says_how_much_is_missing_and_is_filled(meet: Meet, server: ServerProcess) -> None:

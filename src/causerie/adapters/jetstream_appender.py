@@ -143,11 +143,12 @@ class Appender:
                 slots = self.outbox.take()
                 are_all = not self.outbox.waiting
                 if slots:
+                    self.linger.begin(slots)
                     await self._may_send()
                     await self._send(_unsettled(slots))
                     for _ in range(TURNS):
                         await asyncio.sleep(0)
-                    self.linger.told(self._loop.time(), are_all=are_all)
+                    self.linger.end(self._loop.time(), are_all=are_all)
             self._settled()
 
     async def _gather(self) -> None:
@@ -229,7 +230,6 @@ class Appender:
         """Publishes drafts in one stroke; gives the seq of the last message."""
         for slot in slots:
             slot.is_sent = slot.is_sent or self._link.is_up
-        self.linger.sent(slots)
         ack = await store_all(self._link, list(self._parts(slots)), within=ACK_WITHIN)
         if ack.is_known:
             raise _Known

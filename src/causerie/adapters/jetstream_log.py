@@ -35,10 +35,6 @@ COMPARE_EVERY: Final = 10.0
 COMPARE_AGAIN_AFTER: Final = 1.0
 """Seconds after a look that has failed: NATS was away, so that there is something to find."""
 
-HOLD: Final = 0.03
-"""Seconds for which what others have said waits for what comes from here into the same rooms, if
-that is much: as long as few drafts wait, and a batch is on its way."""
-
 MARKS: Final = 2
 """Entries that are looked for to know the stream again: one that was known at the last look, and
 one when the connection was lost, which it is when a copy is put back."""
@@ -85,6 +81,8 @@ class JetStreamLog:
         self._ended = False
         self._through: list[Entry] = []
         """Entries of watched rooms that have not been told."""
+        self._has_own = False
+        """Whether some of them may have been said here."""
         self._later: list[Callable[[], None]] = []
         """What is to be called after they have been."""
         self._hold: asyncio.TimerHandle | None = None
@@ -123,7 +121,7 @@ class JetStreamLog:
             clock=clock,
             window=window,
             is_watched=self._watcher.__contains__,
-            stored=self._watcher.take,
+            stored=self._take_own,
             settled=self._need_telling,
             before=before,
         )
@@ -298,6 +296,10 @@ class JetStreamLog:
     def _copied(self, message_id: str, seq: int, prev: int) -> bool:
         return self._appender.copied(message_id, seq, prev)
 
+    def _take_own(self, entry: Entry) -> None:
+        self._has_own = True
+        self._watcher.take(entry)
+
     def _let_through(self, entries: Sequence[Entry]) -> None:
         self._through += entries
         self._need_telling()
@@ -323,6 +325,7 @@ class JetStreamLog:
             self._hold.cancel()
             self._hold = None
         entries, self._through = self._through, []
+        self._has_own = False
         if outcomes or entries:
             self._observing().committed(Commit(outcomes, entries))
         later, self._later = self._later, []
@@ -337,19 +340,23 @@ class JetStreamLog:
             self._drained.set()
 
     def _holds(self) -> bool:
-        """Whether the entries wait for those that come from here. Who waits for an answer is not to
-        wait for that.
+        """Whether the entries wait for those that come from here, which those have that do. Who
+        waits for an answer is not to wait for that.
         """
         rooms = {entry.room for entry in self._through}
-        if not rooms or self._later or not self._appender.linger.expects(rooms, self._loop.time()):
+        if not rooms or self._has_own or self._later:
+            return False
+        now = self._loop.time()
+        until = self._appender.linger.held_until(rooms, now)
+        if until <= now:
             return False
         if self._hold is None:
-            self._hold = self._loop.call_later(HOLD, self._let_go)
+            self._hold = self._loop.call_at(until, self._let_go)
         return True
 
     def _let_go(self) -> None:
         """Tells what has waited long enough, whatever is still to come from here."""
-        self._appender.linger.expects_no_more()
+        self._appender.linger.let_go()
         self._tell()
 
     def _addressed(self, entry: Entry) -> None:

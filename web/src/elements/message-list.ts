@@ -49,7 +49,7 @@ export class MessageList extends LocalizedElement implements MessageActions {
   #isNewestDrawn = true;
   #anchor: { readonly key: string; readonly top: number } | undefined;
   #isAsking = false;
-  /** The height for which the place was last found: a scroll at another one says nothing of it yet. */
+  /** The height for which the place was last found. */
   #height = 0;
   /** The place is lost when it becomes smaller: the composer grows, a keyboard comes up. */
   readonly #resized = new ResizeObserver(() => this.#fit());
@@ -346,10 +346,8 @@ export class MessageList extends LocalizedElement implements MessageActions {
       return;
     }
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-    if (clientHeight !== this.#height) {
-      return; // not the reader moved but the list's edge: it is heard of later in this very frame
-    }
-    const below = scrollHeight - clientHeight - scrollTop;
+    // A list that has become smaller since was higher when it was scrolled.
+    const below = scrollHeight - Math.max(clientHeight, this.#height) - scrollTop;
     this.isAtEnd = this.#isNewestDrawn && below < AT_END;
     // Who reads further up stays there: what is drawn does not move on with what comes.
     this.last = this.isAtEnd ? undefined : (this.last ?? this.#lastDrawn);
@@ -406,7 +404,11 @@ export class MessageList extends LocalizedElement implements MessageActions {
   }
 
   #fit(): void {
-    this.#height = this.scroller.clientHeight;
+    const { clientHeight } = this.scroller;
+    if (clientHeight === 0) {
+      return; // it is hidden, and comes back as it was
+    }
+    this.#height = clientHeight;
     this.#stayAtEnd();
     this.#scrolled();
   }
