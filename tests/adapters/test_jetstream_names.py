@@ -42,6 +42,8 @@ class Store:
         self.revision = 0
         self.alive = set(nodes)
         self.reads: list[Collection[str]] = []
+        self.faded: set[str] = set()
+        """The keys under which nothing stands any more, if that may be forgotten."""
 
     def decide(self, node: str, decide: Callable[[Rules, Transaction], Any], *keys: str) -> Any:
         known = {key: self._read(key) for key in keys}
@@ -81,6 +83,8 @@ class Store:
             assert self._read(change.key).revision == change.replaced
             self.revision += 1
             self.values[change.key] = Value(change.data, self.revision)
+            if change.fades and not change.data:
+                self.faded.add(change.key)
 
     def _read(self, key: str) -> Value:
         for node in self.alive:
@@ -96,6 +100,13 @@ def test_keys_are_words_that_a_subject_may_have() -> None:
         assert key == key.lower()
     with pytest.raises(UnicodeEncodeError):
         name_key("\ud800")
+
+
+def test_that_a_name_is_free_is_never_forgotten() -> None:
+    store = Store("one")
+    store.claim("one", ALICE, "k:a", address="x")
+    store.release("one", ALICE, "k:a")
+    assert store.faded == {identity_key("k:a"), address_key("x")}
 
 
 def test_what_is_given_up_leaves_nothing_behind() -> None:
@@ -402,6 +413,11 @@ class NodesMachine(RuleBasedStateMachine):
         ]
         self._change(lambda model: [model.in_use.pop(folded) for folded in gone])
         self.loop.run_until_complete(self._start(node))
+
+    @rule()
+    def bring_back(self) -> None:
+        if not self.store.waiting:  # it takes a minute
+            self.store.bring_back()
 
     @rule()
     def settle(self) -> None:

@@ -2,19 +2,22 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.adapters.jetstream_nodes import own_server
 from tests.support.nats import nats_server
 
+from causerie.adapters import jetstream_values
 from causerie.adapters.jetstream_link import Link, Message
 from causerie.adapters.jetstream_names import AwayError, Change, Value
 from causerie.adapters.jetstream_values import AT_ONCE, Values
 from causerie.adapters.nats_server import NatsServer
 
-__all__ = ["nats_server"]
+__all__ = ["nats_server", "own_server"]
 
 
 @pytest.fixture
@@ -61,6 +64,39 @@ async def test_what_is_gone_can_be_replaced_by_who_knows_that(values: Values) ->
     assert await values.read(["names.a"]) == {"names.a": Value(b"", 3)}
     assert await values.write([Change("names.a", b"2", 1)]) == 0
     assert await values.write([Change("names.a", b"2", 3)]) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.real
+async def test_what_is_gone_stays_gone_when_nats_is_killed(
+    own_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jetstream_values, "TOMBSTONE", "1s")
+    link = Link([own_server.url], name="test")
+    await link.open(5)
+    try:
+        values = Values(link, "test")
+        await values.create("names", replicas=1)
+        await values.write([Change("names.a", b"1", 0), Change("names.b", b"1", 0)])
+        gone = [Change("names.a", b"", 1), Change("names.b", b"", 2, fades=True)]
+        await values.write(gone)
+        await until(lambda: values.read(["names.b"]), {"names.b": Value(b"", 0)})
+        own_server.kill()
+        await asyncio.to_thread(own_server.start)
+        # The other may stand there again: it was for whoever deletes it to know.
+        await until(lambda: values.read(["names.a"]), {"names.a": Value(b"", 3)})
+    finally:
+        await link.close()
+
+
+async def until(read: Callable[[], Awaitable[dict[str, Value]]], wanted: dict[str, Value]) -> None:
+    """Reads until something is read."""
+    async with asyncio.timeout(10):
+        while True:
+            with suppress(AwayError):
+                if await read() == wanted:
+                    return
+            await asyncio.sleep(0.05)
 
 
 async def test_of_many_reads_at_once_nats_is_asked_so_many_that_it_can_answer_in_time(

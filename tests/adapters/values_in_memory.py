@@ -16,6 +16,8 @@ class ValuesInMemory:
     def __init__(self, *, waits: bool = False, reads_at_once: bool = True) -> None:
         """`reads_at_once` if a read tells what is so at one moment, which NATS does not promise."""
         self.values: dict[str, Value] = {}
+        self._faded: dict[str, Value] = {}
+        """What stood there before, where nothing does any more and that may be forgotten."""
         self.revision = 0
         self.waits = waits
         self.reads_at_once = reads_at_once
@@ -43,6 +45,8 @@ class ValuesInMemory:
             if self.values.get(change.key, Value(b"", 0)).revision != change.replaced:
                 return 0
         for change in changes:
+            if change.fades and not change.data:
+                self._faded[change.key] = self.values[change.key]
             self.revision += 1
             self.values[change.key] = Value(change.data, self.revision)
         self.written(ASKING.get())
@@ -57,6 +61,13 @@ class ValuesInMemory:
     def expire(self, key: str) -> None:
         """Has a value go, as time does."""
         self.values.pop(key, None)
+
+    def bring_back(self) -> None:
+        """What has faded stands there again, as when NATS is killed a while after."""
+        for key, value in self._faded.items():
+            if not self.values[key].data:
+                self.values[key] = value
+        self._faded.clear()
 
     async def _turn(self, keys: Sequence[str]) -> None:
         if self.is_away:

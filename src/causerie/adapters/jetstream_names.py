@@ -37,6 +37,9 @@ NODES: Final = "nodes"
 """Begins the keys of nodes."""
 ADDRESSES: Final = f"{NAMES}.a."
 """Begins the keys of addresses."""
+LISTS: Final = (f"{NAMES}.i.", ADDRESSES)
+"""Begin the keys of which there is one for everybody who ever came. That they are empty is not held
+for ever: what the records do not say is passed over in a list that has come back."""
 
 MOST_NAMES: Final = 20
 """Of so many names of an identity it is known in which order they were claimed; only the last
@@ -66,6 +69,10 @@ class Change(NamedTuple):
     """Empty: nothing is to stand there."""
     replaced: int
     """The revision of the value that it replaces."""
+    fades: bool = False
+    """Whether it may be forgotten after a while that nothing stands there. If NATS is killed then,
+    what stood there before may stand there again.
+    """
 
 
 class AwayError(CauserieError):
@@ -209,7 +216,8 @@ class Transaction:
             before = self._values[key]
             data = msgspec.json.encode(value) if value else b""
             if data != before.data or key in self._renewed:
-                changes.append(Change(key, data, before.revision))
+                fades = key.startswith(LISTS)
+                changes.append(Change(key, data, before.revision, fades=fades))
         return changes
 
     # The names kept.

@@ -18,7 +18,10 @@ AT_ONCE: Final = 64
 """Values that are read at a time: of ten thousand asked for at once NATS answers none in time."""
 
 TOMBSTONE: Final = "60s"
-"""For how long it is held that a value is gone: long enough for whoever still goes by the value."""
+"""For how long it is held that a value that fades is gone: long enough for whoever still goes by
+the value. All others are held to be gone for ever. NATS (2.15) does not note down that a value is
+no longer there once it was replaced: killed after the tombstone has expired, it finds the value in
+its files and takes it for the newest."""
 
 _NO_MESSAGE: Final = 10037
 _OTHER_STREAM: Final = 10058
@@ -186,5 +189,7 @@ class Values:
 def _headers(change: Change) -> dict[str, str]:
     headers = {"Nats-Expected-Last-Subject-Sequence": str(change.replaced)}
     if not change.data:
-        headers |= {"KV-Operation": "DEL", "Nats-TTL": TOMBSTONE}
+        headers["KV-Operation"] = "DEL"
+        if change.fades:
+            headers["Nats-TTL"] = TOMBSTONE
     return headers
