@@ -10,8 +10,8 @@ import io
 import json
 import re
 import shutil
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from itertools import cycle
 from pathlib import Path
 from queue import SimpleQueue
@@ -19,12 +19,9 @@ from random import Random, SystemRandom
 from typing import Any, assert_never, get_args
 
 import pytest
-from tests.support.person import Person
 from tests.support.server_process import ServerProcess
 from websockets.asyncio.client import ClientConnection, connect
 
-import causerie
-from causerie.adapters.jetstream_streams import partition
 from causerie.adapters.nats_server import NatsServer
 from causerie.adapters.sqlite import open_folder
 from causerie.check import HELD, Choice, Report, check
@@ -224,66 +221,15 @@ async def test_they_hold_with_a_real_server_that_compresses_what_is_long(
     assert {*extensions} == {"permessage-deflate"}
 
 
-class Abreast:
-    """Waits until nodes have heard all that was acknowledged by now: each hears it in its order, so
-    that it is when somebody there is shown what is said last. On a busy machine that takes a while,
-    and who comes back to a node meanwhile is told a message as a new one, not as one that was
-    missed.
-    """
-
-    def __init__(self, people: Sequence[Person], rooms: Sequence[str]) -> None:
-        """Somebody at each node, in these rooms, who listens: what a room's stream brings comes in
-        one order, and so there is a room in each.
-        """
-        self._people = people
-        self._rooms = rooms
-        self._now: asyncio.Task[None] | None = None
-        self._next: asyncio.Task[None] | None = None
-        """What all share who came when it had not begun."""
-
-    async def wait(self) -> None:
-        if self._next is None:
-            self._next = asyncio.create_task(self._wait(self._now))
-        await asyncio.shield(self._next)
-
-    async def _wait(self, before: "asyncio.Task[None] | None") -> None:
-        if before is not None:
-            await before
-        self._now, self._next = self._next, None
-        for room in self._rooms:
-            receipt = await self._people[0].client.send("abreast?", room)
-            for person in self._people:
-                await person.caught_up(room, receipt.seq)
-
-
 class InTurn(WebSocketDriver):
-    """A driver that opens each connection with the next of several nodes, which are abreast."""
+    """A driver that opens each connection with the next of several nodes."""
 
-    def __init__(self, urls: Sequence[str], abreast: Abreast) -> None:
+    def __init__(self, urls: Sequence[str]) -> None:
         super().__init__(urls[0])
         self._nodes = cycle([WebSocketDriver(url) for url in urls])
-        self._abreast = abreast
 
     async def connect(self, profile: Profile) -> Link:
-        await self._abreast.wait()
         return await next(self._nodes).connect(profile)
-
-
-@asynccontextmanager
-async def listening(urls: Sequence[str], rooms: Sequence[str]) -> AsyncIterator[list[Person]]:
-    """Somebody at each node, in these rooms."""
-    moved = asyncio.Event()
-    people = [Person(f"Listener-{number}", moved) for number, _ in enumerate(urls)]
-    async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
-        for person, url in zip(people, urls, strict=True):
-            connection = causerie.connect(url, person.name, key=person.key)
-            person.client = await stack.enter_async_context(connection)
-            for room in rooms:
-                await person.client.join(room)
-        listeners = [group.create_task(person.listen()) for person in people]
-        yield people
-        for listener in listeners:
-            listener.cancel()
 
 
 @pytest.mark.real
@@ -306,10 +252,7 @@ async def test_they_hold_with_two_real_nodes_on_nats_and_each_speaker_on_another
         for node in nodes:
             await asyncio.to_thread(node.start)
             stack.callback(node.kill)
-        rooms = ["lobby", "garden", "room"][:streams]
-        assert {partition(room, streams) for room in rooms} == {*range(streams)}
-        people = await stack.enter_async_context(listening([node.url for node in nodes], rooms))
-        driver = InTurn([f"{node.ws}/ws" for node in nodes], Abreast(people, rooms))
+        driver = InTurn([f"{node.ws}/ws" for node in nodes])
         choice = Choice()
         code = await check(nodes[0].url, driver, choice.of(played), choice, Report(said))
     assert code == HELD, said.getvalue()

@@ -525,6 +525,9 @@ class _Nats:
             log.withdraw(identity)
             lost(identity)
 
+        async def claimed(identity: str) -> None:
+            await log.arrive(identity)
+
         node = secrets.token_hex(8)
         link = Link(config.nats, name=f"causerie {node}")
         try:
@@ -542,6 +545,7 @@ class _Nats:
                 lease=lease,
                 lost=name_lost,
                 missed=link.leaseless,
+                claimed=claimed,
             )
             log = serve_streams(link, streams, clock=clock, before=directory.kept)
         except OtherCount as error:

@@ -510,6 +510,43 @@ async def test_a_fault_of_ours_is_told_to_who_waits_and_holds_up_nobody(
     await end_at_once(directory)
 
 
+async def test_who_has_claimed_a_name_is_told_when_all_is_ready_for_them() -> None:
+    arrived: list[str] = []
+    is_ready = asyncio.Event()
+
+    async def claimed(identity: str) -> None:
+        arrived.append(identity)
+        await is_ready.wait()
+
+    directory = JetStreamDirectory(
+        ValuesInMemory(), "one", lease=60, lost=lambda *_: None, claimed=claimed
+    )
+    await directory._lease.held()
+    answers: list[Any] = []
+
+    def claim(identity: str) -> None:
+        directory.claim(
+            ALICE,
+            identity,
+            address="",
+            now=START,
+            replacing=None,
+            returning=False,
+            done=answers.append,
+        )
+
+    claim("k:a")
+    await until(lambda: arrived == ["k:a"], "one who comes")
+    assert answers == []
+    is_ready.set()
+    await until(lambda: bool(answers), "the name")
+    claim("k:b")
+    await until(lambda: len(answers) == 2, "a refusal")
+    assert isinstance(answers[1], Taken)
+    assert arrived == ["k:a"]
+    await end_at_once(directory)
+
+
 async def test_that_names_cannot_be_decided_on_is_said_with_the_reason_and_not_every_time() -> None:
     values = ValuesInMemory()
     directory = JetStreamDirectory(values, "one", lease=60, lost=lambda *_: None)

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -369,3 +370,69 @@ async def test_what_was_said_before_somebody_is_followed_is_not_told(
     await there.append(private("last", room="~talk"))
     await until(lambda: len(here.observer.told) >= 2, "what is addressed")
     assert [entry.id for entry in here.observer.told] == ["after", "last"]
+
+
+async def test_who_comes_is_not_told_of_what_was_said_before_they_were_here(
+    two: tuple[Node, Node],
+) -> None:
+    here, there = two
+    await there.append(private("before", room="~talk"))
+    here.log.follow("bob")
+    await here.log.arrive("bob")
+    await there.append(private("after", room="~talk"))
+    await until(lambda: bool(here.observer.told), "what is addressed")
+    assert [entry.id for entry in here.observer.told] == ["after"]
+
+
+async def test_who_comes_with_another_device_misses_nothing(two: tuple[Node, Node]) -> None:
+    here, there = two
+    here.log.follow("bob")
+    await here.log.arrive("bob")
+    lose_pointers(here)
+    await there.append(private("1", room="~talk"))
+    await here.log.arrive("bob")
+    await here.log._follower.compare()
+    await until(lambda: bool(here.observer.told), "what was lost")
+    assert [entry.id for entry in here.observer.told] == ["1"]
+
+
+async def test_who_comes_is_let_in_though_nats_does_not_tell_how_far_the_stream_has_come(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, _ = two
+    asked: list[float] = []
+
+    async def state(within: float) -> State:
+        asked.append(within)
+        await asyncio.sleep(0)
+        raise Unanswered("it is busy")
+
+    monkeypatch.setattr(here.log._stream, "state", state)
+    here.log.follow("bob")
+    await asyncio.gather(*(here.log.arrive("bob") for _ in range(100)))
+    assert asked == [1.0, 1.0], "the first one, and all others together"
+
+
+async def test_who_comes_after_nats_was_asked_has_it_asked_again(
+    two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two
+    state = here.log._stream.state
+    is_asked, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def old_state(within: float) -> State:
+        answer = await state(within)
+        is_asked.set()
+        await may_answer.wait()
+        return answer
+
+    monkeypatch.setattr(here.log._stream, "state", old_state)
+    first = asyncio.create_task(here.log.arrive("carol"))
+    await is_asked.wait()
+    await there.append(private("before", room="~talk"))
+    here.log.follow("bob")
+    second = asyncio.create_task(here.log.arrive("bob"))
+    may_answer.set()
+    await asyncio.gather(first, second)
+    await here.watch("~talk")
+    assert here.observer.told == []

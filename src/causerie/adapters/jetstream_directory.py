@@ -1,7 +1,7 @@
 """A directory of names in NATS JetStream, on which the nodes of a cluster decide at once."""
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -115,11 +115,14 @@ class JetStreamDirectory:
         answer_within: float = ANSWER_WITHIN,
         lost: Lost,
         missed: Callable[[bool], None] = lambda _is_missed: None,
+        claimed: Callable[[str], Awaitable[object]] | None = None,
     ) -> None:
         """Starts with no name in use here. `node` is nobody else's, nor was before; `lease` is
         after how many seconds the values of nodes go; `missed` is told when this node has none and
-        can get none, and when it has one again. To be made in the event loop's thread.
+        can get none, and when it has one again; what `claimed` gives for an identity is awaited
+        before it is told that it has a name. To be made in the event loop's thread.
         """
+        self._claimed = claimed
         self._values = values
         self._node = node
         self._names_per_address = names_per_address
@@ -186,6 +189,8 @@ class JetStreamDirectory:
                 async with asyncio.timeout_at(until):
                     await turn()
                     answer, transaction = await self._decide(keys, decide, until)
+                    if isinstance(answer, Claimed) and self._claimed is not None:
+                        await self._claimed(identity)
             except TimeoutError:
                 done(_AWAY)
                 for folded in written:

@@ -36,12 +36,14 @@ _logger = structlog.get_logger("causerie.log")
 class _Followed:
     """An identity that is followed."""
 
-    __slots__ = ("interest", "looked", "since")
+    __slots__ = ("has_arrived", "interest", "looked", "since")
 
     def __init__(self, interest: Interest, since: int) -> None:
         self.interest = interest
         self.since = since
         """The seq of the last entry that is not told, for it was there before."""
+        self.has_arrived = False
+        """Whether somebody was told that they are here."""
         self.looked = since
         """The seq up to which its pointers have been looked for."""
 
@@ -85,6 +87,15 @@ class Follower:
             subject = self._stream.subjects.live_pointers(identity)
             interest = self._link.subscribe(subject, partial(self._live, identity))
             self._followed[identity] = _Followed(interest, self._tails.in_stream())
+
+    def arrived(self, identity: str) -> None:
+        """Somebody is about to be told that they are here. What is known to be stored by now was
+        there before, unless another of their devices was here already.
+        """
+        followed = self._followed.get(identity)
+        if followed is not None and not followed.has_arrived:
+            followed.has_arrived = True
+            followed.since = followed.looked = self._tails.in_stream()
 
     def unfollow(self, identity: str) -> None:
         """Ends that."""

@@ -35,6 +35,9 @@ COMPARE_EVERY: Final = 10.0
 COMPARE_AGAIN_AFTER: Final = 1.0
 """Seconds after a look that has failed: NATS was away, so that there is something to find."""
 
+LEARN_WITHIN: Final = 1.0
+"""Seconds for NATS to tell how far the stream has come, before somebody is let in without it."""
+
 MARKS: Final = 2
 """Entries that are looked for to know the stream again: one that was known at the last look, and
 one when the connection was lost, which it is when a copy is put back."""
@@ -93,6 +96,9 @@ class JetStreamLog:
         """Those that may take long, and for which the others are not to wait."""
         self._trims = Answers()
         """Calls of `trim`, which may take minutes."""
+        self._asked = self._learnt = 0
+        """How often it was asked how far the stream has come; and up to which of those NATS was."""
+        self._learning = asyncio.Lock()
         self._look = asyncio.Event()
         self._marks: list[Mark] = []
         self._drained = asyncio.Event()
@@ -166,6 +172,20 @@ class JetStreamLog:
         self._watcher.unwatch(room, untold)
         if len(self._appender):
             self._need_telling()  # an outcome may have waited for its entry
+
+    async def arrive(self, identity: str) -> None:
+        """Awaited before somebody who is followed is told that they are here: what is stored by
+        then is nothing new to them. If NATS does not say in time how far the stream has come, they
+        may be told of some of it. Many who come at once share an answer.
+        """
+        self._asked += 1
+        asked = self._asked
+        async with self._learning:
+            if self._learnt < asked:
+                self._learnt = self._asked
+                with suppress(LinkError):
+                    self._tails.note_end((await self._stream.state(LEARN_WITHIN)).last)
+        self._follower.arrived(identity)
 
     def follow(self, identity: str) -> None:
         """Begins to tell of an identity's private entries."""

@@ -28,6 +28,11 @@ class NatsLog(Log, Protocol):
         far as it was not sent yet (`causerie.ports.Rejected`).
         """
 
+    async def arrive(self, identity: str) -> None:
+        """Awaited before somebody who is followed is told that they are here: what is stored by
+        then is nothing new to them.
+        """
+
     async def drain(self, within: float) -> bool:
         """Waits until all that was appended has its outcome, for so many seconds at most; tells
         whether it has.
@@ -152,6 +157,10 @@ class PartitionedLog:
         self._of(room).locate_time(room, timestamp=timestamp, upto=upto, limit=limit, done=done)
 
     # What all do together.
+
+    async def arrive(self, identity: str) -> None:
+        """Awaited before somebody who is followed is told that they are here."""
+        await asyncio.gather(*(log.arrive(identity) for log in self._logs))
 
     def follow(self, identity: str) -> None:
         """Begins to tell of an identity's private entries."""

@@ -38,6 +38,10 @@ class Tails:
         if len(self._rooms) > ROOMS:
             self._rooms.popitem(last=False)
 
+    def note_end(self, last: int) -> None:
+        """Learns of the seq of the stream's newest message."""
+        self._last = max(self._last, last)
+
     def knows(self, room: str) -> bool:
         """Whether anything is known of a room."""
         return room in self._rooms
