@@ -8,10 +8,12 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from tests.adapters.archives import message
 from tests.support.nats import wait_until
 from tests.support.server_process import STOP_WITHIN, ServerProcess
@@ -22,7 +24,7 @@ from causerie.app import AppError
 from causerie.backends import BackendError, open_archive
 from causerie.server.config import Config
 from causerie.server.listening import ListenError, listen
-from causerie.workers import Workers
+from causerie.workers import Workers, _Failed, _Ready
 
 PEOPLE = 16
 """As many as are served by both of two workers, but in one of 32,768 times."""
@@ -179,6 +181,81 @@ def test_a_worker_that_fails_since_the_first_process_is_gone_ends_without_a_word
     ours.close()
     workers._work(Config(), 1, theirs)
     theirs.close()
+
+
+class Lives:
+    """Stands in for the processes of one worker: each says something and ends with an exit code.
+    After the last, whoever has started them is asked to stop.
+    """
+
+    Pipe = staticmethod(multiprocessing.Pipe)
+
+    def __init__(self, *lives: tuple[Sequence[_Ready | _Failed], int]) -> None:
+        self._lives = list(lives)
+        self._said: Sequence[_Ready | _Failed] = ()
+        self._channel: Connection | None = None
+        self.exitcode = 0
+        self.pid = None
+
+    def Process(self, *, args: tuple[Config, int, Connection], **_: object) -> "Lives":  # noqa: N802 as multiprocessing has it
+        self._channel = args[-1]
+        return self
+
+    def start(self) -> None:
+        if not self._lives:
+            signal.raise_signal(signal.SIGTERM)
+            return
+        said, self.exitcode = self._lives.pop(0)
+        assert self._channel is not None
+        for each in said:
+            self._channel.send(each)
+
+    def join(self, _within: float) -> None:
+        """It has ended already."""
+
+    def is_alive(self) -> bool:
+        return False
+
+    def terminate(self) -> None:
+        """It has ended already."""
+
+
+def run_one(lives: Lives, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Has one worker live so; gives what is announced."""
+    monkeypatch.setattr(multiprocessing, "get_context", lambda _: lives)
+    monkeypatch.setattr(workers, "START_AGAIN_AFTER", 0.01)
+    announced: list[str] = []
+    config = Config(port=0, data=tmp_path, nats=("nats://127.0.0.1:1",), workers=1)
+    Workers(config, announce=announced.append).run()
+    return announced
+
+
+def test_each_end_of_a_worker_is_logged_also_while_it_cannot_be_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lives = Lives(
+        ([_Ready("http://localhost:1")], -9), ([_Failed("The disk is full.")], 0), ([], 1)
+    )
+    with capture_logs() as logs:
+        assert run_one(lives, tmp_path, monkeypatch) == ["http://localhost:1"]
+    lost = "a worker is lost, and will be started again"
+    assert [(log["why"], log["in_seconds"]) for log in logs if log["event"] == lost] == [
+        ("ended by signal 9", 0.02),
+        ("The disk is full.", 0.04),
+        ("ended with exit code 1", 0.08),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [([_Failed("The disk is full.")], "The disk is full."), ([], "Worker 1 did not start.")],
+)
+def test_a_worker_that_does_not_start_at_first_is_told_and_not_started_again(
+    said: Sequence[_Failed], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with capture_logs() as logs, pytest.raises(AppError, match=f"^{re.escape(told)}$"):
+        run_one(Lives((said, 1)), tmp_path, monkeypatch)
+    assert logs == []
 
 
 def test_a_port_in_use_is_told_before_anything_is_started(tmp_path: Path) -> None:

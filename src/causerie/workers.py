@@ -70,10 +70,15 @@ class _Worker:
         """Where it can be reached; empty before."""
         self.failure = ""
         """Why it has ended, or is about to, if it has said so since it was started."""
+        self.exit_code: int | None = None
+        """With what its process has ended last; negative, if by a signal."""
+        self.has_served = False
+        """Whether it could ever be reached."""
         self.starts_at = 0.0
         """When it is to be started (again), in seconds, monotonic."""
+        self.delay = START_AGAIN_AFTER
+        """Seconds from its last end to then."""
         self._started_at = 0.0
-        self._delay = START_AGAIN_AFTER
 
     def start(self) -> None:
         """Starts the process."""
@@ -100,6 +105,7 @@ class _Worker:
         match said:
             case _Ready(url):
                 self.url = url
+                self.has_served = True
             case _Failed(message):
                 self.failure = message
         return True
@@ -118,6 +124,7 @@ class _Worker:
         if process.is_alive():
             process.kill()
             process.join()
+        self.exit_code = process.exitcode
         if self.channel is not None:
             self.channel.close()
             self.channel = None
@@ -125,8 +132,8 @@ class _Worker:
     def _lose(self) -> None:
         now = time.monotonic()
         early = now - self._started_at < EARLY
-        self._delay = min(self._delay * 2, START_AGAIN_AT_MOST) if early else START_AGAIN_AFTER
-        self.starts_at = now + self._delay
+        self.delay = min(self.delay * 2, START_AGAIN_AT_MOST) if early else START_AGAIN_AFTER
+        self.starts_at = now + self.delay
         self.end(now + STOP_WITHIN)
 
 
@@ -237,12 +244,13 @@ class Workers:
                     self._see_to_nats()
                 continue
             worker = channels[ready]  # type: ignore[index] # the others are all of these
-            was_ready = bool(worker.url)
-            if not worker.hear() and was_ready and not self._signals:
+            # One that never was ready is not started again: `_become_ready` says why.
+            if not worker.hear() and worker.has_served and not self._signals:
                 _logger.error(
                     "a worker is lost, and will be started again",
                     worker=worker.number,
-                    why=worker.failure or None,
+                    why=worker.failure or _ending(worker.exit_code),
+                    in_seconds=worker.delay,
                 )
 
     def _end(self) -> None:
@@ -265,6 +273,13 @@ class Workers:
                 continue
             before = signal.signal(number, told)
             stack.callback(signal.signal, number, before)
+
+
+def _ending(exit_code: int | None) -> str:
+    """How a process has ended that has not said why."""
+    if exit_code is not None and exit_code < 0:
+        return f"ended by signal {-exit_code}"
+    return f"ended with exit code {exit_code}"
 
 
 def _work(config: Config, number: int, channel: Connection) -> None:
