@@ -351,13 +351,29 @@ def test_workers_do_not_begin_beside_rooms_that_were_kept_without_them(tmp_path:
     with nats_server(data) as running, pytest.raises(BackendError) as refused:
         require_moved(data, running.url)
     assert f"`causerie move '{data}' '{data}/nats'`" in str(refused.value)
-    asyncio.run(put(data / "nats"))
-    with nats_server(data) as running, capture_logs() as logs:
-        require_moved(data, running.url)
-    # Whoever has moved everything knows; whoever has left something out by mistake does not.
-    assert [log["event"] for log in logs if log["log_level"] == "warning"] == [
-        "what a server without workers has kept here is not used"
+
+
+@pytest.mark.parametrize("went_on", [0, 1])
+def test_workers_begin_on_what_was_moved_and_say_without_alarm_that_a_copy_stays(
+    tmp_path: Path, went_on: int
+) -> None:
+    asyncio.run(put(tmp_path, 2))
+    asyncio.run(put(tmp_path / "nats", 2 + went_on))
+    with nats_server(tmp_path) as running, capture_logs() as logs:
+        require_moved(tmp_path, running.url)
+    assert [(log["log_level"], log["event"]) for log in logs if "data" in log] == [
+        ("info", "the rooms are in NATS; the copy from before they were moved stays beside them")
     ]
+
+
+def test_workers_warn_if_people_went_on_without_them_and_name_the_command(tmp_path: Path) -> None:
+    asyncio.run(put(tmp_path / "nats", 2))
+    asyncio.run(put(tmp_path, 3))
+    with nats_server(tmp_path) as running, capture_logs() as logs:
+        require_moved(tmp_path, running.url)
+    (told,) = (log for log in logs if log["log_level"] == "warning")
+    assert told["event"].startswith("what was said last by a server without workers is not used")
+    assert told["command"] == f"causerie move {tmp_path} {tmp_path}/nats"
 
 
 def test_workers_begin_where_there_is_nothing_yet(tmp_path: Path) -> None:

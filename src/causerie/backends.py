@@ -119,15 +119,27 @@ def require_moved(data: Path, url: str) -> None:
         BackendError: it has none: whoever came would find an empty chat.
         CauserieError: that cannot be looked into.
     """
-    if not _is(lambda: sqlite.holds_entries(data)):
+    here = _last_said_in_folder(data)
+    if here is None:
         return
-    if asyncio.run(_holds_entries((url,))):
-        _logger.warning("what a server without workers has kept here is not used", data=str(data))
-    else:
-        command = _move_command(data, data / NATS_FOLDER)
+    there = asyncio.run(_last_said((url,)))
+    command = _move_command(data, data / NATS_FOLDER)
+    if there is None:
         raise BackendError(
             f"The rooms in {data} were kept by a server without workers, and none of them would be "
             f"there: take them over with `{command}`, or choose another folder with --data."
+        )
+    if here > there:
+        _logger.warning(
+            "what was said last by a server without workers is not used until it is taken over",
+            data=str(data),
+            command=command,
+        )
+    else:
+        # What was moved is there twice, and of the copy nothing is missing.
+        _logger.info(
+            "the rooms are in NATS; the copy from before they were moved stays beside them",
+            data=str(data),
         )
 
 
@@ -135,12 +147,12 @@ async def _require_moved_back(data: Path) -> None:
     """Sees that a data folder has rooms if the NATS server has some that keeps all in it."""
     if not _has_nats(data):
         return
-    if _is(lambda: sqlite.holds_entries(data)):
+    if _last_said_in_folder(data) is not None:
         _logger.warning("what a server with workers has kept here is not used", data=str(data))
         return
     async with _own_nats(data) as url:
-        has_rooms = await _holds_entries((url,))
-    if has_rooms:
+        last = await _last_said((url,))
+    if last is not None:
         command = _move_command(data / NATS_FOLDER, data)
         raise BackendError(
             f"The rooms in {data} were kept by a server with workers, and none of them would be "
@@ -447,9 +459,20 @@ async def _nats_archive(
         yield JetStreamArchive(link, [stream for stream, _ in opened], values, now=_now())
 
 
-async def _holds_entries(servers: Sequence[str]) -> bool:
-    """Whether something was said in NATS."""
+def _last_said_in_folder(data: Path) -> int | None:
+    """When something was said last in the database of a data folder, in microseconds since 1970;
+    None if nothing was, or the folder may not be looked into.
+    """
+    try:
+        return sqlite.last_said(data)
+    except OSError:
+        return None
+
+
+async def _last_said(servers: Sequence[str]) -> int | None:
+    """The same of NATS."""
     _require_nats()
+    from causerie.adapters.jetstream_entries import timestamp_of
     from causerie.adapters.jetstream_stream import Unmade
     from causerie.adapters.jetstream_streams import find_streams
 
@@ -457,11 +480,9 @@ async def _holds_entries(servers: Sequence[str]) -> bool:
         try:
             opened = await find_streams(link, PREFIX)
         except Unmade:
-            return False
-        for stream, _ in opened:
-            if await stream.last_of(stream.subjects.entries) is not None:
-                return True
-        return False
+            return None
+        found = [await stream.last_of(stream.subjects.entries) for stream, _ in opened]
+        return max((timestamp_of(last.payload) for last in found if last is not None), default=None)
 
 
 def _now() -> int:

@@ -23,7 +23,7 @@ from causerie.adapters.sqlite_file import (
     TooNew,
     Unfinished,
     connect,
-    holds_entries,
+    last_said,
     note_whole,
 )
 from causerie.adapters.sqlite_places import Places, hash_id
@@ -111,19 +111,21 @@ def test_somebody_elses_database_is_refused_and_left_alone(tmp_path: Path) -> No
     assert (tmp_path / DATABASE).read_bytes() == before
 
 
-def test_it_is_seen_from_outside_whether_something_was_said(tmp_path: Path) -> None:
-    assert not holds_entries(tmp_path)
+def test_it_is_seen_from_outside_when_something_was_said_last(tmp_path: Path) -> None:
+    assert last_said(tmp_path) is None
     (tmp_path / DATABASE).touch()
-    assert not holds_entries(tmp_path)
+    assert last_said(tmp_path) is None
     folder = DataFolder(tmp_path)
-    assert not holds_entries(tmp_path)
+    assert last_said(tmp_path) is None
     connection = folder.connect(cache_kib=100)
     connection.execute("INSERT INTO entries VALUES (1, 1, 1, 1, 'i', 1, 0, 'u', 'c', '', 1, '')")
-    assert holds_entries(tmp_path)
+    assert last_said(tmp_path) == 1
+    connection.execute("INSERT INTO entries VALUES (2, 1, 2, 1, 'j', 9, 0, 'u', 'c', '', 1, '')")
+    assert last_said(tmp_path) == 9
     connection.execute("DROP TABLE rooms; ALTER TABLE entries RENAME TO entries_; ")
     connection.execute("CREATE VIEW entries AS SELECT * FROM rooms")
     with pytest.raises(StorageError, match="cannot be opened"):
-        holds_entries(tmp_path)
+        last_said(tmp_path)
     connection.close()
     folder.unlock()
 

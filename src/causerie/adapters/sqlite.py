@@ -11,7 +11,7 @@ from causerie.adapters.sqlite_file import (
     FolderInUse,
     StorageError,
     Synchronous,
-    holds_entries,
+    last_said,
 )
 from causerie.adapters.sqlite_log import SqliteLog
 
@@ -21,8 +21,8 @@ __all__ = [
     "SqliteDirectory",
     "SqliteLog",
     "StorageError",
-    "holds_entries",
     "is_there",
+    "last_said",
     "open_archive",
     "open_folder",
     "release_name",

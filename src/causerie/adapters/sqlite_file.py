@@ -140,7 +140,7 @@ _PART: Final = "INSERT OR REPLACE INTO meta VALUES ('part', '')"
 _WHOLE: Final = "DELETE FROM meta WHERE key = 'part'"
 _IS_PART: Final = "SELECT 1 FROM meta WHERE key = 'part'"
 _HAS_ENTRIES_TABLE: Final = "SELECT 1 FROM sqlite_schema WHERE name = 'entries'"
-_ANY_ENTRY: Final = "SELECT 1 FROM entries LIMIT 1"
+_LAST_SAID: Final = "SELECT timestamp FROM entries ORDER BY place DESC LIMIT 1"
 
 
 class StorageError(CauserieError):
@@ -346,20 +346,23 @@ def note_whole(connection: apsw.Connection, *, is_whole: bool) -> None:
     connection.execute(_WHOLE if is_whole else _PART)
 
 
-def holds_entries(folder: Path) -> bool:
-    """Whether there is a database in a folder, and something was said in it.
+def last_said(folder: Path) -> int | None:
+    """Tells when the last entry of the database in a folder was said, in microseconds since 1970;
+    None if there is no database, or nothing was said in it.
 
     Raises:
         StorageError: it cannot be read.
     """
     if not (folder / DATABASE).exists():
-        return False
+        return None
     # One that a crash has left without its tables holds nothing.
     connection = connect(folder, create=True)
     try:
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-        tables = connection.execute(_HAS_ENTRIES_TABLE).fetchone()
-        return tables is not None and connection.execute(_ANY_ENTRY).fetchone() is not None
+        if connection.execute(_HAS_ENTRIES_TABLE).fetchone() is None:
+            return None
+        last = connection.execute(_LAST_SAID).fetchone()
+        return None if last is None else int(last[0])
     except apsw.Error as error:
         raise explained(folder, error) from error
     finally:
