@@ -56,14 +56,20 @@ def test_in_a_pipe_it_says_in_lines_what_it_does_and_what_there_is(
     target = tmp_path / "target"
     assert moved(source, target) == (
         "Copying: 0 of 3 messages\n"
-        "Comparing: 0 of 6 messages\n"
+        "Copying: 3 of 3 messages\n"
+        "Comparing: 0 of 6 messages, those of both places together\n"
+        "Comparing: 6 of 6 messages, those of both places together\n"
         f"{target} now holds all that {source} holds, read again and compared: "
         "3 rooms and conversations, 3 messages, 1 name.\n"
         "3 messages were not there before.\n"
         f"{source} stays as it is, as a copy: delete it when you no longer need it.\n"
     )
     again = moved(source, target)
-    assert again.startswith("Looking through what is there: 0 of 6 messages\nCopying: 0 of 3")
+    assert again.startswith(
+        "Looking through what is there: 0 of 6 messages, those of both places together\n"
+        "Looking through what is there: 6 of 6 messages, those of both places together\n"
+        "Copying: 0 of 3 messages\n"
+    )
     assert "0 messages were not there before." in again
     put(tmp_path / "more", message(0))
     assert "1 room or conversation, 1 message," in moved(str(tmp_path / "more"), tmp_path / "x")
@@ -72,19 +78,22 @@ def test_in_a_pipe_it_says_in_lines_what_it_does_and_what_there_is(
 def test_it_speaks_french(source: str, tmp_path: Path) -> None:
     said = moved(source, tmp_path / "cible", FR)
     assert said.startswith("Copie : 0 messages sur 3\n")
+    assert "\nComparaison : 6 messages sur 6, ceux des deux endroits ensemble\n" in said
     assert "3 salons et conversations, 3 messages, 1 nom." in said
 
 
-def test_a_long_one_says_from_time_to_time_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_one_says_from_time_to_time_how_far_it_is_and_that_it_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     seconds = 100.0
     monkeypatch.setattr(moving, "monotonic", lambda: seconds)
     out = io.StringIO()
     tell = Lines(EN, out)
-    for done in range(0, 60, 4):
+    for done in range(0, 64, 4):
         tell("copying", done, 60)
         seconds += 3.0
     said = [line.split(" ")[1] for line in out.getvalue().splitlines()]
-    assert said == ["0", "16", "32", "48"]
+    assert said == ["0", "16", "32", "48", "60"]
 
 
 def test_on_a_terminal_there_is_a_bar_that_goes_in_the_end(

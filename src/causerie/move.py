@@ -98,7 +98,7 @@ def _shown(words: Words, out: TextIO) -> Iterator[Tell]:
 
 
 class Lines:
-    """Says how far it is in lines: when something begins, and then every ten seconds."""
+    """Says how far it is in lines: when something begins, every ten seconds, and at its end."""
 
     def __init__(self, words: Words, out: TextIO) -> None:
         self._words = words
@@ -108,11 +108,16 @@ class Lines:
     def __call__(self, phase: Phase, done: int, total: int) -> None:
         """Says it, if it is time to."""
         now = monotonic()
-        if done and now < self._next_at:
+        if 0 < done < total and now < self._next_at:
             return
         self._next_at = now + LINE_EVERY
         doing = self._words(f"move-doing-{phase}")
-        self._out.write(f"{self._words('move-line', doing=doing, done=done, total=total)}\n")
+        # Each message is copied once, but looked at in the source and in the target.
+        if phase == "copying":
+            line = self._words("move-line", doing=doing, done=done, total=total)
+        else:
+            line = self._words("move-line-both", doing=doing, done=done, total=total)
+        self._out.write(f"{line}\n")
         self._out.flush()
 
 
