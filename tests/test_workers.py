@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import multiprocessing
 import os
 import re
@@ -125,6 +126,13 @@ async def test_a_nats_server_that_is_lost_is_started_again_and_what_was_said_is_
     assert "the NATS server is lost, and is started again" in server.log
 
 
+def test_the_log_tells_the_folder_in_which_a_nats_server_of_our_own_keeps_the_rooms(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    logs = [json.loads(line) for line in server.log.splitlines() if '"listening"' in line]
+    assert [log["data"] for log in logs] == [str(tmp_path)] * 2
+
+
 def ended(pids: list[int]) -> Callable[[], bool]:
     return lambda: not any(map(is_alive, pids))
 
@@ -179,7 +187,7 @@ def test_a_worker_that_fails_since_the_first_process_is_gone_ends_without_a_word
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     ours, theirs = multiprocessing.Pipe()
     ours.close()
-    workers._work(Config(), 1, theirs)
+    workers._work(Config(), 1, True, theirs)
     theirs.close()
 
 
@@ -197,7 +205,7 @@ class Lives:
         self.exitcode = 0
         self.pid = None
 
-    def Process(self, *, args: tuple[Config, int, Connection], **_: object) -> "Lives":  # noqa: N802 as multiprocessing has it
+    def Process(self, *, args: tuple[Config, int, bool, Connection], **_: object) -> "Lives":  # noqa: N802 as multiprocessing has it
         self._channel = args[-1]
         return self
 

@@ -89,15 +89,22 @@ class App:
     """A server: storage, hub and sockets, from `run` to its return.
 
     All of it lives on one event loop. `announce` is told where the server can be reached, once it
-    can. It `shares_port` with other processes if it is one of several workers.
+    can. It `shares_port` with other processes if it is one of several workers; and `nats_in_data`
+    if its NATS server is one of ours that keeps all in the data folder.
     """
 
     def __init__(
-        self, config: Config, *, announce: Callable[[str], None], shares_port: bool = False
+        self,
+        config: Config,
+        *,
+        announce: Callable[[str], None],
+        shares_port: bool = False,
+        nats_in_data: bool = False,
     ) -> None:
         self._config = config
         self._announce = announce
         self._shares_port = shares_port
+        self._nats_in_data = nats_in_data
         self._clock = SystemClock()
         self._health: Health = "ok"
         self._stop = asyncio.Event()
@@ -221,7 +228,8 @@ class App:
         # What is there by now stays; the collector need not look at it again.
         gc.collect()
         gc.freeze()
-        place = without_secrets(",".join(self._config.nats)) or str(self._config.data)
+        servers = () if self._nats_in_data else self._config.nats
+        place = without_secrets(",".join(servers)) or str(self._config.data)
         _logger.info("listening", url=url, data=place, version=__version__)
         self._announce(url)
 
@@ -349,6 +357,8 @@ class Employment(NamedTuple):
     channel: int
     """A descriptor, of which something can be read when the worker is to stop, or the other process
     has ended."""
+    nats_in_data: bool
+    """Whether that process runs the NATS server, which keeps all in the data folder."""
 
 
 def serve(config: Config, employment: Employment | None = None) -> None:
@@ -381,7 +391,12 @@ def _soon(loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> None:
 
 
 async def _work(config: Config, employment: Employment) -> None:
-    app = App(config, announce=employment.announce, shares_port=True)
+    app = App(
+        config,
+        announce=employment.announce,
+        shares_port=True,
+        nats_in_data=employment.nats_in_data,
+    )
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, app.stop)
 

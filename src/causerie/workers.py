@@ -60,9 +60,10 @@ class _Failed(NamedTuple):
 class _Worker:
     """One of them: the process that it is now, or will be."""
 
-    def __init__(self, number: int, config: Config) -> None:
+    def __init__(self, number: int, config: Config, *, nats_in_data: bool) -> None:
         self.number = number
         self._config = config
+        self._nats_in_data = nats_in_data
         self._process: multiprocessing.process.BaseProcess | None = None
         self.channel: Connection | None = None
         """What it says; its end tells that it has ended."""
@@ -88,7 +89,7 @@ class _Worker:
         self._started_at = time.monotonic()
         self._process = context.Process(
             target=_work,
-            args=(self._config, self.number, theirs),
+            args=(self._config, self.number, self._nats_in_data, theirs),
             name=f"causerie-worker-{self.number}",
         )
         self._process.start()
@@ -178,7 +179,10 @@ class Workers:
                 workers=1,
                 max_connections=-(-config.max_connections // config.workers),
             )
-            self._workers = [_Worker(number + 1, each) for number in range(config.workers)]
+            self._workers = [
+                _Worker(number + 1, each, nats_in_data=not config.nats)
+                for number in range(config.workers)
+            ]
             stack.callback(self._end)
             for worker in self._workers:
                 worker.start()
@@ -282,13 +286,18 @@ def _ending(exit_code: int | None) -> str:
     return f"ended with exit code {exit_code}"
 
 
-def _work(config: Config, number: int, channel: Connection) -> None:
+def _work(config: Config, number: int, nats_in_data: bool, channel: Connection) -> None:
     """The life of a worker: it serves until it is told to stop, or the parent is gone."""
     # Ctrl+C reaches all processes of a terminal; when to stop, the parent says.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        serve(config, Employment(number, lambda url: channel.send(_Ready(url)), channel.fileno()))
+        serve(
+            config,
+            Employment(
+                number, lambda url: channel.send(_Ready(url)), channel.fileno(), nats_in_data
+            ),
+        )
     except CauserieError as error:
         with suppress(OSError):  # the parent may be gone, and that be why
             channel.send(_Failed(str(error)))
