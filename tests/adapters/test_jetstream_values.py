@@ -2,13 +2,13 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.adapters.jetstream_nodes import own_server
+from tests.adapters.jetstream_nodes import own_server, until_answered
 from tests.support.nats import nats_server
 
 from causerie.adapters import jetstream_values
@@ -80,23 +80,19 @@ async def test_what_is_gone_stays_gone_when_nats_is_killed(
         await values.write([Change("names.a", b"1", 0), Change("names.b", b"1", 0)])
         gone = [Change("names.a", b"", 1), Change("names.b", b"", 2, fades=True)]
         await values.write(gone)
-        await until(lambda: values.read(["names.b"]), {"names.b": Value(b"", 0)})
+
+        async def is_there(key: str, value: Value) -> bool:
+            with suppress(AwayError):
+                return await values.read([key]) == {key: value}
+            return False
+
+        await until_answered(lambda: is_there("names.b", Value(b"", 0)), "what has faded")
         own_server.kill()
         await asyncio.to_thread(own_server.start)
         # The other may stand there again: it was for whoever deletes it to know.
-        await until(lambda: values.read(["names.a"]), {"names.a": Value(b"", 3)})
+        await until_answered(lambda: is_there("names.a", Value(b"", 3)), "what is gone")
     finally:
         await link.close()
-
-
-async def until(read: Callable[[], Awaitable[dict[str, Value]]], wanted: dict[str, Value]) -> None:
-    """Reads until something is read."""
-    async with asyncio.timeout(10):
-        while True:
-            with suppress(AwayError):
-                if await read() == wanted:
-                    return
-            await asyncio.sleep(0.05)
 
 
 async def test_of_many_reads_at_once_nats_is_asked_so_many_that_it_can_answer_in_time(
