@@ -96,9 +96,10 @@ class JetStreamLog:
         """Those that may take long, and for which the others are not to wait."""
         self._trims = Answers()
         """Calls of `trim`, which may take minutes."""
-        self._asked = self._learnt = 0
-        """How often it was asked how far the stream has come; and up to which of those NATS was."""
-        self._learning = asyncio.Lock()
+        self._end: asyncio.Future[None] | None = None
+        """Is done when NATS has told how far the stream has come, as it was asked last."""
+        self._next_end: asyncio.Future[None] | None = None
+        """The same of the next time, which all share who came when it was asked already."""
         self._look = asyncio.Event()
         self._marks: list[Mark] = []
         self._drained = asyncio.Event()
@@ -178,14 +179,23 @@ class JetStreamLog:
         then is nothing new to them. If NATS does not say in time how far the stream has come, they
         may be told of some of it. Many who come at once share an answer.
         """
-        self._asked += 1
-        asked = self._asked
-        async with self._learning:
-            if self._learnt < asked:
-                self._learnt = self._asked
-                with suppress(LinkError):
-                    self._tails.note_end((await self._stream.state(LEARN_WITHIN)).last)
+        if self._next_end is None:
+            self._next_end = self._loop.create_future()
+            self._tasks.begin(self._learn_end(self._next_end, self._end), "log-end")
+        await asyncio.shield(self._next_end)
         self._follower.arrived(identity)
+
+    async def _learn_end(
+        self, end: asyncio.Future[None], before: asyncio.Future[None] | None
+    ) -> None:
+        try:
+            if before is not None:
+                await asyncio.shield(before)
+            self._end, self._next_end = end, None
+            with suppress(LinkError):
+                self._tails.note_end((await self._stream.state(LEARN_WITHIN)).last)
+        finally:
+            end.set_result(None)
 
     def follow(self, identity: str) -> None:
         """Begins to tell of an identity's private entries."""
