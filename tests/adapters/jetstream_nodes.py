@@ -77,6 +77,19 @@ async def until_answered(ask: Callable[[], Awaitable[bool]], what: str) -> None:
         await asyncio.sleep(0.02)
 
 
+def hold_up(owner: object, name: str, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Has no call of an object's coroutine function begin before this is set."""
+    function = getattr(owner, name)
+    may_begin = asyncio.Event()
+
+    async def held_up(*arguments: Any, **keywords: Any) -> Any:
+        await may_begin.wait()
+        return await function(*arguments, **keywords)
+
+    monkeypatch.setattr(owner, name, held_up)
+    return may_begin
+
+
 class Observer(Recorder):
     """Records, besides, the entries that somebody here is told of."""
 

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from structlog.testing import capture_logs
 from tests.adapters.jetstream_nodes import (
     Node,
+    hold_up,
     nats_server,
     new_prefix,
     node,
@@ -55,24 +56,11 @@ async def test_a_retry_after_the_window_is_stored_once_if_it_says_when_it_was_fi
         assert [entry.id for entry in await here.read()].count("1") == 1
 
 
-def hold_up_looks(node: Node, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
-    """Has a node look for nothing old before this is set."""
-    find_in = node.log._reader.find_in
-    may_look = asyncio.Event()
-
-    async def slow(*args: Any, **keywords: Any) -> Entry | None:
-        await may_look.wait()
-        return await find_in(*args, **keywords)
-
-    monkeypatch.setattr(node.log._reader, "find_in", slow)
-    return may_look
-
-
 async def test_an_old_draft_that_is_looked_for_keeps_nobody_else_waiting(
     two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, _ = two
-    may_look = hold_up_looks(here, monkeypatch)
+    may_look = hold_up(here.log._reader, "find_in", monkeypatch)
     old, no_text = _again(draft("old"), 1), _again(draft("no text", content="\ud800"), 1)
     here.hand_over(old, draft("after"), no_text, draft("new", identity="bob"))
     await until(lambda: bool(here.observer.outcomes), "what is not kept waiting")
@@ -89,7 +77,7 @@ async def test_what_waits_behind_an_old_draft_is_not_stored_once_it_is_withdrawn
     two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = two
-    may_look = hold_up_looks(here, monkeypatch)
+    may_look = hold_up(here.log._reader, "find_in", monkeypatch)
     here.hand_over(_again(draft("old"), 1), draft("after"))
     here.log.withdraw("alice")
     here.hand_over(draft("under another name"))

@@ -6,12 +6,13 @@ import shutil
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from tests.adapters.jetstream_nodes import (
     WITHIN,
     Node,
+    hold_up,
     nats_server,
     new_prefix,
     node,
@@ -515,21 +516,6 @@ async def test_a_log_that_is_closed_tells_what_it_has_held(
     assert hold.cancelled()
 
 
-def hold_up_what_stands_before(node: Node, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
-    """Has a node look for what stands before an entry of a room that nobody there watches, and so
-    have an outcome for it, not before this is set.
-    """
-    find_before = node.log._appender._find_before
-    may_find = asyncio.Event()
-
-    async def find(*arguments: Any) -> None:
-        await may_find.wait()
-        await find_before(*arguments)
-
-    monkeypatch.setattr(node.log._appender, "_find_before", find)
-    return may_find
-
-
 async def test_what_was_said_here_does_not_wait_for_an_outcome(
     two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -537,7 +523,8 @@ async def test_what_was_said_here_does_not_wait_for_an_outcome(
     monkeypatch.setattr(jetstream_linger, "HOLD", 60)
     monkeypatch.setattr(jetstream_linger, "ANSWERED_WITHIN", 60)
     await here.watch("room")
-    may_find = hold_up_what_stands_before(here, monkeypatch)
+    # What stands before an entry of a room that nobody here watches has to be looked for.
+    may_find = hold_up(here.log._appender, "_find_before", monkeypatch)
     elsewhere = draft("ours elsewhere", room="elsewhere")
     here.hand_over(elsewhere, *OURS)
     await until(lambda: stored_by(here) == [[ours.id for ours in OURS]], "what was said here")
@@ -552,7 +539,8 @@ async def test_outcomes_that_are_known_do_not_wait_for_what_is_on_its_way(
     here, there = two
     monkeypatch.setattr(jetstream_linger, "HOLD", 60)
     await here.watch("room")
-    may_find = hold_up_what_stands_before(here, monkeypatch)
+    # What stands before an entry of a room that nobody here watches has to be looked for.
+    may_find = hold_up(here.log._appender, "_find_before", monkeypatch)
     elsewhere = draft("ours elsewhere", room="elsewhere")
     here.hand_over(elsewhere)
     await until(lambda: bool(here.log._appender.outbox._due[0].seq), "its ack")

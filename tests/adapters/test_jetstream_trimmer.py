@@ -2,11 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.adapters.jetstream_nodes import Node, nats_server, new_prefix, node, two, until
+from tests.adapters.jetstream_nodes import Node, hold_up, nats_server, new_prefix, node, two, until
 from tests.adapters.jetstream_storage import OnNats
 
 from causerie.adapters import jetstream_trimmer
@@ -181,7 +180,7 @@ async def test_what_waits_for_something_that_is_gone_is_told(
     here, there = two
     await there.append(draft("first"))
     await here.watch("room")
-    reads = _hold(monkeypatch, here)
+    may_read = hold_up(here.log._reader, "read", monkeypatch)
     here.lose(lambda _message: True)
     await there.append(*(draft(f"lost {number}") for number in range(10)))
     here.lose(lambda _message: False)
@@ -190,21 +189,8 @@ async def test_what_waits_for_something_that_is_gone_is_told(
     assert await trim(there, keep=1) == 11
     (last,) = await there.read()
     here.observer.at["room"] = last.prev
-    reads()
+    may_read.set()
     await until(lambda: here.observer.entries.get("room") == [last], "what has waited")
-
-
-def _hold(monkeypatch: pytest.MonkeyPatch, node: Node) -> Callable[[], None]:
-    """Has the node read nothing until what this returns is called."""
-    reader, may_read = node.log._reader, asyncio.Event()
-    read = reader.read
-
-    async def held(*arguments: Any, **keywords: Any) -> Any:
-        await may_read.wait()
-        return await read(*arguments, **keywords)
-
-    monkeypatch.setattr(reader, "read", held)
-    return may_read.set
 
 
 async def test_who_is_pointed_to_what_is_gone_is_told_of_what_is_left(
@@ -213,13 +199,7 @@ async def test_who_is_pointed_to_what_is_gone_is_told_of_what_is_left(
     here, there = two
     here.log.follow("bob")
     await here.append(draft("the subscription is there"))
-    entry_at, may_read = here.log._reader.entry_at, asyncio.Event()
-
-    async def held(seq: int) -> Any:
-        await may_read.wait()
-        return await entry_at(seq)
-
-    monkeypatch.setattr(here.log._reader, "entry_at", held)
+    may_read = hold_up(here.log._reader, "entry_at", monkeypatch)
     await there.append(*(private(f"{number}", room="~talk") for number in range(10)))
     await until(lambda: len(here.log._follower._pointed) == 10, "the pointers")
     await trim(there, keep=2)

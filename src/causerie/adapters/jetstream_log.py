@@ -306,7 +306,7 @@ class JetStreamLog:
             return
         if not self._loop.is_running():
             self._loop.run_until_complete(self.drain(within))
-        self._tell(may_hold=False)
+        self._let_go()
         waiting = len(self._appender)
         if waiting and not self._ended:
             self._fail("NATS has not answered what was said before the end")
@@ -343,13 +343,13 @@ class JetStreamLog:
             self._is_due = True
             self._loop.call_soon(self._tell)
 
-    def _tell(self, *, may_hold: bool = True) -> None:
+    def _tell(self) -> None:
         """Tells all that a turn of the loop has brought, unless it may wait for more."""
         self._is_due = False
         if self._ended:
             return
         outcomes = self._appender.outbox.outcomes(self._watcher.owes)
-        if not outcomes and may_hold and self._holds():
+        if not outcomes and self._holds():
             return
         if self._hold is not None:
             self._hold.cancel()
@@ -385,7 +385,7 @@ class JetStreamLog:
         return True
 
     def _let_go(self) -> None:
-        """Tells what has waited long enough, whatever is still to come from here."""
+        """Tells what has waited, whatever is still to come from here."""
         self._appender.linger.let_go()
         self._tell()
 
