@@ -244,7 +244,8 @@ class App:
             answered = asyncio.Event()
             self._hub.stop(answered.set)
             try:
-                await asyncio.wait_for(answered.wait(), COMMIT_TIMEOUT)
+                async with asyncio.timeout(COMMIT_TIMEOUT):
+                    await answered.wait()
             except TimeoutError:
                 # The thread that writes hangs, and would hold up the end for longer.
                 self._is_stuck = True
@@ -328,7 +329,8 @@ class _Server(uvicorn.Server):
         while not self._stop.is_set():
             await self.on_tick(0)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await self._stop.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accepts no more, and ends every connection."""

@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+from tests.adapters.jetstream_nodes import until
 
 from causerie.adapters.jetstream_client import Lost, Message, Unanswered
 from causerie.adapters.jetstream_inboxes import Inboxes
@@ -73,3 +74,15 @@ async def test_who_waits_hears_that_the_connection_is_lost() -> None:
     with pytest.raises(Lost):
         await asked
     assert len(boxes) == 0
+
+
+async def test_who_is_cancelled_as_the_answer_comes_is_cancelled() -> None:
+    # So somebody interrupts a command that asks one thing after the other.
+    boxes = inboxes()
+    asked: list[str] = []
+    asking = asyncio.create_task(boxes.exchange(asked.append, within=WITHIN, until=is_last))
+    await until(lambda: bool(asked), "the question")
+    boxes.answered(Message(asked[0], b"last"))
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking

@@ -255,4 +255,5 @@ class NatsClient(Client):
         if writer is not None:
             writer.transport.abort()
         with suppress(Exception):
-            await asyncio.wait_for(self.close(), END_WITHIN)
+            async with asyncio.timeout(END_WITHIN):
+                await self.close()

@@ -66,7 +66,8 @@ class Inboxes:
         self._asked[reply] = whole
         send(reply)
         try:
-            await asyncio.wait_for(whole, within)
+            async with asyncio.timeout(within):
+                await whole
         except TimeoutError:
             raise Unanswered(f"NATS has not answered within {within:g} s") from None
         finally:

@@ -98,7 +98,8 @@ class Link:
             Lost: there is none within so many seconds.
         """
         try:
-            await asyncio.wait_for(self._is_up.wait(), within)
+            async with asyncio.timeout(within):
+                await self._is_up.wait()
         except TimeoutError:
             raise Lost(f"no NATS server answers ({', '.join(self._servers)})") from None
 
@@ -160,7 +161,8 @@ class Link:
             self._keeper = None
         if (client := self._present) is not None:
             with suppress(Exception):
-                await asyncio.wait_for(client.settle(PROBE_WITHIN), END_WITHIN)
+                async with asyncio.timeout(END_WITHIN):
+                    await client.settle(PROBE_WITHIN)
         await self._let_go()
         if self._health_timer is not None:
             self._health_timer.cancel()
@@ -272,9 +274,8 @@ class Link:
         """Tries the servers in turn, in a random order; the first that takes us is ours."""
         client = NatsClient()
         try:
-            await asyncio.wait_for(
-                self._begin(client), (CONNECT_WITHIN + 0.5) * max(1, len(self._servers))
-            )
+            async with asyncio.timeout((CONNECT_WITHIN + 0.5) * max(1, len(self._servers))):
+                await self._begin(client)
         except Exception as error:  # noqa: BLE001 whatever is wrong with a server
             _logger.debug("NATS cannot be reached", error=f"{type(error).__name__}: {error}")
             await client.end()
@@ -321,7 +322,8 @@ class Link:
     async def _until_lost(self, client: NatsClient) -> None:
         while client.is_connected and not self._is_closing:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), PROBE_EVERY)
+                async with asyncio.timeout(PROBE_EVERY):
+                    await self._look.wait()
             self._look.clear()
             if not await client.is_alive(PROBE_WITHIN):
                 return

@@ -293,7 +293,8 @@ class JetStreamLog:
             self._need_telling()
             self._drained.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._drained.wait(), within)
+                async with asyncio.timeout(within):
+                    await self._drained.wait()
         return not len(self._appender)
 
     def close(self, within: float = 4.0) -> None:
@@ -414,7 +415,8 @@ class JetStreamLog:
         wait = self._compare_every
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._look.wait()
             self._look.clear()
             try:
                 await self._check()

@@ -256,7 +256,8 @@ class Chat:
             await asyncio.wait(self._tasks)
         self._look_whether_shown()
         with suppress(TimeoutError):  # it is durable all the same
-            await asyncio.wait_for(self._all_shown.wait(), SHOWN_WITHIN)
+            async with asyncio.timeout(SHOWN_WITHIN):
+                await self._all_shown.wait()
 
     async def _do(self, client: Client, typed: Typed) -> None:
         """Does what a line says."""
