@@ -58,8 +58,8 @@ def test_a_pasted_text_of_several_lines_is_one_message(people: People) -> None:
 def test_the_mouse_goes_to_a_room(people: People) -> None:
     alice = arrived(people.terminal("Alice"))
     alice.type("/join garden\r")
-    alice.wait_for("# garden ")
-    y = next(y for y, line in enumerate(alice.lines, 1) if f" #{people.room}" in line)
+    alice.wait_for("▌1 #garden ")  # it has come in above the other
+    y = next(y for y, line in enumerate(alice.lines, 1) if f"2 #{people.room} " in line)
     alice.type(f"\x1b[<0;6;{y}M\x1b[<0;6;{y}m")
     alice.wait_for(f"# {people.room} ")
 
