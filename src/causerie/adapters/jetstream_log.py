@@ -13,6 +13,7 @@ from causerie.adapters.jetstream_entries import timestamp_of
 from causerie.adapters.jetstream_follower import Follower
 from causerie.adapters.jetstream_link import Link, LinkError
 from causerie.adapters.jetstream_reader import Reader
+from causerie.adapters.jetstream_rounds import Rounds
 from causerie.adapters.jetstream_stream import State, Stream
 from causerie.adapters.jetstream_tails import Mark, Tails
 from causerie.adapters.jetstream_tasks import Tasks
@@ -96,10 +97,7 @@ class JetStreamLog:
         """Those that may take long, and for which the others are not to wait."""
         self._trims = Answers()
         """Calls of `trim`, which may take minutes."""
-        self._end: asyncio.Future[None] | None = None
-        """Is done when NATS has told how far the stream has come, as it was asked last."""
-        self._next_end: asyncio.Future[None] | None = None
-        """The same of the next time, which all share who came when it was asked already."""
+        self._ends = Rounds(self._learn_end)
         self._look = asyncio.Event()
         self._marks: list[Mark] = []
         self._drained = asyncio.Event()
@@ -177,25 +175,14 @@ class JetStreamLog:
     async def arrive(self, identity: str) -> None:
         """Awaited before somebody who is followed is told that they are here: what is stored by
         then is nothing new to them. If NATS does not say in time how far the stream has come, they
-        may be told of some of it. Many who come at once share an answer.
+        may be told of some of it.
         """
-        if self._next_end is None:
-            self._next_end = self._loop.create_future()
-            self._tasks.begin(self._learn_end(self._next_end, self._end), "log-end")
-        await asyncio.shield(self._next_end)
+        await self._ends.ask(None)
         self._follower.arrived(identity)
 
-    async def _learn_end(
-        self, end: asyncio.Future[None], before: asyncio.Future[None] | None
-    ) -> None:
-        try:
-            if before is not None:
-                await asyncio.shield(before)
-            self._end, self._next_end = end, None
-            with suppress(LinkError):
-                self._tails.note_end((await self._stream.state(LEARN_WITHIN)).last)
-        finally:
-            end.set_result(None)
+    async def _learn_end(self, _: None) -> None:
+        with suppress(LinkError):
+            self._tails.note_end((await self._stream.state(LEARN_WITHIN)).last)
 
     def follow(self, identity: str) -> None:
         """Begins to tell of an identity's private entries."""

@@ -22,6 +22,7 @@ which the node, should it come back, renews before it goes on (`Transaction.rene
 import hashlib
 from base64 import b32encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -535,5 +536,7 @@ def _digest(text: str) -> str:
     return _base32(hashlib.sha256(text.encode()).digest()[:16])
 
 
+@lru_cache(maxsize=4_096)
 def _base32(data: bytes) -> str:
+    """In base32, which Python spells out slowly: a claim wants each of its keys several times."""
     return b32encode(data).decode().rstrip("=").lower()

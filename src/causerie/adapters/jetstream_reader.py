@@ -12,12 +12,13 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from functools import wraps
 from itertools import count
-from typing import Any, Final, ParamSpec, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, ParamSpec, Protocol, TypeVar
 
 import msgspec
 
 from causerie.adapters.jetstream_entries import decode_entry, timestamp_of
 from causerie.adapters.jetstream_link import LinkError, Unanswered
+from causerie.adapters.jetstream_rounds import Rounds
 from causerie.adapters.jetstream_search import Mark, Search
 from causerie.adapters.jetstream_stream import READ_WITHIN, Found, Patience, Stream
 from causerie.adapters.jetstream_subjects import message_id, next_message_id, room_of
@@ -77,6 +78,17 @@ def _again(
     return looked
 
 
+class _Place(NamedTuple):
+    """What a reader says of where it was, and of how much it wants."""
+
+    room: str
+    seq: int
+    id: str
+    epoch: str
+    upto: int
+    limit: int
+
+
 class Known(Protocol):
     """What the node knows to be there: a replica that has less is not believed."""
 
@@ -98,6 +110,7 @@ class Reader:
         self._epoch = epoch
         self._known = known
         self._looks, self._leisure = asyncio.Semaphore(LOOKS), asyncio.Lock()
+        self._places = Rounds(self._locate)
 
     async def read(self, room: str, *, after: int, upto: int, limit: int) -> list[Entry]:
         """Reads forward."""
@@ -160,11 +173,15 @@ class Reader:
             prev = found[surplus - 1].seq
         return _chained(room, found[surplus:], prev)
 
-    @_again
     async def locate(
         self, room: str, *, seq: int, id: str, epoch: str, upto: int, limit: int
     ) -> Located:
-        """Finds where a reader goes on."""
+        """Finds where a reader goes on. Of those whom a cut has ended most have the same cursor."""
+        return await self._places.ask(_Place(room, seq, id, epoch, upto, limit))
+
+    @_again
+    async def _locate(self, place: _Place) -> Located:
+        room, seq, id, epoch, upto, limit = place
         holds = epoch == self._epoch and await self._holds(room, seq, id)
         after = await self._before_newest(room, await self._end(room, upto), limit)
         if not holds:

@@ -9,6 +9,7 @@ import msgspec
 from causerie.adapters.jetstream_batches import Batches
 from causerie.adapters.jetstream_link import Link, LinkError
 from causerie.adapters.jetstream_names import AwayError, Change, Value
+from causerie.adapters.jetstream_rounds import Rounds
 from causerie.adapters.jetstream_stroke import Fault, Part, store_all
 
 WITHIN: Final = 2.0
@@ -75,6 +76,7 @@ class Values:
         self._batches: dict[str, Batches] = {}
         """By bucket."""
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._reads = Rounds(self._get)
 
     async def create(self, bucket: str, *, replicas: int, max_age: float = 0.0) -> float:
         """Makes a bucket, if there is none. Its values go after `max_age` seconds, if that is not
@@ -111,7 +113,7 @@ class Values:
             AwayError: NATS does not answer.
         """
         wanted = list(dict.fromkeys(keys))
-        return dict(zip(wanted, await asyncio.gather(*map(self._get, wanted)), strict=True))
+        return dict(zip(wanted, await asyncio.gather(*map(self._reads.ask, wanted)), strict=True))
 
     async def write(self, changes: Sequence[Change]) -> int:
         """Makes all of some changes, of different keys in one bucket, or none: that is so if by now

@@ -4,6 +4,7 @@ Half of the clients are cut off in the same instant, and the other half goes on.
 while they are away; then they come back at once, with their cursors, to whoever takes them.
 """
 
+import time
 from array import array
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -30,7 +31,7 @@ from causerie.bench.result import Result
 from causerie.bench.target import NOT_OURS, OwnServer, Target
 
 CUT_WITHIN: Final = 1.0
-"""Seconds of silence after which all have learnt that their connection is no more."""
+"""Seconds in which nobody is cut off any more, after which all have learnt it who were."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +66,14 @@ class _Cut(Resuming):
     def __init__(self, address: tuple[str, int], dialect: V1, size: int, last: bytes) -> None:
         super().__init__(address, dialect, size, last)
         self.cut: list[Member] = []
+
+    def read_until_all_are_cut(self) -> None:
+        """Reads until nobody is cut off any more. The others may hear something all the while."""
+        known, last_at = 0, time.monotonic()
+        while time.monotonic() - last_at < CUT_WITHIN:
+            self.read(0.05)
+            if len(self.cut) > known:
+                known, last_at = len(self.cut), time.monotonic()
 
     def _scan(self, member: Member, answered: list[Member]) -> None:
         try:
@@ -135,7 +144,7 @@ def _work(post: crew.Post, work: crew.Task[Failover, V1]) -> _Tally:
     )
     killed = int(max(post.meet("entered")) * 1e9)
     post.turn_to(Phase.MISSING)
-    generator.read_until_quiet(CUT_WITHIN)
+    generator.read_until_all_are_cut()
     cut, generator.cut = generator.cut, []
     post.meet("cut")
     if post.index == 0:
