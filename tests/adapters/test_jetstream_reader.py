@@ -94,6 +94,23 @@ async def test_any_page_of_any_room_is_read_and_found(here: Node) -> None:
             assert await reader.read(room, after=after, upto=upto, limit=EVERYTHING) == later
 
 
+async def test_for_all_who_come_back_to_the_same_place_nats_is_asked_as_for_one(here: Node) -> None:
+    entries = (await fill(here, 20))["often"]
+    reader = here.log._reader
+    cursor, end = entries[2], entries[-1]
+
+    async def locate() -> Located:
+        return await reader.locate(
+            "often", seq=cursor.seq, id=cursor.id, epoch=reader._epoch, upto=end.seq, limit=0
+        )
+
+    before = here.heard
+    alone = await locate()
+    for_one = here.heard - before
+    assert await asyncio.gather(*(locate() for _ in range(500))) == [alone] * 500
+    assert here.heard - before == 2 * for_one > 0
+
+
 @pytest.mark.slow
 async def test_while_a_room_grows_its_pages_stay_what_they_were(here: Node) -> None:
     rooms = await fill(here, 1_000)

@@ -97,3 +97,20 @@ async def test_who_gives_up_leaves_the_others_their_answer() -> None:
     hasty.cancel()
     asked.answer(0, "here it is")
     assert await patient == "here it is"
+
+
+async def test_many_who_share_an_answer_are_not_told_one_after_the_other() -> None:
+    # A turn of a busy loop takes long: who waits for a thousand of them is not answered in time.
+    asked = Asked()
+    many = [asyncio.create_task(wait_for_answer(asked)) for _ in range(1_000)]
+    await asked.until("one")
+    asked.answer(0, "here it is")
+    turns = 0
+    while not all(each.done() for each in many):
+        turns += 1
+        await asyncio.sleep(0)
+    assert turns < 10
+
+
+async def wait_for_answer(asked: Asked) -> None:
+    assert await asked.rounds.ask("one") == "here it is"

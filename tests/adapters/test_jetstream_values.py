@@ -66,6 +66,34 @@ async def test_what_is_gone_can_be_replaced_by_who_knows_that(values: Values) ->
     assert await values.write([Change("names.a", b"2", 3)]) == 4
 
 
+async def test_what_many_want_to_know_is_read_once(
+    values: Values, link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await values.write([Change("names.a", b"1", 0), Change("names.b", b"2", 0)])
+    request, asked = link.request, list[str]()
+
+    async def counted(subject: str, *arguments: Any, **keywords: Any) -> Message:
+        asked.append(subject)
+        return await request(subject, *arguments, **keywords)
+
+    monkeypatch.setattr(link, "request", counted)
+    own = [f"names.own-{number}" for number in range(300)]
+    for read in await asyncio.gather(*(values.read(["names.a", each, "names.b"]) for each in own)):
+        assert (read["names.a"], read["names.b"]) == (Value(b"1", 1), Value(b"2", 2))
+    assert len(asked) == len(own) + 2
+
+
+async def test_what_was_written_is_read_whatever_else_is_being_read(values: Values) -> None:
+    written = 0
+    for number in range(200):
+        others = [asyncio.create_task(values.read(["names.a"])) for _ in range(3)]
+        await asyncio.sleep(0)
+        data = b"%d" % number
+        written = await values.write([Change("names.a", data, written)])
+        assert (await values.read(["names.a"]))["names.a"] == Value(data, written)
+        await asyncio.gather(*others)
+
+
 @pytest.mark.slow
 @pytest.mark.real
 async def test_what_is_gone_stays_gone_when_nats_is_killed(
