@@ -402,9 +402,9 @@ async def test_a_server_without_workers_does_not_begin_beside_rooms_that_were_ke
     await put(tmp_path)
     with capture_logs() as logs:
         await begin()
-    assert [log["event"] for log in logs if log["log_level"] == "warning"] == [
-        "what a server with workers has kept here is not used"
-    ]
+    (warning,) = [log for log in logs if log["log_level"] == "warning"]
+    assert warning["event"].endswith("is not used until it is taken over")
+    assert warning["command"] == f"causerie move {tmp_path}/nats {tmp_path}"
 
 
 # Names.

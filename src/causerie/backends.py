@@ -147,13 +147,18 @@ async def _require_moved_back(data: Path) -> None:
     """Sees that a data folder has rooms if the NATS server has some that keeps all in it."""
     if not _has_nats(data):
         return
+    command = _move_command(data / NATS_FOLDER, data)
     if _last_said_in_folder(data) is not None:
-        _logger.warning("what a server with workers has kept here is not used", data=str(data))
+        # Whether anything was said there since it was moved, only a NATS server could tell.
+        _logger.warning(
+            "what a server with workers has kept here is not used until it is taken over",
+            data=str(data),
+            command=command,
+        )
         return
     async with _own_nats(data) as url:
         last = await _last_said((url,))
     if last is not None:
-        command = _move_command(data / NATS_FOLDER, data)
         raise BackendError(
             f"The rooms in {data} were kept by a server with workers, and none of them would be "
             f"there: start it with --workers 2, or take them over with `{command}`, or choose "

@@ -69,12 +69,15 @@ def test_what_is_less_important_than_asked_for_is_not_written(stderr: Stream) ->
     structlog.get_logger().info("no")
     logging.getLogger("causerie").info("no")
     structlog.get_logger().warning("yes")
+    # Of what is no HTTP.
+    logging.getLogger("uvicorn.error").warning("no")
+    logging.getLogger("uvicorn.error").error("yes")
     configure_logs("json", "debug", stderr)
     structlog.get_logger().debug("yes")
     # What uvicorn tells below a warning, we tell ourselves.
     logging.getLogger("uvicorn.error").info("no")
     logging.getLogger("uvicorn.error").warning("yes")
-    assert [line["event"] for line in lines(stderr)] == ["yes", "yes", "yes"]
+    assert [line["event"] for line in lines(stderr)] == ["yes"] * 4
 
 
 @pytest.mark.parametrize(

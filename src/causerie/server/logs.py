@@ -97,5 +97,7 @@ def configure_logs(
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(threshold)
-    # uvicorn tells at INFO what we tell ourselves.
-    logging.getLogger("uvicorn").setLevel(max(threshold, logging.WARNING))
+    # uvicorn tells at INFO what we tell ourselves, and warns of what is no HTTP: an open port is
+    # sent all sorts of things, and the log is not to be filled by strangers.
+    uvicorn = logging.WARNING if threshold == logging.DEBUG else logging.ERROR
+    logging.getLogger("uvicorn").setLevel(uvicorn)
