@@ -20,7 +20,7 @@ from tests.support.line_process import PATIENCE, LineProcess
 from tests.support.nats import nats_server, stand_still
 
 from causerie.adapters.jetstream_directory import HELD_AT_ONCE, JetStreamDirectory, release_name
-from causerie.adapters.jetstream_link import Headers, Link
+from causerie.adapters.jetstream_link import Headers, Link, Message
 from causerie.adapters.jetstream_names import NAMES, Change, Value, name_key, node_key
 from causerie.adapters.jetstream_values import Values
 from causerie.adapters.nats_server import NatsServer
@@ -547,6 +547,31 @@ async def test_who_has_claimed_a_name_is_told_when_all_is_ready_for_them() -> No
     await end_at_once(directory)
 
 
+async def test_a_name_is_not_taken_for_one_for_whom_nothing_can_be_made_ready() -> None:
+    async def claimed(_identity: str) -> None:
+        raise KeyError("a fault of ours")
+
+    values = ValuesInMemory()
+    directory = JetStreamDirectory(values, "one", lease=60, lost=lambda *_: None, claimed=claimed)
+    answers: list[Any] = []
+    with capture_logs() as logs:
+        directory.claim(
+            ALICE,
+            "k:a",
+            address="",
+            now=START,
+            replacing=None,
+            returning=False,
+            done=answers.append,
+        )
+        await until(lambda: not directory._tasks, "its end")
+    assert [log["event"] for log in logs] == ["a name could not be claimed"]
+    directory.find("alice", now=START, done=answers.append)
+    await until(lambda: len(answers) == 2, "nobody")
+    assert answers == [Failed("a fault of the server's"), None]
+    await end_at_once(directory)
+
+
 async def test_that_names_cannot_be_decided_on_is_said_with_the_reason_and_not_every_time() -> None:
     values = ValuesInMemory()
     directory = JetStreamDirectory(values, "one", lease=60, lost=lambda *_: None)
@@ -668,6 +693,31 @@ async def test_a_claim_that_nats_takes_in_too_late_has_no_effect(
 
 
 # A node that is lost between any two messages of a claim.
+
+
+class DeafLink(Link):
+    """A connection on which nothing is answered that is read, while it is deaf."""
+
+    is_deaf = False
+
+    async def request(self, subject: str, *arguments: Any, **keywords: Any) -> Message:
+        if self.is_deaf and ".MSG.GET." in subject:
+            await asyncio.Event().wait()
+        return await super().request(subject, *arguments, **keywords)
+
+
+async def test_a_storm_that_is_not_answered_leaves_nothing_in_the_way_of_who_tries_again(
+    cluster: Cluster,
+) -> None:
+    here = await cluster.node(link=DeafLink, answer_within=0.2)
+    await here.directory._lease.held()
+    assert isinstance(here.link, DeafLink)
+    here.link.is_deaf = True
+    storm = [here.ask(name, f"k:{number}") for number, name in enumerate(names(500))]
+    assert set(await asyncio.gather(*storm)) == {Failed("NATS does not answer")}
+    await until(lambda: not len(here.values._reads), "the end of all reads")
+    here.link.is_deaf = False
+    assert await here.claim(ALICE, "k:a") == Claimed(holder("k:a"))
 
 
 class CutLink(Link):

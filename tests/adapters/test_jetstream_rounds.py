@@ -1,4 +1,5 @@
 import asyncio
+import gc
 
 import pytest
 from tests.adapters.jetstream_nodes import until
@@ -46,6 +47,9 @@ async def test_who_asks_while_an_answer_is_on_its_way_shares_the_next() -> None:
     first = asked.rounds.ask("one")
     await asked.until("one")
     later = [asked.rounds.ask("one"), asked.rounds.ask("one")]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert asked.questions == ["one"]
     asked.answer(0, "old")
     assert await first == "old"
     await asked.until("one", "one")
@@ -55,21 +59,25 @@ async def test_who_asks_while_an_answer_is_on_its_way_shares_the_next() -> None:
     await asked.until("one", "one", "one")
     asked.answer(2, "newest")
     assert await last == "newest"
+    assert not asked.rounds._present, "nothing is kept of what is answered"
+    assert not asked.rounds._next
 
 
 async def test_an_answer_that_is_lost_does_not_hold_up_the_next(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(jetstream_rounds, "LONGEST", 0.01)
+    monkeypatch.setattr(jetstream_rounds, "WAIT_AT_MOST", 0.01)
     asked = Asked()
     lost = asked.rounds.ask("one")
     await asked.until("one")
     following = asked.rounds.ask("one")
     await asked.until("one", "one")
-    asked.answer(1, "new")
-    assert await following == "new"
     asked.answer(0, "old, and late")
     assert await lost == "old, and late"
+    # It is still the one that went before which is waited for.
+    assert asked.rounds._present
+    asked.answer(1, "new")
+    assert await following == "new"
     last = asked.rounds.ask("one")
     await asked.until("one", "one", "one")
     asked.answer(2, "newest")
@@ -97,6 +105,44 @@ async def test_who_gives_up_leaves_the_others_their_answer() -> None:
     hasty.cancel()
     asked.answer(0, "here it is")
     assert await patient == "here it is"
+
+
+async def test_what_all_have_given_up_is_asked_no_longer() -> None:
+    asked = Asked()
+    some = [asked.rounds.ask("one"), asked.rounds.ask("one")]
+    await asked.until("one")
+    following = asked.rounds.ask("one")
+    for each in (*some, following):
+        each.cancel()
+    await until(lambda: not len(asked.rounds), "the end of both rounds")
+    assert asked.asked[0][1].cancelled()
+    last = asked.rounds.ask("one")
+    await asked.until("one", "one")
+    asked.answer(1, "here it is")
+    assert await last == "here it is"
+
+
+async def test_who_asks_as_all_others_give_up_is_answered() -> None:
+    asked = Asked()
+    hasty = asked.rounds.ask("one")
+    hasty.cancel()
+    patient = asked.rounds.ask("one")
+    await asked.until("one")
+    asked.answer(0, "here it is")
+    assert await patient == "here it is"
+
+
+async def test_a_fault_that_nobody_waits_for_is_not_complained_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    asked = Asked()
+    hasty = asked.rounds.ask("one")
+    await asked.until("one")
+    asked.asked.pop()[1].set_exception(OSError("it is away"))
+    hasty.cancel()
+    await until(lambda: not len(asked.rounds), "the end of the round")
+    gc.collect()
+    assert caplog.records == []
 
 
 async def test_many_who_share_an_answer_are_not_told_one_after_the_other() -> None:

@@ -320,24 +320,25 @@ async def test_an_outcome_waits_no_longer_when_nobody_wants_its_entry(
 async def test_what_is_read_as_the_room_is_let_go_of_is_not_told(
     two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Up to Python 3.11 a task that is cancelled in the turn in which NATS answers goes on."""
     here, there = two
     await here.watch("room")
     here.lose(lambda message: b'"1"' in message.payload)
     reads = []
     read = here.log._reader.read
+    answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def answered_then(room: str, *, after: int, upto: int, limit: int) -> list[Entry]:
-        entries = await read(room, after=after, upto=upto, limit=limit)
-        here.log.unwatch("room")
-        here.observer.at.pop("room")
-        reads.append(entries)
-        return entries
+    async def late(room: str, *, after: int, upto: int, limit: int) -> list[Entry]:
+        reads.append(await read(room, after=after, upto=upto, limit=limit))
+        await answer
+        return reads[0]
 
-    monkeypatch.setattr(here.log._reader, "read", answered_then)
+    monkeypatch.setattr(here.log._reader, "read", late)
     await there.append(draft("1"), draft("2"))
     await until(lambda: bool(reads), "what was missing")
     assert reads[0]
+    answer.set_result(None)
+    here.log.unwatch("room")
+    here.observer.at.pop("room")
     monkeypatch.setattr(here.log._reader, "read", read)
     await here.append(draft("3", room="other"))
     assert not [commit for commit in here.observer.commits if commit.entries]

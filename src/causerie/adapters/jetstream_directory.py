@@ -184,21 +184,25 @@ class JetStreamDirectory:
                 written.add((answer.instead or name).folded)
             return answer
 
+        async def undo() -> None:
+            for folded in written:
+                await self._undo(folded, identity)
+
         async def work(turn: _Turn) -> None:
             try:
                 async with asyncio.timeout_at(until):
                     await turn()
-                    answer, transaction = await self._decide(keys, decide, until)
+                    answer, transaction = await self._decide(keys, decide)
                     if isinstance(answer, Claimed) and self._claimed is not None:
                         await self._claimed(identity)
             except TimeoutError:
                 done(_AWAY)
-                for folded in written:
-                    await self._undo(folded, identity)
+                await undo()
                 return
             except Exception:
                 _logger.exception("a name could not be claimed")
                 done(_FAULT)
+                await undo()
                 return
             if isinstance(answer, Claimed):
                 taken = answer.instead or name
@@ -277,7 +281,7 @@ class JetStreamDirectory:
             try:
                 async with asyncio.timeout_at(until):
                     await turn()
-                    holder, _ = await self._decide(keys, look, until)
+                    holder, _ = await self._decide(keys, look)
             except TimeoutError:
                 done(_AWAY)
                 return
@@ -442,16 +446,12 @@ class JetStreamDirectory:
         self,
         keys: Collection[str],
         decide: Callable[[Rules, Transaction], _Answer],
-        until: float = float("inf"),
     ) -> tuple[_Answer, Transaction]:
         """Decides, again and again until what was decided on still stood there when it was written,
-        and this node was alive for the others all the while. Gives up only when it is cancelled,
-        or when its time is up. `keys` are likely to be needed.
+        and this node was alive for the others all the while. Gives up only when it is cancelled.
+        `keys` are likely to be needed.
         """
         while not self._is_closed:
-            # An answer that comes as a task is cancelled may hide that from it.
-            if self._loop.time() >= until:
-                raise TimeoutError
             await self._lease.held()
             generation = self._lease.generation
             try:

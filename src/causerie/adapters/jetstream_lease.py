@@ -53,7 +53,6 @@ class Lease:
         self._judges_from = float("-inf")
         self._is_held = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
-        self._is_ending = False
         self._is_missed = False
         self.generation = 0
         """Which lease it is: one more after each that has ended."""
@@ -88,14 +87,12 @@ class Lease:
 
     async def abandon(self) -> None:
         """Renews it no longer."""
-        self._is_ending = True
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait([self._keeper])
 
     async def _keep(self) -> None:
-        # An answer that comes as the task is cancelled may hide that from it.
-        while not self._is_ending:
+        while True:
             try:
                 await self._renew()
             except AwayError as error:

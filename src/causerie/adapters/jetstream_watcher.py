@@ -280,9 +280,6 @@ class Watcher:
                 watch.is_unreadable = True
                 self._through(())
                 return
-            if self._watches.get(watch.room) is not watch:
-                # `wait_for` goes on, up to Python 3.11, if it is cancelled as the answer comes.
-                return
             prev, through = gap.after, []
             if following and following[0].prev > prev:
                 prev = following[0].prev
