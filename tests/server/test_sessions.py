@@ -19,7 +19,7 @@ from tests.server.support import (
 
 from causerie.adapters.memory import MemoryDirectory
 from causerie.adapters.memory_store import MemoryStore
-from causerie.chat.names import parse_username
+from causerie.chat.names import Name, parse_username
 from causerie.ports import Failed, Holder
 from causerie.server import sessions
 from causerie.server.live_room import LiveRoom
@@ -784,6 +784,56 @@ def test_a_session_that_ends_while_it_is_come_back_to_keeps_the_name_that_is_ans
     phone.quit()
     assert V1(server).hello("Ada")["type"] == "welcome"
     assert not server.hub.sessions._claiming
+
+
+# Who has gone before the answer came.
+
+
+def test_of_those_who_claim_a_name_and_have_gone_each_claims_it_once() -> None:
+    server, directory = server_with_directory()
+    asked: list[Callable[[], None]] = []
+    claim = directory.claim
+
+    def wait(*arguments: Any, **named: Any) -> None:
+        asked.append(lambda: claim(*arguments, **named))
+
+    directory.claim = wait  # type: ignore[method-assign]
+    hasty = [ask_for(server, "Ada", key=key_of(f"hasty-{number}")) for number in range(100)]
+    for client in hasty:
+        client.cut()
+    claims = 0
+    while asked:
+        # They are decided on one after the other, and what the first gives up is free after that.
+        batch = asked.copy()
+        asked.clear()
+        for decide in batch:
+            decide()
+        claims += len(batch)
+        server.run()
+    assert claims == len(hasty)
+    directory.claim = claim  # type: ignore[method-assign]
+    assert V1(server).hello("Ada")["type"] == "welcome"
+
+
+def test_whoever_still_waits_gets_a_silent_holders_name_and_who_has_gone_asks_no_more() -> None:
+    server, directory = server_with_directory()
+    holder = silent(server, "Ada")
+    hasty, patient = ask_for(server, "Ada"), ask_for(server, "Ada")
+    hasty.cut()
+    claims: list[str] = []
+    claim = directory.claim
+
+    def counted(name: Name, identity: str, **named: Any) -> None:
+        claims.append(identity)
+        claim(name, identity, **named)
+
+    directory.claim = counted  # type: ignore[method-assign, assignment]
+    server.advance(6.0)
+    assert holder.socket.close_code == CloseCode.NAME_LOST
+    welcome = answer(patient)
+    assert welcome is not None
+    assert welcome["type"] == "welcome"
+    assert claims == [session_of(patient).identity]
 
 
 # What goes wrong.

@@ -160,6 +160,7 @@ class PlainConnection(Connection):
             self._identity,
             self.address,
             self.contained(partial(self._claimed, command, room)),
+            is_wanted=lambda: self.is_open,
         )
 
     def _claimed(self, command: PlainCommand, room: str, answer: Session | Refused) -> None:

@@ -65,6 +65,7 @@ class Claim:
         "freed",
         "identity",
         "is_told",
+        "is_wanted",
         "name",
         "returning",
         "silent",
@@ -79,6 +80,7 @@ class Claim:
         answer: Answer,
         *,
         returning: bool,
+        is_wanted: Callable[[], bool] = lambda: True,
         is_told: bool = False,
         freed: Callable[[], None] | None = None,
     ) -> None:
@@ -88,6 +90,8 @@ class Claim:
         self.answer = answer
         self.returning = returning
         """It is the name had last, and no wish: the one held by now counts."""
+        self.is_wanted = is_wanted
+        """Tells whether somebody still waits for the answer."""
         self.is_told = is_told
         """Another node has told that the name may have changed: that node knows it already."""
         self.freed = freed
@@ -209,10 +213,14 @@ class Sessions:
         address: str,
         answer: Answer,
         *,
+        is_wanted: Callable[[], bool],
         returning: bool = False,
     ) -> None:
         """Gives a name to an identity, or says why not; its session begins, or is renamed. Who is
         `returning` does not wish for the name: where the identity holds another by now, that stays.
+        A claim that is not wanted any more, since its connection has ended, is made once at most:
+        if each were made again whenever one of many has got the name, and has gone, there would be
+        no end of it.
 
         The answer may take as long as a probe does. How often a session is renamed is limited,
         since that concerns all rooms of all its connections.
@@ -223,7 +231,7 @@ class Sessions:
             if wait:
                 answer(Refused(ErrorCode.RATE_LIMITED, retry_after=int(wait * 1000) + 1))
                 return
-        claim = Claim(name, identity, address, answer, returning=returning)
+        claim = Claim(name, identity, address, answer, returning=returning, is_wanted=is_wanted)
         self._claim(claim, replacing=None)
 
     def keep(self, session: Session) -> None:
@@ -301,6 +309,8 @@ class Sessions:
                 claim.answer(self._begin(claim.identity, name, kept=holder.kept))
                 if self.calls is not None and not claim.is_told and is_lasting(claim.identity):
                     self.calls.name(claim.identity, name.display, kept=holder.kept)
+            case Taken() if not claim.is_wanted():
+                claim.answer(self._taken())
             case Taken(holder) as taken:
                 session = self._by_identity.get(holder.identity)
                 if holder.kept:
@@ -533,7 +543,9 @@ class Sessions:
                 room.presence.displace(session.name.folded)
                 self._changed(room)
         for claim in claimants:
-            if claim.freed is None:
+            if not claim.is_wanted():
+                claim.answer(self._taken())
+            elif claim.freed is None:
                 self._claim(claim, replacing=session.identity)
         self._release(session.name, session.identity)
         for claim in claimants:

@@ -129,6 +129,7 @@ class V1Connection(Connection):
             identity,
             self.address,
             self.contained(partial(self._claimed, command)),
+            is_wanted=lambda: self.is_open,
             returning=command.returning,
         )
 
