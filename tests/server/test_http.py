@@ -376,6 +376,24 @@ async def test_who_sends_much_before_it_is_its_turn_is_not_read_meanwhile() -> N
         peer.writer.transport.abort()
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_body_that_is_no_http_ends_the_connection_and_is_no_fault_of_ours(
+    caplog: pytest.LogCaptureFixture, *, at_once: bool
+) -> None:
+    head = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    bad = b"no number\r\n"
+    async with serving() as server:
+        peer = await server.connect()
+        peer.send(head + bad if at_once else head)
+        assert (await peer.answer()).status == (400 if at_once else 200)
+        if not at_once:
+            peer.send(bad)
+        assert (b"Invalid HTTP" in await peer.reader.read()) is at_once
+        await until(lambda: not server.uvicorn.server_state.connections)
+        await until(lambda: not server.uvicorn.server_state.tasks)
+    assert [each for each in caplog.records if each.levelname == "ERROR"] == []
+
+
 async def test_a_handshake_after_another_request_on_the_same_connection_opens() -> None:
     async with serving() as server:
         peer = await server.connect()

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from causerie.resources import protocol_path
 from causerie.server.census import Census
@@ -166,6 +166,17 @@ class _HttpProtocol(H11Protocol):
             self._sweep.watch(self)
         else:
             self._sweep.forget(self)
+
+    def send_400_response(self, msg: str) -> None:
+        # The beginning of the request may have been answered, or be about to be.
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
 
     def pause_writing(self) -> None:
         # Whoever asks and does not read is not waited for either.
