@@ -21,7 +21,7 @@ from tests.support.server_process import STOP_WITHIN, ServerProcess
 
 import causerie
 from causerie import workers
-from causerie.app import AppError
+from causerie.app import AppError, Employment
 from causerie.backends import BackendError, open_archive
 from causerie.server.config import Config
 from causerie.server.listening import ListenError, listen
@@ -175,6 +175,29 @@ def test_ctrl_c_on_a_terminal_ends_all_processes(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.wait()
+
+
+def test_ctrl_c_does_not_interrupt_a_worker_that_is_just_loading(server: ServerProcess) -> None:
+    """It would end with a traceback on the terminal."""
+    for pid in workers_of(server):
+        (blocked,) = re.findall(r"SigBlk:\s+(\w+)", Path(f"/proc/{pid}/status").read_text())
+        assert int(blocked, 16) & 1 << signal.SIGINT - 1
+    (blocked,) = re.findall(r"SigBlk:\s+(\w+)", Path(f"/proc/{server.pid}/status").read_text())
+    assert int(blocked, 16) == 0
+
+
+def test_a_worker_that_is_ready_as_the_first_process_goes_ends_without_a_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def serve(_config: Config, employment: Employment) -> None:
+        employment.announce("http://localhost:8080")
+
+    monkeypatch.setattr(workers, "serve", serve)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    ours, theirs = multiprocessing.Pipe()
+    ours.close()
+    workers._work(Config(), 1, True, theirs)
+    theirs.close()
 
 
 def test_a_worker_that_fails_since_the_first_process_is_gone_ends_without_a_word(

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Final, NamedTuple
 
@@ -92,7 +93,12 @@ class _Worker:
             args=(self._config, self.number, self._nats_in_data, theirs),
             name=f"causerie-worker-{self.number}",
         )
+        # It would start a process of its own in between, and let signals through again.
+        resource_tracker.ensure_running()
+        # It begins with these blocked, or they would interrupt it while it loads what it needs.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _for_the_parent())
         self._process.start()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _for_the_parent())
         theirs.close()
 
     def hear(self) -> bool:
@@ -286,21 +292,27 @@ def _ending(exit_code: int | None) -> str:
     return f"ended with exit code {exit_code}"
 
 
+def _for_the_parent() -> set[signal.Signals]:
+    """The signals that reach all processes of a terminal: when to stop, the parent says."""
+    return {signal.SIGINT, signal.SIGHUP}
+
+
 def _work(config: Config, number: int, nats_in_data: bool, channel: Connection) -> None:
     """The life of a worker: it serves until it is told to stop, or the parent is gone."""
-    # Ctrl+C reaches all processes of a terminal; when to stop, the parent says.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    for each in _for_the_parent():
+        signal.signal(each, signal.SIG_IGN)
+
+    def tell(what: _Ready | _Failed) -> None:
+        with suppress(OSError):  # the parent may be gone, and all end for that
+            channel.send(what)
+
     try:
         serve(
             config,
-            Employment(
-                number, lambda url: channel.send(_Ready(url)), channel.fileno(), nats_in_data
-            ),
+            Employment(number, lambda url: tell(_Ready(url)), channel.fileno(), nats_in_data),
         )
     except CauserieError as error:
-        with suppress(OSError):  # the parent may be gone, and that be why
-            channel.send(_Failed(str(error)))
+        tell(_Failed(str(error)))
 
 
 def serve_workers(config: Config) -> None:
