@@ -409,7 +409,7 @@ def test_ctrl_c_before_the_server_runs_is_no_traceback(monkeypatch: pytest.Monke
 
 def test_the_command_is_installed_under_its_name() -> None:
     project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
-    assert project["scripts"] == {"causerie": "causerie.cli:main"}
+    assert project["scripts"] == {"causerie": "causerie.__main__:main"}
 
 
 # A process of its own.
@@ -503,6 +503,24 @@ def test_a_second_server_on_the_folder_says_why_it_does_not_start(tmp_path: Path
     assert run.stdout == ""
     assert run.stderr.startswith("causerie: Another server")
     assert run.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
+def test_who_interrupts_it_while_it_loads_is_shown_no_traceback() -> None:
+    interrupted = """
+import os, signal, sys
+
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == "cyclopts":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupts())
+from causerie.__main__ import main
+main()
+"""
+    run = subprocess.run([sys.executable, "-c", interrupted], capture_output=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (-signal.SIGINT, b"", b"")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps no such modes")
