@@ -2,6 +2,8 @@
 
 import asyncio
 import io
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,14 @@ def put(folder: Path, *entries: object) -> None:
         archive.close()
 
     asyncio.run(fill_it())
+
+
+@pytest.fixture(autouse=True)
+def umask() -> Iterator[None]:
+    """That of before, afterwards."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 def moved(
@@ -202,3 +212,13 @@ def test_the_command_moves_and_is_done_with_exit_code_0(
     assert "relu et comparé" in capsys.readouterr().out
     assert main(["move", str(tmp_path / "none"), str(tmp_path / "target")]) == 1
     assert "There is no chat in" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps no such modes")
+def test_what_is_moved_is_for_its_owner_alone(source: str, tmp_path: Path) -> None:
+    target = tmp_path / "made before"
+    target.mkdir(mode=0o755)
+    moved(source, target)
+    files = {path.name: path.stat().st_mode & 0o077 for path in target.iterdir()}
+    assert "causerie.db" in files
+    assert set(files.values()) == {0}

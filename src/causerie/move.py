@@ -1,6 +1,7 @@
 """`causerie move`: copies a chat from one store into another, and tells how far it is."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,6 +54,8 @@ def move(source: str, target: str, words: Words, out: TextIO, *, streams: int = 
     here, there = without_secrets(source), without_secrets(target)
     if _normal(source) == _normal(target):
         raise MoveError(words("move-same", place=here))
+    # As a server has it: what people said to one another is nobody else's on this machine.
+    os.umask(0o077)
     try:
         copied = asyncio.run(_move(source, target, words, out, streams))
     except ArchiveError as error:
