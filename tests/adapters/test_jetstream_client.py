@@ -29,6 +29,20 @@ async def connected(server: NatsServer) -> NatsClient:
     return client
 
 
+async def test_who_gives_up_waiting_for_a_pong_does_not_end_the_connection(
+    nats_server: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await connected(nats_server)
+    hasty = asyncio.create_task(client.rtt(WITHIN))
+    await asyncio.sleep(0)
+    assert client._pongs, "it has asked"
+    hasty.cancel()
+    assert await client.is_alive(WITHIN)
+    assert await client.is_alive(WITHIN)
+    assert caplog.records == []
+    await client.end()
+
+
 async def test_each_message_is_handed_over_as_it_is_read(nats_server: NatsServer) -> None:
     one, other = await connected(nats_server), await connected(nats_server)
     heard: list[Message] = []

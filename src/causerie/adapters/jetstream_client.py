@@ -247,6 +247,15 @@ class NatsClient(Client):
             return False
         return True
 
+    async def _process_pong(self) -> None:
+        """Is called with each answer to a ping. Who has given up waiting for one is in the line
+        still.
+        """
+        if self._pongs and self._pongs[0].done():
+            del self._pongs[0]
+        else:
+            await super()._process_pong()
+
     async def end(self) -> None:
         """Ends at once: a server that has stopped takes nothing, and would be waited for."""
         if self._writing is not None:
