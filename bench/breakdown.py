@@ -106,7 +106,7 @@ def watch(arguments: Sequence[str], seconds: float) -> Seen:
         with own_server(data) as server:
             url = f"ws://{server.address[0]}:{server.address[1]}"
             lasts = str(seconds + 2 * SETTLED_AFTER)
-            command = [sys.executable, "-m", "causerie.cli", "bench", *arguments]
+            command = [sys.executable, "-m", "causerie", "bench", *arguments]
             load = subprocess.Popen(
                 [*command, "--seconds", lasts, "--url", url], stdout=subprocess.DEVNULL
             )

@@ -366,7 +366,7 @@ def test_a_fault_of_ours_is_not_taken_for_a_full_disk(monkeypatch: pytest.Monkey
 def test_a_pipe_that_is_closed_leaves_no_traceback_at_the_exit() -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-m", "causerie.cli", "name", "--help"]
+    command = [sys.executable, "-m", "causerie", "name", "--help"]
     run = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writing)
     assert (run.returncode, run.stderr) == (1, "")
@@ -495,7 +495,7 @@ async def test_a_second_signal_ends_the_server_at_once(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_second_server_on_the_folder_says_why_it_does_not_start(tmp_path: Path) -> None:
     with ServerProcess(tmp_path):
-        command = [sys.executable, "-m", "causerie.cli", "serve", "--port", "0"]
+        command = [sys.executable, "-m", "causerie", "serve", "--port", "0"]
         run = subprocess.run(
             [*command, "--data", str(tmp_path)], capture_output=True, text=True, check=False
         )

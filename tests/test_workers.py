@@ -156,7 +156,7 @@ def test_ctrl_c_on_a_terminal_ends_all_processes(tmp_path: Path) -> None:
     """It reaches every process of the terminal at once."""
     arguments = ["serve", "--workers", "2", "--port", "0", "--data", str(tmp_path)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "causerie.cli", *arguments],
+        [sys.executable, "-m", "causerie", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,

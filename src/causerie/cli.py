@@ -464,7 +464,3 @@ def _complain(sentence: str, code: int) -> int:
     line = "".join(char if char.isprintable() else repr(char)[1:-1] for char in sentence)
     sys.stderr.write(f"causerie: {line if line.endswith(('.', '?')) else f'{line}.'}\n")
     return code
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -74,7 +74,7 @@ def until(holds: Callable[[], bool]) -> None:
 def start(arguments: Sequence[str]) -> "subprocess.Popen[bytes]":
     """In a session of its own, as from a terminal."""
     return subprocess.Popen(
-        [sys.executable, "-m", "causerie.cli", "bench", *arguments],
+        [sys.executable, "-m", "causerie", "bench", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
@@ -106,7 +106,7 @@ def test_what_a_server_allows_a_person_ends_the_load_at_once_and_is_told_of(
 
 def test_what_is_shown_is_not_lost_where_a_sign_cannot_be_written() -> None:
     shown = subprocess.run(
-        [sys.executable, "-m", "causerie.cli", "bench", "fanout", *SMALL],
+        [sys.executable, "-m", "causerie", "bench", "fanout", *SMALL],
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
         capture_output=True,
         check=True,

@@ -83,7 +83,7 @@ def test_what_goes_into_nats_and_back_is_what_it_was(
 @contextlib.contextmanager
 def moving(source: str, target: str, *options: str) -> Iterator[LineProcess]:
     """The command, in a process of its own."""
-    command = [sys.executable, "-m", "causerie.cli", "move", source, target, "--lang", "en"]
+    command = [sys.executable, "-m", "causerie", "move", source, target, "--lang", "en"]
     command += options
     environment = {**os.environ, "CAUSERIE_CONFIG": os.devnull}
     with LineProcess(command, environment=environment) as process:

@@ -122,7 +122,7 @@ class ServerProcess:
                 *self._launcher,
                 sys.executable,
                 "-m",
-                "causerie.cli",
+                "causerie",
                 "serve",
                 "--port",
                 str(self.port),

@@ -44,7 +44,7 @@ class People(ExitStack):
 
     def command(self, *arguments: str) -> list[str]:
         """The command line of somebody who chats."""
-        program = [sys.executable, "-m", "causerie.cli", "chat"]
+        program = [sys.executable, "-m", "causerie", "chat"]
         return [*program, "--url", self.url, "--room", self.room, *arguments]
 
     def pipe(self, *arguments: str, **environment: str) -> LineProcess:

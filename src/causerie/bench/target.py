@@ -115,7 +115,7 @@ class OwnServer(Target):
 
     def __init__(self, folder: Path, options: Sequence[str]) -> None:
         self._command = (
-            *(sys.executable, "-m", "causerie.cli", "serve", "--host", "127.0.0.1"),
+            *(sys.executable, "-m", "causerie", "serve", "--host", "127.0.0.1"),
             *("--data", str(folder), "--log-level", "warning"),
             *("--rate-limit", "0", "--names-per-address", "0", *options),
         )
