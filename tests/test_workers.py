@@ -186,18 +186,25 @@ def test_ctrl_c_does_not_interrupt_a_worker_that_is_just_loading(server: ServerP
     assert int(blocked, 16) == 0
 
 
-def test_a_worker_that_is_ready_as_the_first_process_goes_ends_without_a_word(
-    monkeypatch: pytest.MonkeyPatch,
+def work_without_the_first_process(
+    monkeypatch: pytest.MonkeyPatch, serve: Callable[[Config, Employment], None]
 ) -> None:
-    def serve(_config: Config, employment: Employment) -> None:
-        employment.announce("http://localhost:8080")
-
+    """The life of a worker, in this process; `serve` is what it does."""
     monkeypatch.setattr(workers, "serve", serve)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     ours, theirs = multiprocessing.Pipe()
     ours.close()
     workers._work(Config(), 1, True, theirs)
     theirs.close()
+
+
+def test_a_worker_that_is_ready_as_the_first_process_goes_ends_without_a_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def serve(_config: Config, employment: Employment) -> None:
+        employment.announce("http://localhost:8080")
+
+    work_without_the_first_process(monkeypatch, serve)
 
 
 def test_a_worker_that_fails_since_the_first_process_is_gone_ends_without_a_word(
@@ -206,12 +213,7 @@ def test_a_worker_that_fails_since_the_first_process_is_gone_ends_without_a_word
     def serve(*_: object) -> None:
         raise AppError("NATS has ended with it")
 
-    monkeypatch.setattr(workers, "serve", serve)
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
-    ours, theirs = multiprocessing.Pipe()
-    ours.close()
-    workers._work(Config(), 1, True, theirs)
-    theirs.close()
+    work_without_the_first_process(monkeypatch, serve)
 
 
 class Lives:

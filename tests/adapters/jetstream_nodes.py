@@ -90,6 +90,29 @@ def hold_up(owner: object, name: str, monkeypatch: pytest.MonkeyPatch) -> asynci
     return may_begin
 
 
+class HeldBack:
+    """What the calls of a function have come to, of which nobody learns before they may."""
+
+    def __init__(self) -> None:
+        self.answers: list[Any] = []
+        self.may_come = asyncio.Event()
+
+
+def hold_back(owner: object, name: str, monkeypatch: pytest.MonkeyPatch) -> HeldBack:
+    """Has no call of an object's coroutine function return before it may."""
+    function = getattr(owner, name)
+    held = HeldBack()
+
+    async def held_back(*arguments: Any, **keywords: Any) -> Any:
+        answer = await function(*arguments, **keywords)
+        held.answers.append(answer)
+        await held.may_come.wait()
+        return answer
+
+    monkeypatch.setattr(owner, name, held_back)
+    return held
+
+
 class Observer(Recorder):
     """Records, besides, the entries that somebody here is told of."""
 

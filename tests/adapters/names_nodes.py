@@ -7,7 +7,7 @@ import asyncio
 import os
 import secrets
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -28,6 +28,19 @@ LEASE: Final = 1.0
 """Seconds."""
 PROCESS: Final = "k:process"
 """The identity that the process claims names for."""
+
+
+def claim(
+    directory: JetStreamDirectory,
+    name: Name,
+    identity: str,
+    done: Callable[[ClaimAnswer], None],
+    **other: Any,
+) -> None:
+    """Claims a name as one who comes for the first time, but for what is said otherwise."""
+    arguments: dict[str, Any] = {"address": "", "now": START, "replacing": None}
+    arguments |= {"returning": False} | other
+    directory.claim(name, identity, done=done, **arguments)
 
 
 class Node:
@@ -53,9 +66,7 @@ class Node:
     def ask(self, name: Name, identity: str, **other: Any) -> "asyncio.Future[ClaimAnswer]":
         """Claims a name, and does not wait."""
         answer: asyncio.Future[ClaimAnswer] = asyncio.get_running_loop().create_future()
-        arguments: dict[str, Any] = {"address": "", "now": START, "replacing": None}
-        arguments |= {"returning": False} | other
-        self.directory.claim(name, identity, done=answer.set_result, **arguments)
+        claim(self.directory, name, identity, answer.set_result, **other)
         return answer
 
     async def claim(self, name: Name, identity: str, **other: Any) -> ClaimAnswer:

@@ -14,7 +14,7 @@ from hypothesis import settings
 from structlog.testing import capture_logs
 from tests.adapters.jetstream_names_storage import NamesStorage, end_at_once
 from tests.adapters.jetstream_nodes import until
-from tests.adapters.names_nodes import LEASE, PROCESS, Cluster, Node, cluster_on
+from tests.adapters.names_nodes import LEASE, PROCESS, Cluster, Node, claim, cluster_on
 from tests.adapters.values_in_memory import ValuesInMemory
 from tests.support.line_process import PATIENCE, LineProcess
 from tests.support.nats import nats_server, stand_still
@@ -258,15 +258,8 @@ class Slow:
         }
 
     def claim(self, node: str, name: Name, identity: str, *, address: str = "") -> None:
-        self.nodes[node].claim(
-            name,
-            identity,
-            address=address,
-            now=START,
-            replacing=None,
-            returning=False,
-            done=partial(self._answered, identity),
-        )
+        answered = partial(self._answered, identity)
+        claim(self.nodes[node], name, identity, answered, address=address)
 
     def _answered(self, identity: str, answer: ClaimAnswer) -> None:
         self.answers[identity] = answer
@@ -486,26 +479,14 @@ async def test_a_fault_of_ours_is_told_to_who_waits_and_holds_up_nobody(
 
     monkeypatch.setattr(values, "read", raise_fault)
     answers: list[Any] = []
-
-    def claim() -> None:
-        directory.claim(
-            ALICE,
-            "k:a",
-            address="",
-            now=START,
-            replacing=None,
-            returning=False,
-            done=answers.append,
-        )
-
     with capture_logs() as logs:
-        claim()
+        claim(directory, ALICE, "k:a", answers.append)
         directory.find("alice", now=START, done=answers.append)
         directory.keep(ALICE, "k:a", now=START)
         await until(lambda: len(logs) == 3, "what has failed")
     assert answers == [Failed("a fault of the server's")] * 2
     monkeypatch.undo()
-    claim()
+    claim(directory, ALICE, "k:a", answers.append)
     await until(lambda: answers[-1] == Claimed(holder("k:a")), "the name")
     await end_at_once(directory)
 
@@ -523,24 +504,12 @@ async def test_who_has_claimed_a_name_is_told_when_all_is_ready_for_them() -> No
     )
     await directory._lease.held()
     answers: list[Any] = []
-
-    def claim(identity: str) -> None:
-        directory.claim(
-            ALICE,
-            identity,
-            address="",
-            now=START,
-            replacing=None,
-            returning=False,
-            done=answers.append,
-        )
-
-    claim("k:a")
+    claim(directory, ALICE, "k:a", answers.append)
     await until(lambda: arrived == ["k:a"], "one who comes")
     assert answers == []
     is_ready.set()
     await until(lambda: bool(answers), "the name")
-    claim("k:b")
+    claim(directory, ALICE, "k:b", answers.append)
     await until(lambda: len(answers) == 2, "a refusal")
     assert isinstance(answers[1], Taken)
     assert arrived == ["k:a"]
@@ -555,15 +524,7 @@ async def test_a_name_is_not_taken_for_one_for_whom_nothing_can_be_made_ready() 
     directory = JetStreamDirectory(values, "one", lease=60, lost=lambda *_: None, claimed=claimed)
     answers: list[Any] = []
     with capture_logs() as logs:
-        directory.claim(
-            ALICE,
-            "k:a",
-            address="",
-            now=START,
-            replacing=None,
-            returning=False,
-            done=answers.append,
-        )
+        claim(directory, ALICE, "k:a", answers.append)
         await until(lambda: not directory._tasks, "its end")
     assert [log["event"] for log in logs] == ["a name could not be claimed"]
     directory.find("alice", now=START, done=answers.append)

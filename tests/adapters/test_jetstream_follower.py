@@ -6,6 +6,7 @@ import pytest
 from tests.adapters.jetstream_nodes import (
     WITHIN,
     Node,
+    hold_back,
     nats_server,
     new_prefix,
     node,
@@ -417,22 +418,13 @@ async def test_who_comes_after_nats_was_asked_has_it_asked_again(
     two: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = two
-    state = here.log._stream.state
-    is_asked, may_answer = asyncio.Event(), asyncio.Event()
-
-    async def old_state(within: float) -> State:
-        answer = await state(within)
-        is_asked.set()
-        await may_answer.wait()
-        return answer
-
-    monkeypatch.setattr(here.log._stream, "state", old_state)
+    state = hold_back(here.log._stream, "state", monkeypatch)
     first = asyncio.create_task(here.log.arrive("carol"))
-    await is_asked.wait()
+    await until(lambda: bool(state.answers), "an answer")
     await there.append(private("before", room="~talk"))
     here.log.follow("bob")
     second = asyncio.create_task(here.log.arrive("bob"))
-    may_answer.set()
+    state.may_come.set()
     await asyncio.gather(first, second)
     await here.watch("~talk")
     assert here.observer.told == []

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.adapters.jetstream_nodes import own_server, until_answered
+from tests.adapters.jetstream_nodes import hold_back, own_server, until, until_answered
 from tests.support.nats import nats_server
 
 from causerie.adapters import jetstream_values
@@ -87,22 +87,13 @@ async def test_what_was_written_is_read_though_an_older_answer_is_on_its_way(
     values: Values, link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await values.write([Change("names.a", b"old", 0)])
-    request = link.request
-    is_read, may_come = asyncio.Event(), asyncio.Event()
-
-    async def late(*arguments: Any, **keywords: Any) -> Message:
-        answer = await request(*arguments, **keywords)
-        is_read.set()
-        await may_come.wait()
-        return answer
-
-    monkeypatch.setattr(link, "request", late)
+    request = hold_back(link, "request", monkeypatch)
     earlier = asyncio.create_task(values.read(["names.a"]))
-    await is_read.wait()
+    await until(lambda: bool(request.answers), "an answer")
     await values.write([Change("names.a", b"new", 1)])
     later = asyncio.create_task(values.read(["names.a"]))
     await asyncio.sleep(0)
-    may_come.set()
+    request.may_come.set()
     assert await earlier == {"names.a": Value(b"old", 1)}
     assert await later == {"names.a": Value(b"new", 2)}
 

@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 from tests.adapters.jetstream_nodes import (
     WITHIN,
     Node,
+    hold_back,
     nats_server,
     new_prefix,
     node,
@@ -323,23 +324,14 @@ async def test_what_is_read_as_the_room_is_let_go_of_is_not_told(
     here, there = two
     await here.watch("room")
     here.lose(lambda message: b'"1"' in message.payload)
-    reads = []
-    read = here.log._reader.read
-    answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    async def late(room: str, *, after: int, upto: int, limit: int) -> list[Entry]:
-        reads.append(await read(room, after=after, upto=upto, limit=limit))
-        await answer
-        return reads[0]
-
-    monkeypatch.setattr(here.log._reader, "read", late)
+    read = hold_back(here.log._reader, "read", monkeypatch)
     await there.append(draft("1"), draft("2"))
-    await until(lambda: bool(reads), "what was missing")
-    assert reads[0]
-    answer.set_result(None)
+    await until(lambda: bool(read.answers), "what was missing")
+    assert read.answers[0]
+    read.may_come.set()
     here.log.unwatch("room")
     here.observer.at.pop("room")
-    monkeypatch.setattr(here.log._reader, "read", read)
+    monkeypatch.undo()
     await here.append(draft("3", room="other"))
     assert not [commit for commit in here.observer.commits if commit.entries]
 
